@@ -1,0 +1,67 @@
+"""The PC/AT's side: the two flip-flops behind port F0h (SDM1 D.2.1.2, figure D-1)."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..model.registers import PORT_F0, Parameters
+from .ports import FerrEnableSignature, IoSignature
+
+
+class Chipset(wiring.Component):
+    """FF1 drives IRQ 13, FF2 drives IGNNE#; both are clear after reset.
+
+    Parameters
+    ----------
+    parameters: Parameters, of which `ferr_enable` matters here.
+
+    Attributes
+    ----------
+    reset: In(1), RESET.
+    ferr_n: In(1), the FERR# pin, active low.
+    irq13: Out(1), FP_IRQ, to IR5 of the slave 8259A.
+    ignne_n: Out(1), the IGNNE# pin, active low; never low while `ferr_n` is high.
+    io: In(IoSignature). A write to F0h counts, whatever the data; reads of F0h and F1h give FFh.
+    enable: In(FerrEnableSignature), a write to the enable bit.
+    ferr_enable: Out(1), the enable bit. While it is 0 both flip-flops are held clear; setting it while
+        FERR# is low counts as a falling edge (choice).
+    """
+
+    def __init__(self, parameters: Parameters):
+        if not isinstance(parameters, Parameters):
+            raise TypeError(f"parameters must be Parameters, not {parameters!r}")
+        super().__init__(
+            {
+                "reset": In(1),
+                "ferr_n": In(1, init=1),
+                "irq13": Out(1),
+                "ignne_n": Out(1, init=1),
+                "io": In(IoSignature()),
+                "enable": In(FerrEnableSignature()),
+                "ferr_enable": Out(1, init=parameters.ferr_enable),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        ff2 = Signal()
+        f0_write, stay = Signal(), Signal()
+        error, error_before = Signal(), Signal()
+        next_enable = Mux(self.enable.write, self.enable.value, self.ferr_enable)
+        m.d.comb += [
+            f0_write.eq(self.io.write & (self.io.address == PORT_F0)),
+            self.io.read_data.eq(0xFF),
+            error.eq(self.ferr_enable & ~self.ferr_n),
+            stay.eq(next_enable & ~self.reset),
+            # The flip-flop's asynchronous clear, as it acts before the next edge.
+            self.ignne_n.eq(~(ff2 & ~self.ferr_n)),
+        ]
+        m.d.sync += [
+            # Not touched by RESET: it makes no edge of its own.
+            error_before.eq(error),
+            # An edge that meets a write to F0h wins: no error is lost (choice).
+            self.irq13.eq(stay & ((error & ~error_before) | (self.irq13 & ~f0_write))),
+            ff2.eq(stay & ~self.ferr_n & (ff2 | f0_write)),
+            self.ferr_enable.eq(Mux(self.reset, self.ferr_enable.init, next_enable)),
+        ]
+        return m

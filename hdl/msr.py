@@ -1,0 +1,110 @@
+"""HWCR and IGNNE behind the MSR bus (APM2 15.30, PPR MSRC001_0015)."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..model.registers import Generation, Msr, Parameters, ReservedBits
+from .ports import MsrSignature
+
+
+class HwcrLayout(data.Struct):
+    """HWCR bits 8:0; all but two are reserved here."""
+
+    reserved: 7
+    allow_ferr_on_ne: 1
+    ignne_em: 1
+
+
+class MsrFile(wiring.Component):
+    """The two registers. A faulting access changes nothing, ever.
+
+    Parameters
+    ----------
+    parameters: Parameters, of which `generation`, `reserved_bits` and `port_emulation` matter here.
+        On a generation other than AMD64 the registers do not exist and every access is #GP(0).
+
+    Attributes
+    ----------
+    msr: In(MsrSignature); CPL other than 0 is #GP(0).
+    f0_write: In(1), the processor writes port F0h; read only with `port_emulation`.
+    ferr, ferr_falls: In(1), FERR# is asserted, and for the last cycle.
+    ignne_em, allow_ferr_on_ne: Out(1), HWCR bits 8 and 7; reset value 0.
+    ignne: Out(1), bit 0 of the IGNNE MSR; reset value 0.
+    """
+
+    def __init__(self, parameters: Parameters):
+        if not isinstance(parameters, Parameters):
+            raise TypeError(f"parameters must be Parameters, not {parameters!r}")
+        self.parameters = parameters
+        super().__init__(
+            {
+                "msr": In(MsrSignature()),
+                "f0_write": In(1),
+                "ferr": In(1),
+                "ferr_falls": In(1),
+                "ignne_em": Out(1),
+                "allow_ferr_on_ne": Out(1),
+                "ignne": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        request, response = self.msr.request, self.msr.response
+        present = self.parameters.generation is Generation.AMD64
+        fault = Signal(init=1)
+        accepted = Signal()
+        m.d.comb += [
+            request.ready.eq(~response.valid | response.ready),
+            accepted.eq(request.valid & request.ready),
+        ]
+        with m.If(request.ready):
+            m.d.sync += [
+                response.valid.eq(request.valid),
+                response.payload.fault.eq(fault),
+                response.payload.data.eq(0),
+            ]
+        if present:
+            # A WRMSR in the same cycle comes last in the source and so wins (choice).
+            if self.parameters.port_emulation:
+                self._elaborate_port_emulation(m)
+            with m.If(request.payload.cpl == 0):
+                self._elaborate_access(m, accepted, fault)
+        return m
+
+    def _elaborate_access(self, m, accepted, fault):
+        payload, answer = self.msr.request.payload, self.msr.response.payload
+        value = payload.data
+        hwcr = HwcrLayout(value[:9])
+        manual = self.parameters.reserved_bits is ReservedBits.MANUAL
+        hwcr_bad = (hwcr.reserved.any() | value[9:].any()) if manual else 0
+        ignne_bad = value[1:].any() if manual else value[1:32].any()
+        with m.Switch(payload.address):
+            with m.Case(Msr.HWCR):
+                m.d.comb += fault.eq(payload.write & hwcr_bad)
+                with m.If(accepted & payload.write & ~fault):
+                    m.d.sync += [
+                        self.ignne_em.eq(hwcr.ignne_em),
+                        self.allow_ferr_on_ne.eq(hwcr.allow_ferr_on_ne),
+                    ]
+                with m.If(accepted & ~payload.write):
+                    m.d.sync += [
+                        answer.data[8].eq(self.ignne_em),
+                        answer.data[7].eq(self.allow_ferr_on_ne),
+                    ]
+            with m.Case(Msr.IGNNE):
+                m.d.comb += fault.eq(payload.write & ignne_bad)
+                with m.If(accepted & payload.write & ~fault):
+                    m.d.sync += self.ignne.eq(value[0])
+                with m.If(accepted & ~payload.write):
+                    # The stored bit, also while IgnneEm = 0 (choice).
+                    m.d.sync += answer.data[0].eq(self.ignne)
+
+    def _elaborate_port_emulation(self, m):
+        """The processor as its own port F0h: the MSR bit behaves like the chipset's flip-flop."""
+        with m.If(self.ignne_em):
+            with m.If(self.ferr_falls):
+                m.d.sync += self.ignne.eq(0)
+            with m.Elif(self.ferr & self.f0_write):
+                m.d.sync += self.ignne.eq(1)

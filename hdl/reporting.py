@@ -1,0 +1,153 @@
+"""Freeze, #MF, the FERR# latch, deferred and immediate reporting, the no-wait window (SDM1 8.7, D.2)."""
+
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..model.registers import Family, Generation, Operation, Parameters
+from .ports import Cr0, Flags, OperationSignature
+from .x87 import LOADS
+
+WAITING = (
+    Operation.ARITHMETIC,
+    Operation.FWAIT,
+    Operation.MMX,
+    Operation.FLDCW,
+    Operation.FLDENV,
+    Operation.FRSTOR,
+)
+"""Operations that check for a pending exception before they execute (SDM1 8.3.12)."""
+
+DEFERRED = {
+    # SDM1 D.2.1.1, one bit an exception: PE UE OE ZE DE IE. ZE of the transcendentals is not in the
+    # manual's table and counts among those that need a result (choice).
+    Family.BASIC: 0b11_1111,
+    Family.TRANSCENDENTAL: 0b11_1100,
+    Family.STORE: 0b10_0000,
+}
+"""Exceptions that an I486 does not report before the next waiting instruction."""
+
+
+class Reporting(wiring.Component):
+    """Decides what an operation may do, and when FERR# speaks.
+
+    Parameters
+    ----------
+    parameters: Parameters, of which `generation` and `nowait_window` matter here.
+
+    Attributes
+    ----------
+    op: In(OperationSignature).
+    cr0: In(Cr0).
+    es: In(1), an unmasked exception is pending.
+    ignne: In(1), IGNNE in effect.
+    allow_ferr_on_ne: In(1), HWCR.AllowFerrOnNe.
+    raised: In(Flags), what the executing operation adds to the flags.
+    pending, next_pending: In(6), the unmasked flags (bits 5:0) of this cycle and of the next.
+    ferr: Out(1), FERR# is asserted.
+    ferr_falls: Out(1), FERR# is asserted and will not be in the next cycle.
+    """
+
+    def __init__(self, parameters: Parameters):
+        if not isinstance(parameters, Parameters):
+            raise TypeError(f"parameters must be Parameters, not {parameters!r}")
+        self.parameters = parameters
+        super().__init__(
+            {
+                "op": In(OperationSignature()),
+                "cr0": In(Cr0),
+                "es": In(1),
+                "ignne": In(1),
+                "allow_ferr_on_ne": In(1),
+                "raised": In(Flags),
+                "pending": In(6),
+                "next_pending": In(6),
+                "ferr": Out(1),
+                "ferr_falls": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        op, ne = self.op, self.cr0.ne
+        waiting = Signal()
+        blocked = Signal()
+        m.d.comb += waiting.eq(op.code.matches(*WAITING))
+        self._elaborate_faults(m)
+        may_run = op.valid & ~op.nm & ~op.ud
+        m.d.comb += [
+            blocked.eq(may_run & waiting & self.es),
+            op.mf.eq(blocked & ne),
+            op.freeze.eq(blocked & ~ne & ~self.ignne),
+            op.ready.eq(may_run & ~op.mf & ~op.freeze & ~op.window),
+        ]
+        if self.parameters.generation is Generation.AMD64:
+            allowed, gated = ~ne | self.allow_ferr_on_ne, Const(0)
+        else:
+            allowed, gated = Const(1), self.ignne & ~ne
+        # At the next waiting instruction every generation reports what is still unreported.
+        due = op.freeze | op.mf
+        window_end = Const(0)
+        if self.parameters.generation is Generation.I486:
+            immediate = self._elaborate_immediate(m)
+            opens = may_run & ~waiting & self.es & ~immediate & ~self.ferr & ~gated
+            window_end = self._elaborate_window(m, opens, may_run & ~waiting)
+            due |= immediate
+        else:
+            due |= self.es
+        next_ferr = Signal()
+        m.d.comb += [
+            next_ferr.eq(self.es & allowed & ~window_end & (self.ferr | op.window | (due & ~gated))),
+            self.ferr_falls.eq(self.ferr & ~next_ferr),
+        ]
+        m.d.sync += self.ferr.eq(next_ferr)
+        return m
+
+    def _elaborate_faults(self, m):
+        """#NM (SDM3 table 2-2) goes before #UD (SDM3 22.18.6.6); EM makes MMX undefined (table 12-1)."""
+        op, cr0 = self.op, self.cr0
+        not_available, undefined = Signal(), Signal()
+        m.d.comb += not_available.eq(cr0.em | cr0.ts)
+        with m.Switch(op.code):
+            with m.Case(Operation.FWAIT):
+                m.d.comb += not_available.eq(cr0.mp & cr0.ts)
+            with m.Case(Operation.MMX):
+                m.d.comb += [not_available.eq(~cr0.em & cr0.ts), undefined.eq(cr0.em)]
+            with m.Case(Operation.UNDEFINED):
+                m.d.comb += undefined.eq(1)
+        m.d.comb += [
+            op.nm.eq(op.valid & not_available),
+            op.ud.eq(op.valid & ~not_available & undefined),
+        ]
+
+    def _elaborate_immediate(self, m):
+        """Some pending exception was raised as an immediate one. Returns that bit.
+
+        A flag that FLDCW unmasks, or that an image brings, is deferred (choice: SDM1 D.2.1.1 is silent).
+        """
+        op = self.op
+        kind = Signal(6)
+        deferred = Array(Const(DEFERRED[family], 6) for family in Family)
+        raised_now = Value.cast(self.raised)[:6] & ~deferred[op.family]
+        remembered = Mux(op.code == Operation.FLDCW, kind & self.pending, kind | raised_now)
+        with m.If(op.ready & op.code.matches(*LOADS)):
+            m.d.sync += kind.eq(0)
+        with m.Elif(op.ready):
+            m.d.sync += kind.eq(remembered & self.next_pending)
+        return kind.any()
+
+    def _elaborate_window(self, m, opens, no_wait):
+        """Hold a no-wait instruction for `nowait_window` cycles (figure D-3). Returns: it ends now.
+
+        Withdrawn in the middle, it leaves FERR# asserted; presented again, it finds nothing to report.
+        """
+        length = self.parameters.nowait_window
+        age = Signal(range(length + 1))
+        open_now, done = Signal(), Signal()
+        m.d.comb += [
+            done.eq(age == length),
+            open_now.eq(Mux(age == 0, opens, no_wait & ~done)),
+            self.op.window.eq(open_now),
+        ]
+        m.d.sync += age.eq(Mux(open_now, age + 1, 0))
+        return done & no_wait

@@ -1,0 +1,120 @@
+"""The processor's side: error state, reporting and MSRs as one block with its pins."""
+
+from typing import NamedTuple
+
+from .msr import MsrFile, MsrRequest, MsrResponse
+from .registers import Cr0, ExceptionFlag, Hwcr, Parameters
+from .reporting import Decision, Reporting, ReportingContext
+from .x87 import ErrorState, OperationRequest, execute
+
+
+class ProcessorInputs(NamedTuple):
+    """What goes into the processor in one cycle."""
+
+    reset: bool = False
+    """RESET. INIT has no input here: it leaves x87 state and MSRs alone."""
+    ignne_n: bool = True
+    """The IGNNE# pin, asynchronous, active low."""
+    cr0: Cr0 = Cr0(0)
+    operation: OperationRequest | None = None
+    msr: MsrRequest | None = None
+    msr_response_ready: bool = True
+    f0_write: bool = False
+    """The processor writes port F0h; read only with `port_emulation`."""
+
+
+class ProcessorOutputs(NamedTuple):
+    """What the processor shows in the same cycle, before the rising edge."""
+
+    decision: Decision
+    ferr_n: bool
+    """The FERR# pin, active low."""
+    flags: ExceptionFlag
+    """Status word bits 6:0."""
+    masks: ExceptionFlag
+    """Control word bits 5:0."""
+    es: bool
+    ignne: bool
+    """IGNNE in effect."""
+    hwcr: Hwcr
+    ignne_msr: bool
+    """Bit 0 of the IGNNE MSR."""
+    msr_ready: bool
+    msr_response: MsrResponse | None
+
+
+class Processor:
+    """An x86 processor as far as reporting an x87 error is concerned."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        # The synchroniser follows the wire whatever RESET does. Index 0 is the stage at the pin.
+        self.synchroniser = [False] * parameters.synchroniser_stages
+        self.state = ErrorState()
+        self.msr = MsrFile(parameters)
+        self.reporting = Reporting(parameters)
+
+    @property
+    def ferr_n(self) -> bool:
+        """The FERR# pin: a register, so it depends on no input of the same cycle."""
+        return not self.reporting.ferr
+
+    @property
+    def ignne(self) -> bool:
+        """IGNNE in effect: the MSR's bit if HWCR.IgnneEm, else the synchronised pin (APM2 15.30.2)."""
+        return self.msr.ignne if Hwcr.IGNNE_EM in self.msr.hwcr else self.synchroniser[-1]
+
+    def step(self, inputs: ProcessorInputs) -> ProcessorOutputs:
+        """One cycle: the settled outputs, then the rising edge."""
+        outputs = self.settle(inputs)
+        self.clock(inputs, outputs.decision)
+        return outputs
+
+    def settle(self, inputs: ProcessorInputs) -> ProcessorOutputs:
+        """The outputs of this cycle for these inputs; changes nothing."""
+        return ProcessorOutputs(
+            decision=self.reporting.decide(self._context(inputs)),
+            ferr_n=self.ferr_n,
+            flags=self.state.flags,
+            masks=self.state.masks,
+            es=self.state.es,
+            ignne=self.ignne,
+            hwcr=self.msr.hwcr,
+            ignne_msr=self.msr.ignne,
+            msr_ready=self.msr.ready(inputs.msr_response_ready),
+            msr_response=self.msr.response,
+        )
+
+    def clock(self, inputs: ProcessorInputs, decision: Decision) -> None:
+        """The rising edge; `decision` is what has settled for these inputs."""
+        emulated = self.parameters.port_emulation and Hwcr.IGNNE_EM in self.msr.hwcr
+        was_asserted = self.reporting.ferr
+        self._clock_reporting(inputs, decision)
+        if emulated:
+            # Before the MSR access of the same cycle, so that a WRMSR wins (**choice**).
+            if was_asserted and inputs.f0_write:
+                self.msr.ignne = True
+            if was_asserted and not self.reporting.ferr:
+                self.msr.ignne = False
+        self.msr.clock(inputs.msr, inputs.msr_response_ready)
+        self.synchroniser = [not inputs.ignne_n, *self.synchroniser[:-1]]
+        if inputs.reset:
+            self.state = ErrorState()
+            self.msr.reset()
+            self.reporting.reset()
+
+    def _clock_reporting(self, inputs: ProcessorInputs, decision: Decision) -> None:
+        after = self.state
+        if decision == Decision.READY and inputs.operation is not None:
+            after = execute(self.state, inputs.operation)
+        self.reporting.clock(self._context(inputs), decision, after)
+        self.state = after
+
+    def _context(self, inputs: ProcessorInputs) -> ReportingContext:
+        return ReportingContext(
+            self.state,
+            inputs.operation,
+            inputs.cr0,
+            self.ignne,
+            Hwcr.ALLOW_FERR_ON_NE in self.msr.hwcr,
+        )

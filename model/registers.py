@@ -1,0 +1,179 @@
+"""Numbers, bits and names: the one module that model and HDL share.
+
+Nothing here behaves. Whatever has a rule behind it is written twice, once in `model/` and once in `hdl/`.
+"""
+
+import enum
+from dataclasses import dataclass
+
+
+class Generation(enum.Enum):
+    """Processor generation: decides when FERR# is reported (SDM1 D.2.1.1, D.2.2; SDM3 22.18.6.7)."""
+
+    I486 = "I486"
+    """Intel486 and Pentium: deferred, unless a table says immediate."""
+    P6 = "P6"
+    """P6 family and Pentium 4: always immediate."""
+    AMD64 = "AMD64"
+    """K8 and later: always immediate (APM1 table 6-22); the only one with HWCR and the IGNNE MSR."""
+
+
+class ReservedBits(enum.Enum):
+    """What a WRMSR does with bits that are reserved."""
+
+    MANUAL = "manual"
+    """APM2 15.30 to the letter: a 1 in a must-be-zero bit is #GP(0)."""
+    SILICON = "silicon"
+    """As recorded from three AMD families: IGNNE 63:32 ignored, 31:1 #GP(0); HWCR ignored, read as 0."""
+
+
+class ExceptionFlag(enum.IntFlag):
+    """Status word bits 0-6; bits 0-5 are also the control word masks IM..PM (SDM1 8.1.3, 8.1.5)."""
+
+    IE = 1 << 0
+    """Invalid operation."""
+    DE = 1 << 1
+    """Denormal operand."""
+    ZE = 1 << 2
+    """Zero divide."""
+    OE = 1 << 3
+    """Numeric overflow."""
+    UE = 1 << 4
+    """Numeric underflow."""
+    PE = 1 << 5
+    """Precision."""
+    SF = 1 << 6
+    """Stack fault: set together with IE, has no mask of its own (SDM1 8.1.3.4)."""
+
+
+MASKABLE = 0x3F
+"""Bits 0-5: the flags that have a mask."""
+STATUS_ES = 1 << 7
+"""Status word bit 7: exception summary."""
+STATUS_B = 1 << 15
+"""Status word bit 15: busy, equal to ES always (SDM1 8.1.3.3)."""
+CONTROL_RESET = 0x0040
+"""Control word after RESET: every exception unmasked (SDM3 table 9-1)."""
+CONTROL_FNINIT = 0x037F
+"""Control word after FNINIT: every exception masked (SDM3 table 9-1)."""
+
+
+class Operation(enum.IntEnum):
+    """What an instruction does to the x87 error state, as the operation port carries it."""
+
+    ARITHMETIC = 0
+    """Arithmetic, loads, compares, stores, FXCH, FNOP and all else that only raises flags."""
+    FWAIT = 1
+    MMX = 2
+    FLDCW = 3
+    FLDENV = 4
+    FRSTOR = 5
+    FXRSTOR = 6
+    XRSTOR = 7
+    FNSTSW = 8
+    FNSTCW = 9
+    FXSAVE = 10
+    XSAVE = 11
+    FNENI = 12
+    FNDISI = 13
+    FNSETPM = 14
+    FNSTENV = 15
+    FNSAVE = 16
+    FNINIT = 17
+    FNCLEX = 18
+    UNDEFINED = 19
+    """An undefined x87 opcode: #UD, with no check of the error state (SDM3 22.18.6.6)."""
+
+
+class Family(enum.IntEnum):
+    """Instruction family of an ARITHMETIC operation: the row of the I486 table in SDM1 D.2.1.1."""
+
+    BASIC = 0
+    """Basic arithmetic, loads, compares."""
+    TRANSCENDENTAL = 1
+    """Transcendentals, FSCALE, FXTRACT, FPREM and the like."""
+    STORE = 2
+    """Stores to memory."""
+
+
+class Cr0(enum.IntFlag):
+    """The CR0 bits that the error logic reads, at their places in CR0 (SDM3 2.5)."""
+
+    MP = 1 << 1
+    EM = 1 << 2
+    TS = 1 << 3
+    NE = 1 << 5
+
+
+class Msr(enum.IntEnum):
+    """MSR addresses (APM2 15.30, PPR)."""
+
+    HWCR = 0xC001_0015
+    IGNNE = 0xC001_0115
+
+
+class Hwcr(enum.IntFlag):
+    """The HWCR bits that exist here; all others are reserved (PPR MSRC001_0015). Reset value 0."""
+
+    ALLOW_FERR_ON_NE = 1 << 7
+    """AllowFerrOnNe: FERR# is signalled also while CR0.NE = 1."""
+    IGNNE_EM = 1 << 8
+    """IgnneEm: the IGNNE MSR replaces the pin."""
+
+
+IGNNE_BIT = 1 << 0
+"""Bit 0 of the IGNNE MSR: the processor-internal IGNNE signal. Bits 63:1 must be zero. Reset value 0."""
+HWCR_IMPLEMENTED = int(Hwcr.ALLOW_FERR_ON_NE | Hwcr.IGNNE_EM)
+"""The HWCR bits that can be written."""
+
+PORT_F0 = 0xF0
+"""I/O port F0h: clears IRQ 13 and, while FERR# is asserted, asserts IGNNE# (SDM1 D.2.1.2)."""
+PORT_F1 = 0xF1
+"""I/O port F1h: reset of the 80287 in the original AT; not present here."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What is chosen when a simulation or a core is built.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is out of range; the message shows it.
+    """
+
+    generation: Generation = Generation.AMD64
+    synchroniser_stages: int = 2
+    """Flip-flops between the IGNNE# pin and the logic: at least 2."""
+    reserved_bits: ReservedBits = ReservedBits.MANUAL
+    port_emulation: bool = False
+    """With IgnneEm = 1, the processor itself watches port F0h (**choice**: off; APM2 states only the MSR)."""
+    ferr_enable: bool = True
+    """Reset value of the chipset's enable bit (PIIX XBCS bit 5)."""
+    nowait_window: int = 4
+    """Length in cycles of the interrupt window of a no-wait instruction on I486: at least 1."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "generation", _member(Generation, "generation", self.generation))
+        object.__setattr__(self, "reserved_bits", _member(ReservedBits, "reserved_bits", self.reserved_bits))
+        _at_least("synchroniser_stages", self.synchroniser_stages, 2)
+        _at_least("nowait_window", self.nowait_window, 1)
+        for name in ("port_emulation", "ferr_enable"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")
+
+
+def _member(kind: type[enum.Enum], name: str, value: object) -> enum.Enum:
+    """A member of `kind` from itself or from its value."""
+    try:
+        return kind(value)
+    except ValueError:
+        names = ", ".join(str(member.value) for member in kind)
+        raise ValueError(f"{name} must be one of {names}, not {value!r}") from None
+
+
+def _at_least(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value!r}")

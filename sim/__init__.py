@@ -1,0 +1,20 @@
+"""What drives and watches the model and the HDL: simulation, MSR bus, scenarios, traces, command line."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .bus import GeneralProtection, MsrBus
+    from .simulation import Simulation
+    from .trace import Trace
+
+__all__ = ["GeneralProtection", "MsrBus", "Simulation", "Trace"]
+
+_HOMES = {"GeneralProtection": "bus", "MsrBus": "bus", "Simulation": "simulation", "Trace": "trace"}
+
+
+def __getattr__(name: str):
+    # On demand: the command line starts without Amaranth, and Ctrl-C finds it ready.
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,86 @@
+"""A run as text: the timeline and the verdicts."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..model.registers import ExceptionFlag
+from .run import Run
+from .signals import SIGNALS
+from .steps import X87
+
+_KINDS = {
+    "executes": "",
+    "freezes": "freezes: it neither executes nor faults",
+    "window": "asserts FERR# and samples INTR before it executes",
+    "#MF": "#MF, vector 16: it does not execute",
+    "#NM": "#NM, vector 7: it does not execute",
+    "#UD": "#UD, vector 6",
+    "#GP": "#GP(0): nothing is written",
+}
+
+
+class Row(NamedTuple):
+    """A line of the timeline."""
+
+    cycle: int
+    what: str
+    """Step, or signal."""
+    edge: str
+    """'rises', 'falls', or empty for a step."""
+    meaning: str
+
+
+def timeline(run: Run) -> list[Row]:
+    """Steps and edges in the order of their cycles; within one cycle the steps come first."""
+    rows = [*_step_rows(run), *_edge_rows(run)]
+    return sorted(rows, key=lambda row: (row.cycle, bool(row.edge)))
+
+
+def render(run: Run) -> RenderableType:
+    """Timeline, verdicts and the reason why it is stuck, for a rich console."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("cycle", justify="right")
+    table.add_column("signal", no_wrap=True)
+    table.add_column("edge")
+    table.add_column("what it means")
+    for row in timeline(run):
+        style = {"rises": "green", "falls": "cyan"}.get(row.edge, "bold")
+        table.add_row(str(row.cycle), Text(row.what, style), Text(row.edge, style), Text(row.meaning))
+    return Group(table, Text(), *_verdicts(run))
+
+
+def _step_rows(run: Run) -> Iterator[Row]:
+    for event in run.events:
+        action = event.step.action
+        meaning = _KINDS.get(event.kind, f"reads {event.value:X}h")
+        if event.kind == "executes" and isinstance(action, X87):
+            raised = action.operations[-1].detected
+            meaning = f"raises {_names(raised)}" if raised else ""
+        yield Row(event.cycle, event.step.text, "", meaning)
+
+
+def _names(flags: ExceptionFlag) -> str:
+    return ", ".join(str(flag.name) for flag in flags)
+
+
+def _edge_rows(run: Run) -> Iterator[Row]:
+    for signal in SIGNALS:
+        wave = run.trace[signal.path]
+        if signal.rises:
+            for time in wave.rises():
+                yield Row(run.trace.cycle(time), signal.name, "rises", signal.rises)
+        if signal.falls:
+            for time in wave.falls():
+                yield Row(run.trace.cycle(time), signal.name, "falls", signal.falls)
+
+
+def _verdicts(run: Run) -> Iterator[Text]:
+    for verdict in run.verdicts:
+        mark, style = ("pass", "green") if verdict.holds else ("FAIL", "bold red")
+        yield Text.assemble((mark, style), f"  {verdict.text}", (f"  ({verdict.found})", "dim"))
+    if run.stuck:
+        yield Text.assemble(("FAIL", "bold red"), f"  the program ends: {run.stuck}")

@@ -1,0 +1,53 @@
+"""Files that are whole or not there."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[IO[str]]:
+    """A text file that takes its name only when the block ends without an exception.
+
+    Until then it stands under a temporary name in the same folder, and an exception removes it.
+
+    Raises
+    ------
+    OSError
+        If the folder does not exist or cannot be written, or the disk is full.
+    """
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+        with _temporary(target) as file:
+            yield file
+    except OSError as error:
+        if error.filename and not _is_temporary(Path(error.filename), target):
+            raise
+        # The name that the caller knows.
+        raise OSError(error.errno, error.strerror, str(target)) from None
+
+
+def _is_temporary(path: Path, target: Path) -> bool:
+    return path.name.startswith(f".{target.name}.")
+
+
+@contextmanager
+def _temporary(target: Path) -> Iterator[IO[str]]:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", text=True)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            yield file
+        # mkstemp makes a private file; a waveform is as public as any other output.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        os.replace(name, target)
+    except BaseException:
+        os.unlink(name)
+        raise

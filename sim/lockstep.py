@@ -1,0 +1,153 @@
+"""Model against HDL on random stimulus; a seed replays it."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+
+from ..model.chipset import IoAccess
+from ..model.msr import MsrRequest
+from ..model.pc import PcInputs, PcOutputs
+from ..model.registers import PORT_F0, PORT_F1, Cr0, ExceptionFlag, Family, Msr, Operation, Parameters
+from ..model.reporting import Decision
+from ..model.x87 import OperationRequest
+from .machine import Divergence, LockstepMachine
+
+BLOCK = 500
+"""Cycles between two changes of the mixture."""
+
+
+class Stimulus:
+    """Random inputs, one set a cycle: all operations, masks, MSR traffic, pins, CR0, resets.
+
+    The mixture changes every `BLOCK` cycles, so that both crowded and quiet stretches come up, and an
+    operation that is frozen or in its window is mostly held, as a processor would.
+
+    Parameters
+    ----------
+    seed: the same seed gives the same stimulus, as long as the outputs are the same.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._cycle = 0
+        self._held: OperationRequest | None = None
+        self._pin = True
+        self._cr0 = Cr0(0)
+        self._mix()
+
+    def next(self, outputs: PcOutputs | None) -> PcInputs:
+        """The inputs of the next cycle, after `outputs` in this one (None before the first)."""
+        if self._cycle % BLOCK == 0:
+            self._mix()
+        self._cycle += 1
+        chance = self._chance
+        if chance(self._pin_rate):
+            self._pin = not self._pin
+        if chance(self._cr0_rate):
+            self._cr0 = self._random_cr0()
+        return PcInputs(
+            reset=chance(0.002),
+            ignne_n=self._pin,
+            cr0=self._cr0,
+            operation=self._operation(outputs),
+            msr=self._request() if chance(self._msr_rate) else None,
+            msr_response_ready=chance(self._response_rate),
+            io=self._io() if chance(self._io_rate) else None,
+            ferr_enable=chance(0.7) if chance(0.01) else None,
+        )
+
+    def _chance(self, probability: float) -> bool:
+        return self._random.random() < probability
+
+    def _mix(self) -> None:
+        """New probabilities for what comes."""
+        choose = self._random.choice
+        self._operation_rate = choose((0.1, 0.5, 0.95))
+        self._hold_rate = choose((0.5, 0.9, 0.99))
+        self._raise_rate = choose((0.05, 0.3, 0.8))
+        self._pin_rate = choose((0.0, 0.02, 0.3))
+        self._cr0_rate = choose((0.0, 0.02, 0.2))
+        self._msr_rate = choose((0.0, 0.1, 0.6))
+        self._response_rate = choose((0.3, 1.0))
+        self._io_rate = choose((0.02, 0.2))
+
+    def _random_cr0(self) -> Cr0:
+        cr0 = Cr0.NE if self._chance(0.4) else Cr0(0)
+        for bit in (Cr0.MP, Cr0.EM, Cr0.TS):
+            if self._chance(0.1):
+                cr0 |= bit
+        return cr0
+
+    def _operation(self, outputs: PcOutputs | None) -> OperationRequest | None:
+        if outputs is not None and outputs.decision not in (Decision.FREEZE, Decision.WINDOW):
+            self._held = None
+        if self._held is None or not self._chance(self._hold_rate):
+            self._held = self._new_operation() if self._chance(self._operation_rate) else None
+        return self._held
+
+    def _new_operation(self) -> OperationRequest:
+        pick = self._random
+        code = pick.choice([*Operation, *[Operation.ARITHMETIC] * 8, Operation.FWAIT, Operation.FWAIT])
+        raises = ExceptionFlag(pick.choice((1 << pick.randrange(7), pick.getrandbits(7))))
+        return OperationRequest(
+            code,
+            pick.choice(list(Family)),
+            raises if self._chance(self._raise_rate) else ExceptionFlag(0),
+            pick.choice((pick.getrandbits(16), 0)),
+            pick.choice((pick.getrandbits(16), 0)),
+        )
+
+    def _request(self) -> MsrRequest:
+        pick = self._random
+        address = pick.choice((*Msr, *Msr, *Msr, Msr.IGNNE ^ 1, pick.getrandbits(32)))
+        good = pick.choice((0, 1)) if address == Msr.IGNNE else pick.choice((0, 0x80, 0x100, 0x180))
+        bad = good | 1 << pick.randrange(64)
+        data = good if self._chance(0.7) else pick.choice((bad, pick.getrandbits(64)))
+        cpl = 0 if self._chance(0.9) else pick.randrange(4)
+        return MsrRequest(int(address), self._chance(0.7), data, cpl)
+
+    def _io(self) -> IoAccess:
+        pick = self._random
+        port = PORT_F0 if self._chance(0.8) else pick.choice((PORT_F1, pick.getrandbits(16)))
+        return IoAccess(port, self._chance(0.8), pick.getrandbits(8))
+
+
+def lockstep(
+    parameters: Parameters,
+    seed: int,
+    cycles: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Counter[str]:
+    """Compare model and HDL on `cycles` of random stimulus.
+
+    Parameters
+    ----------
+    progress: called with the number of cycles since the last call.
+
+    Returns
+    -------
+    How often each situation came up, by name: the decisions, and which pins were active.
+
+    Raises
+    ------
+    Divergence
+        At the first difference; names seed, cycle, signals, and the cycles before.
+    """
+    machine = LockstepMachine(parameters)
+    stimulus = Stimulus(seed)
+    seen: Counter[str] = Counter()
+    outputs = None
+    for cycle in range(cycles):
+        try:
+            outputs = machine.step(stimulus.next(outputs))
+        except Divergence as error:
+            raise Divergence(f"{parameters.generation.value}, seed {seed}: {error}") from None
+        seen[outputs.decision.name] += 1
+        for pin in ("ferr_n", "ignne_n", "chipset_ignne_n"):
+            seen[pin] += not getattr(outputs, pin)
+        seen["irq13"] += outputs.irq13
+        if not outputs.chipset_ignne_n and outputs.ferr_n:
+            raise Divergence(f"seed {seed}, cycle {cycle}: IGNNE# is active while FERR# is not")
+        if cycle % BLOCK == BLOCK - 1:
+            progress(BLOCK)
+    return seen

@@ -1,0 +1,255 @@
+"""A PC that is stepped by hand, for a REPL or a unit test.
+
+from irq13.sim import Simulation
+
+with Simulation(generation="AMD64") as sim:
+    sim.msr["HWCR"] = 0x100        # IgnneEm: the MSR replaces the pin
+    sim.issue("fninit")
+    sim.issue("fldcw", masks="none")
+    sim.issue("fdiv", raises="ZE")
+    sim.step(1)
+    assert sim.ferr_n == 0
+"""
+
+from collections import deque
+from pathlib import Path
+
+from ..model.chipset import IoAccess
+from ..model.msr import MsrRequest, MsrResponse
+from ..model.pc import PcInputs, PcOutputs
+from ..model.registers import Cr0, ExceptionFlag, Generation, Hwcr, Parameters
+from ..model.reporting import Decision
+from ..model.x87 import OperationRequest
+from .bus import Registers
+from .machine import MACHINES
+from .operands import unsigned
+from .steps import x87
+from .trace import Recorder, Trace
+from .vcd import write_waveform
+
+
+class Simulation:
+    """Processor and chipset under a clock that moves only when told to.
+
+    What is read is the settled value in the present cycle, with the pins as they are driven now; `issue`
+    and every bus access take the cycles that they take on the hardware.
+
+    Parameters
+    ----------
+    generation: "I486", "P6" or "AMD64".
+    on: "hdl" (Amaranth's simulator), "model", or "lockstep".
+    vcd: where the waveform goes when the simulation is closed, or None.
+    parameters: other fields of `Parameters`, by name.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a parameter that is out of range.
+    """
+
+    def __init__(
+        self,
+        generation: str | Generation = Generation.AMD64,
+        *,
+        on: str = "hdl",
+        vcd: str | Path | None = None,
+        **parameters,
+    ) -> None:
+        if on not in MACHINES:
+            raise ValueError(f"on must be one of {', '.join(MACHINES)}, not {on!r}")
+        self.parameters = Parameters(generation=generation, **parameters)  # type: ignore[arg-type]
+        self.msr = Registers(self._access_msr, self.parameters)
+        """MSRs by number or name: `sim.msr["IGNNE"] = 1`."""
+        self._machine = MACHINES[on](self.parameters)
+        self._recorder = Recorder()
+        self._vcd = vcd
+        self._inputs = PcInputs()
+        self._operations: deque[OperationRequest] = deque()
+
+    def __enter__(self) -> "Simulation":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # A mistyped pin would otherwise be a new attribute and drive nothing.
+        if not name.startswith("_") and not hasattr(type(self), name) and "_operations" in self.__dict__:
+            raise AttributeError(f"a simulation has no {name!r} to set")
+        super().__setattr__(name, value)
+
+    def close(self) -> None:
+        """Write the waveform, if one was asked for. Raises OSError if it cannot be written."""
+        if self._vcd is not None and self._recorder.cycles:
+            write_waveform(self.trace(), self._vcd)
+
+    def trace(self) -> Trace:
+        """What has happened so far."""
+        return self._recorder.trace()
+
+    def step(self, cycles: int = 1) -> None:
+        """Let cycles pass. An operation that is frozen stays presented."""
+        if not isinstance(cycles, int) or cycles < 0:
+            raise ValueError(f"cycles must be an integer of at least 0, not {cycles!r}")
+        for _ in range(cycles):
+            self._cycle()
+
+    def issue(self, mnemonic: str, **operands: str | int) -> Decision:
+        """Present an instruction until it executes, freezes or faults.
+
+        Parameters
+        ----------
+        mnemonic: such as "fdiv"; a form without N, such as "fclex", is FWAIT and the N form.
+        operands: as in a scenario: raises="ZE", masks="none", control=0x37F, flags="IE,SF", status=0.
+
+        Returns
+        -------
+        Decision.READY, FREEZE, MF, NM or UD. Frozen, it stays presented: `step` lets time pass, and
+        `withdraw` takes it back, as an interrupt would.
+
+        Raises
+        ------
+        ValueError
+            For an unknown instruction or operand.
+        RuntimeError
+            If another one is still frozen.
+        """
+        if self._operations:
+            raise RuntimeError(f"{self._operations[0].code.name} is still presented: withdraw() it first")
+        action = x87(mnemonic, {name: str(value) for name, value in operands.items()})
+        self._operations.extend(action.operations)
+        while self._operations:
+            decision = self._cycle().decision
+            if decision not in (Decision.READY, Decision.WINDOW):
+                return decision
+        return Decision.READY
+
+    def withdraw(self) -> None:
+        """Take back the operation that is presented, as a processor does to take an interrupt."""
+        self._operations.clear()
+
+    def out(self, port: int, value: int = 0) -> None:
+        """OUT of a byte: one cycle."""
+        self._cycle(io=IoAccess(unsigned(port, 16), write=True, data=unsigned(value, 8)))
+
+    def inp(self, port: int) -> int:
+        """IN of a byte: one cycle."""
+        return self._cycle(io=IoAccess(unsigned(port, 16))).io_data
+
+    def reset(self) -> None:
+        """RESET for one cycle. CR0 becomes 60000010h, so NE, EM, TS and MP are 0."""
+        self.withdraw()
+        self._cycle(reset=True)
+        self._inputs = self._inputs._replace(cr0=Cr0(0))
+
+    @property
+    def cycle(self) -> int:
+        """Number of the present cycle."""
+        return self._recorder.cycles
+
+    @property
+    def ignne_n(self) -> bool:
+        """The IGNNE# wire at the processor's pin. Setting it drives the wire, beside the chipset."""
+        return self._now.ignne_n
+
+    @ignne_n.setter
+    def ignne_n(self, level: int) -> None:
+        self._inputs = self._inputs._replace(ignne_n=bool(unsigned(int(level), 1)))
+
+    @property
+    def cr0(self) -> Cr0:
+        """CR0.NE, EM, TS and MP."""
+        return self._inputs.cr0
+
+    @cr0.setter
+    def cr0(self, value: Cr0) -> None:
+        self._inputs = self._inputs._replace(cr0=Cr0(value))
+
+    @property
+    def ne(self) -> bool:
+        """CR0.NE."""
+        return Cr0.NE in self.cr0
+
+    @ne.setter
+    def ne(self, value: int) -> None:
+        self.cr0 = self.cr0 | Cr0.NE if unsigned(int(value), 1) else self.cr0 & ~Cr0.NE
+
+    @property
+    def ferr_enable(self) -> bool:
+        """The chipset's enable bit. Setting it takes one cycle."""
+        return self._now.ferr_enable
+
+    @ferr_enable.setter
+    def ferr_enable(self, value: int) -> None:
+        self._cycle(ferr_enable=bool(unsigned(int(value), 1)))
+
+    @property
+    def ferr_n(self) -> bool:
+        """The FERR# pin, active low."""
+        return self._now.ferr_n
+
+    @property
+    def irq13(self) -> bool:
+        """IRQ 13."""
+        return self._now.irq13
+
+    @property
+    def es(self) -> bool:
+        """ES: an unmasked exception is pending."""
+        return self._now.es
+
+    @property
+    def flags(self) -> ExceptionFlag:
+        """Status word bits 6:0."""
+        return self._now.flags
+
+    @property
+    def masks(self) -> ExceptionFlag:
+        """Control word bits 5:0."""
+        return self._now.masks
+
+    @property
+    def ignne(self) -> bool:
+        """IGNNE in effect, from the pin or from the MSR."""
+        return self._now.ignne
+
+    @property
+    def hwcr(self) -> Hwcr:
+        """HWCR as it stands; `msr["HWCR"]` reads it over the bus."""
+        return self._now.hwcr
+
+    @property
+    def decision(self) -> Decision:
+        """What becomes of the operation that is presented."""
+        return self._now.decision
+
+    @property
+    def freeze(self) -> bool:
+        """The presented operation is frozen."""
+        return self.decision is Decision.FREEZE
+
+    @property
+    def _now(self) -> PcOutputs:
+        return self._machine.settle(self._driven())
+
+    def _driven(self) -> PcInputs:
+        return self._inputs._replace(operation=self._operations[0] if self._operations else None)
+
+    def _cycle(self, **extra) -> PcOutputs:
+        inputs = self._driven()._replace(**extra)
+        outputs = self._machine.step(inputs)
+        self._recorder.record(inputs, outputs)
+        if outputs.decision is Decision.READY:
+            self._operations.popleft()
+        elif outputs.decision in (Decision.MF, Decision.NM, Decision.UD):
+            self.withdraw()
+        return outputs
+
+    def _access_msr(self, request: MsrRequest) -> MsrResponse:
+        outputs = self._cycle(msr=request)
+        while not outputs.msr_ready:
+            outputs = self._cycle(msr=request)
+        while True:
+            outputs = self._cycle()
+            if outputs.msr_response is not None:
+                return outputs.msr_response

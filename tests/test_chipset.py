@@ -1,0 +1,111 @@
+"""The two flip-flops behind port F0h (SDM1 D.2.1.2), on HDL and model."""
+
+import itertools
+
+import pytest
+from amaranth.sim import Simulator
+from bench import F0, IDLE, RESET, op
+from irq13 import hdl
+from irq13.model import Parameters, PcInputs
+from irq13.model.chipset import Chipset, ChipsetInputs, IoAccess
+
+ERROR = op("fsin", raises="IE")
+
+
+def test_fnclex_before_f0_leaves_neither_irq13_nor_ignne(pc, generation):
+    dut = pc(generation)
+    dut.run(ERROR, *[IDLE] * 4, op("fnclex"), *[IDLE] * 3)
+    out = dut.run(F0, *[IDLE] * 3)
+    assert out.irq13 == "1000"
+    assert out.ignne_n == "1111"
+    assert dut.run(ERROR, *[IDLE] * 3).irq13 == "0001"
+
+
+@pytest.mark.parametrize(
+    "access",
+    [IoAccess(0xF0), IoAccess(0xF1, True), IoAccess(0xF1), IoAccess(0x1F0, True), IoAccess(0xF8, True)],
+)
+def test_only_a_write_to_f0_counts(pc, access):
+    dut = pc("P6")
+    dut.run(ERROR, *[IDLE] * 4)
+    out = dut.run(PcInputs(io=access), IDLE, IDLE)
+    assert out.irq13 == "111"
+    assert out.ignne_n == "111"
+    assert out[0].io_data == 0xFF
+
+
+@pytest.mark.parametrize("data", [0, 0xFF])
+def test_f0_counts_whatever_the_data(pc, data):
+    dut = pc("P6")
+    dut.run(ERROR, *[IDLE] * 4)
+    assert dut.run(PcInputs(io=IoAccess(0xF0, True, data)), IDLE).irq13 == "10"
+
+
+class TestEnableBit:
+    """PIIX XBCS bit 5."""
+
+    on_ = IDLE._replace(ferr_enable=True)
+    off = IDLE._replace(ferr_enable=False)
+
+    def test_disabled_it_holds_both_flip_flops_clear(self, pc):
+        dut = pc("P6")
+        out = dut.run(ERROR, *[IDLE] * 3, F0, self.off, IDLE, F0, IDLE)
+        assert out.ferr_enable == "111111000"
+        assert out.irq13 == "000110000"
+        assert out.ignne_n == "111110111"
+
+    def test_enabling_it_while_ferr_is_low_counts_as_an_edge(self, pc):
+        dut = pc("P6", ferr_enable=False)
+        out = dut.run(ERROR, *[IDLE] * 4, self.on_, *[IDLE] * 3)
+        assert out.ferr_n == "110000000"
+        assert out.irq13 == "000000011"
+
+    @pytest.mark.parametrize("value", [True, False])
+    def test_reset_brings_its_reset_value_back(self, pc, value):
+        dut = pc("P6", ferr_enable=value)
+        out = dut.run(self.off if value else self.on_, IDLE, RESET, IDLE)
+        assert out.ferr_enable == ("1001" if value else "0110")
+
+
+def test_every_sequence_of_four_cycles_agrees_and_ignne_needs_ferr():
+    """Exhaustive: FERR#, port F0h, RESET and the enable bit in every combination, four cycles deep."""
+    parameters = Parameters("P6")
+    choices = [
+        ChipsetInputs(reset, ferr_n, IoAccess(0xF0, True) if f0 else None, enable)
+        for reset, ferr_n, f0, enable in itertools.product(
+            (False, True), (False, True), (False, True), (None, False, True)
+        )
+    ]
+    # RESET of the chipset alone comes once, so that the tree stays small.
+    quiet = [one for one in choices if not one.reset]
+    sequences = [(a, b, c, d) for a in quiet for b in choices for c in quiet for d in quiet[:2]]
+    dut = hdl.Chipset(parameters)
+    differences = []
+
+    async def bench(ctx):
+        for sequence in sequences:
+            # Back to the state after power-up: enabled, no error, detector idle.
+            for one in (ChipsetInputs(reset=True), ChipsetInputs()):
+                await cycle(ctx, one)
+            model = Chipset(parameters)
+            for one in sequence:
+                if await cycle(ctx, one) != model.step(one):
+                    differences.append(sequence)
+
+    async def cycle(ctx, one):
+        ctx.set(dut.reset, one.reset)
+        ctx.set(dut.ferr_n, one.ferr_n)
+        ctx.set(dut.io.write, one.io is not None)
+        ctx.set(dut.io.address, 0xF0 if one.io else 0)
+        ctx.set(dut.enable.write, one.ferr_enable is not None)
+        ctx.set(dut.enable.value, bool(one.ferr_enable))
+        outputs = ctx.get(dut.irq13), ctx.get(dut.ignne_n), ctx.get(dut.ferr_enable)
+        assert outputs[1] or not one.ferr_n
+        await ctx.tick()
+        return outputs
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert not differences
