@@ -1,17 +1,27 @@
-"""A PC/AT as far as this error is concerned: processor and chipset, wired together."""
+"""A PC/AT as far as this error is concerned: processor, chipset and the two 8259As, wired together."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from ..model.registers import PORT_F0, Parameters
+from ..model.registers import CASCADE_IRQ, PIC_MASTER, PIC_SLAVE, PORT_F0, Parameters
 from .chipset import Chipset
-from .ports import Cr0, FerrEnableSignature, Flags, IoSignature, Masks, MsrSignature, OperationSignature
+from .pic import Pic
+from .ports import (
+    Cr0,
+    FerrEnableSignature,
+    Flags,
+    IoSignature,
+    Masks,
+    MsrSignature,
+    OperationSignature,
+    PicRegistersSignature,
+)
 from .processor import Processor
 
 
 class Pc(wiring.Component):
-    """Processor and chipset. FERR# goes one way, IGNNE# the other.
+    """FERR# goes from the processor to the chipset, IGNNE# back; IRQ 13 goes to IR5 of the slave 8259A.
 
     Parameters
     ----------
@@ -19,13 +29,19 @@ class Pc(wiring.Component):
 
     Attributes
     ----------
-    reset: In(1), RESET, to both.
+    reset: In(1), RESET, to all.
     ignne_drive_n: In(1), a second open-drain driver on the IGNNE# wire; the chipset is the first.
     cr0: In(Cr0).
     op: In(OperationSignature).
     msr: In(MsrSignature).
     io: In(IoSignature).
     enable: In(FerrEnableSignature), a write to the chipset's enable bit.
+    irq: In(16), interrupt requests of other devices; bit 2 is not connected.
+    inta: In(1), one of the two INTA pulses with which the processor acknowledges INTR.
+    intr: Out(1), INTR, from the master 8259A.
+    vector: Out(8), the data bus in an INTA pulse: the vector in the second one, else FFh.
+    slave_int: Out(1), INT of the slave, to IR2 of the master.
+    master, slave: Out(PicRegistersSignature), for observation.
     ferr_n: Out(1), FERR#.
     irq13: Out(1), IRQ 13.
     chipset_ignne_n: Out(1), IGNNE# as the chipset drives it.
@@ -50,6 +66,13 @@ class Pc(wiring.Component):
                 "msr": In(MsrSignature()),
                 "io": In(IoSignature()),
                 "enable": In(FerrEnableSignature()),
+                "irq": In(16),
+                "inta": In(1),
+                "intr": Out(1),
+                "vector": Out(8),
+                "slave_int": Out(1),
+                "master": Out(PicRegistersSignature()),
+                "slave": Out(PicRegistersSignature()),
                 "ferr_n": Out(1, init=1),
                 "irq13": Out(1),
                 "chipset_ignne_n": Out(1, init=1),
@@ -71,7 +94,7 @@ class Pc(wiring.Component):
         m.submodules.chipset = chipset = Chipset(self.parameters)
         connect(m, flipped(self.op), processor.op)
         connect(m, flipped(self.msr), processor.msr)
-        connect(m, flipped(self.io), chipset.io)
+        self._elaborate_pics(m, chipset)
         connect(m, flipped(self.enable), chipset.enable)
         m.d.comb += [
             processor.reset.eq(self.reset),
@@ -94,3 +117,46 @@ class Pc(wiring.Component):
             self.ferr_enable.eq(chipset.ferr_enable),
         ]
         return m
+
+    def _elaborate_pics(self, m, chipset):
+        """The cascaded pair, and the I/O bus between all that answer on it."""
+        io = self.io
+        m.submodules.master = master = Pic()
+        m.submodules.slave = slave = Pic()
+        requests = Signal(16)
+        m.d.comb += [
+            requests.eq(self.irq | (self.irq13 << self.parameters.fpu_irq)),
+            master.sp.eq(1),
+            master.ir.eq(requests[:8]),
+            master.ir[CASCADE_IRQ].eq(slave.int_),
+            slave.sp.eq(0),
+            slave.ir.eq(requests[8:]),
+            slave.cas.eq(master.cas_out),
+            self.intr.eq(master.int_),
+            self.slave_int.eq(slave.int_),
+            # Both answer only if they are programmed wrongly (choice).
+            self.vector.eq(
+                Mux(master.vector_valid, master.vector, Mux(slave.vector_valid, slave.vector, 0xFF))
+            ),
+            chipset.io.address.eq(io.address),
+            chipset.io.write.eq(io.write),
+            chipset.io.read.eq(io.read),
+            chipset.io.write_data.eq(io.write_data),
+            io.read_data.eq(chipset.io.read_data),
+        ]
+        for pic, port, registers in (
+            (master, PIC_MASTER, self.master),
+            (slave, PIC_SLAVE, self.slave),
+        ):
+            selected = io.address[1:] == port >> 1
+            m.d.comb += [
+                pic.reset.eq(self.reset),
+                pic.inta.eq(self.inta),
+                pic.a0.eq(io.address[0]),
+                pic.write.eq(selected & io.write),
+                pic.read.eq(selected & io.read),
+                pic.write_data.eq(io.write_data),
+                Cat(registers.irr, registers.isr, registers.imr).eq(Cat(pic.irr, pic.isr, pic.imr)),
+            ]
+            with m.If(selected & io.read):
+                m.d.comb += io.read_data.eq(pic.read_data)

@@ -135,6 +135,18 @@ class IoSignature(wiring.Signature):
         )
 
 
+class PicRegistersSignature(wiring.Signature):
+    """The registers of an 8259A, for observation.
+
+    Attributes
+    ----------
+    irr, isr, imr: Out(8).
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"irr": Out(8), "isr": Out(8), "imr": Out(8)})
+
+
 class FerrEnableSignature(wiring.Signature):
     """A write to the chipset's enable bit (PIIX XBCS bit 5).
 

@@ -1,11 +1,12 @@
-"""A PC/AT as far as this error is concerned: processor and chipset, wired together."""
+"""A PC/AT as far as this error is concerned: processor, chipset and the two 8259As, wired together."""
 
 from typing import NamedTuple
 
 from .chipset import FLOATING, Chipset, ChipsetInputs, IoAccess
 from .msr import MsrRequest, MsrResponse
+from .pic import Pic, PicInputs, PicRegisters
 from .processor import Processor, ProcessorInputs
-from .registers import PORT_F0, Cr0, ExceptionFlag, Hwcr, Parameters
+from .registers import CASCADE_IRQ, PIC_MASTER, PIC_SLAVE, PORT_F0, Cr0, ExceptionFlag, Hwcr, Parameters
 from .reporting import Decision
 from .x87 import OperationRequest
 
@@ -14,7 +15,7 @@ class PcInputs(NamedTuple):
     """What goes into the PC in one cycle. The defaults are an idle cycle."""
 
     reset: bool = False
-    """RESET, to processor and chipset."""
+    """RESET, to all."""
     ignne_n: bool = True
     """A second open-drain driver on the IGNNE# wire; the chipset is the first."""
     cr0: Cr0 = Cr0(0)
@@ -24,6 +25,10 @@ class PcInputs(NamedTuple):
     io: IoAccess | None = None
     ferr_enable: bool | None = None
     """A write to the chipset's enable bit, or None."""
+    irq: int = 0
+    """Interrupt requests 15-0 of other devices, 16 bits, active high. Bit 2 is not connected."""
+    inta: bool = False
+    """One of the two INTA pulses with which the processor acknowledges INTR."""
 
 
 class PcOutputs(NamedTuple):
@@ -53,15 +58,25 @@ class PcOutputs(NamedTuple):
     msr_response: MsrResponse | None
     io_data: int
     """What an IN reads, 8 bits."""
+    intr: bool
+    """INTR, from the master 8259A."""
+    vector: int
+    """The data bus in an INTA pulse, 8 bits: the vector in the second one, else FFh."""
+    slave_int: bool
+    """INT of the slave, to IR2 of the master."""
+    master: PicRegisters
+    slave: PicRegisters
 
 
 class Pc:
-    """Processor and chipset. FERR# goes one way, IGNNE# the other."""
+    """FERR# goes from the processor to the chipset, IGNNE# back; IRQ 13 goes to IR5 of the slave 8259A."""
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
         self.processor = Processor(parameters)
         self.chipset = Chipset(parameters)
+        self.master = Pic(master=True)
+        self.slave = Pic(master=False)
 
     def step(self, inputs: PcInputs) -> PcOutputs:
         """One cycle: the settled outputs, then the rising edge."""
@@ -74,6 +89,9 @@ class Pc:
         chipset = self.chipset.settle(self._chipset_inputs(inputs))
         ignne_n = chipset.ignne_n and inputs.ignne_n
         processor = self.processor.settle(self._processor_inputs(inputs, ignne_n))
+        master = self.master.settle(self._pic_inputs(inputs, PIC_MASTER))
+        slave = self.slave.settle(self._pic_inputs(inputs, PIC_SLAVE, cas=master.cas))
+        vectors = [vector for vector in (master.vector, slave.vector) if vector is not None]
         return PcOutputs(
             decision=processor.decision,
             ferr_n=processor.ferr_n,
@@ -89,13 +107,40 @@ class Pc:
             ferr_enable=chipset.ferr_enable,
             msr_ready=processor.msr_ready,
             msr_response=processor.msr_response,
-            io_data=FLOATING,
+            io_data=self._io_data(inputs.io, master.data, slave.data),
+            intr=master.int_,
+            # Both answer only if they are programmed wrongly; then the master's is taken (**choice**).
+            vector=vectors[0] if vectors else FLOATING,
+            slave_int=slave.int_,
+            master=master.registers,
+            slave=slave.registers,
         )
 
     def clock(self, inputs: PcInputs, outputs: PcOutputs) -> None:
         """The rising edge, after `outputs` have settled."""
+        master = self._pic_inputs(inputs, PIC_MASTER)
+        slave = self._pic_inputs(inputs, PIC_SLAVE, cas=self.master.settle(master).cas)
+        requests = inputs.irq | outputs.irq13 << self.parameters.fpu_irq
+        cascade = self.slave.settle(slave).int_ << CASCADE_IRQ
+        self.master.clock(master._replace(ir=requests & 0xFF & ~(1 << CASCADE_IRQ) | cascade))
+        self.slave.clock(slave._replace(ir=requests >> 8))
         self.chipset.clock(self._chipset_inputs(inputs))
         self.processor.clock(self._processor_inputs(inputs, outputs.ignne_n), outputs.decision)
+
+    @staticmethod
+    def _io_data(io: IoAccess | None, master: int, slave: int) -> int:
+        if io is None or io.write:
+            return FLOATING
+        return {PIC_MASTER: master, PIC_SLAVE: slave}.get(io.address & ~1, FLOATING)
+
+    @staticmethod
+    def _pic_inputs(inputs: PcInputs, port: int, cas: int = 0) -> PicInputs:
+        """What an 8259A at an even port sees of the buses; its IR inputs are added at the edge."""
+        quiet = PicInputs(reset=inputs.reset, inta=inputs.inta, cas=cas)
+        io = inputs.io
+        if io is None or io.address & ~1 != port:
+            return quiet
+        return quiet._replace(write=io.write, read=not io.write, a0=bool(io.address & 1), data=io.data)
 
     def _chipset_inputs(self, inputs: PcInputs) -> ChipsetInputs:
         return ChipsetInputs(inputs.reset, self.processor.ferr_n, inputs.io, inputs.ferr_enable)

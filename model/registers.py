@@ -130,6 +130,12 @@ PORT_F0 = 0xF0
 """I/O port F0h: clears IRQ 13 and, while FERR# is asserted, asserts IGNNE# (SDM1 D.2.1.2)."""
 PORT_F1 = 0xF1
 """I/O port F1h: reset of the 80287 in the original AT; not present here."""
+PIC_MASTER = 0x20
+"""Even port of the master 8259A; the odd one is 21h."""
+PIC_SLAVE = 0xA0
+"""Even port of the slave 8259A; the odd one is A1h."""
+CASCADE_IRQ = 2
+"""The master's input that the slave's INT goes to."""
 
 
 @dataclass(frozen=True)
@@ -152,12 +158,17 @@ class Parameters:
     """Reset value of the chipset's enable bit (PIIX XBCS bit 5)."""
     nowait_window: int = 4
     """Length in cycles of the interrupt window of a no-wait instruction on I486: at least 1."""
+    fpu_irq: int = 13
+    """The interrupt request that FF1 drives: 13 on a PC/AT, 8 on a PC-98; 0..15, not 2."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "generation", _member(Generation, "generation", self.generation))
         object.__setattr__(self, "reserved_bits", _member(ReservedBits, "reserved_bits", self.reserved_bits))
         _at_least("synchroniser_stages", self.synchroniser_stages, 2)
         _at_least("nowait_window", self.nowait_window, 1)
+        _at_least("fpu_irq", self.fpu_irq, 0)
+        if self.fpu_irq > 15 or self.fpu_irq == CASCADE_IRQ:
+            raise ValueError(f"fpu_irq must be 0..15 and not {CASCADE_IRQ}, not {self.fpu_irq!r}")
         for name in ("port_emulation", "ferr_enable"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")

@@ -8,12 +8,17 @@ from rich.table import Table
 from rich.text import Text
 
 from ..model.registers import ExceptionFlag
+from .cpu import Event
 from .run import Run
 from .signals import SIGNALS
 from .steps import X87
 
 _KINDS = {
     "executes": "",
+    "reads": "reads {:X}h",
+    "enters": "waits: the handler of vector {:02X}h is entered",
+    "returns": "is returned to by the handler of vector {:02X}h",
+    "unhandled": "waits: vector {:02X}h is taken, and has no handler",
     "freezes": "freezes: it neither executes nor faults",
     "window": "asserts FERR# and samples INTR before it executes",
     "#MF": "#MF, vector 16: it does not execute",
@@ -55,12 +60,17 @@ def render(run: Run) -> RenderableType:
 
 def _step_rows(run: Run) -> Iterator[Row]:
     for event in run.events:
-        action = event.step.action
-        meaning = _KINDS.get(event.kind, f"reads {event.value:X}h")
-        if event.kind == "executes" and isinstance(action, X87):
-            raised = action.operations[-1].detected
-            meaning = f"raises {_names(raised)}" if raised else ""
-        yield Row(event.cycle, event.step.text, "", meaning)
+        yield Row(event.cycle, event.step.text if event.step else "-", "", _meaning(event))
+
+
+def _meaning(event: Event) -> str:
+    action = event.step.action if event.step else None
+    if event.kind == "executes" and isinstance(action, X87):
+        raised = action.operations[-1].detected
+        return f"raises {_names(raised)}" if raised else ""
+    if event.kind.startswith("stuck:"):
+        return "here it stays"
+    return _KINDS[event.kind].format(event.value)
 
 
 def _names(flags: ExceptionFlag) -> str:
@@ -82,5 +92,5 @@ def _verdicts(run: Run) -> Iterator[Text]:
     for verdict in run.verdicts:
         mark, style = ("pass", "green") if verdict.holds else ("FAIL", "bold red")
         yield Text.assemble((mark, style), f"  {verdict.text}", (f"  ({verdict.found})", "dim"))
-    if run.stuck:
-        yield Text.assemble(("FAIL", "bold red"), f"  the program ends: {run.stuck}")
+    if run.diagnosis:
+        yield Text.assemble(("\nstuck ", "bold yellow"), str(run.diagnosis))

@@ -5,6 +5,8 @@
     ignne_n rises in the same cycle as ferr_n rises
     irq13 rises once                 ; never, twice, 3 times
     check freezes                    ; executes, raises #MF, reads 0x1
+    handler 75h enters               ; returns, returns to check
+    check is stuck: slave-masked     ; and why; REASONS in diagnosis.py
     finally es = 0
 
 A step is named by its label, or by its mnemonic where only one step has it; `#2` picks the second
@@ -18,6 +20,7 @@ from typing import NamedTuple
 from ..model.registers import Operation
 from . import operands
 from .cpu import Event
+from .diagnosis import REASONS
 from .instructions import nearest
 from .signals import BY_NAME, edge_signal
 from .steps import X87, Io, MsrAccess, Step
@@ -32,6 +35,7 @@ class Occurrence(NamedTuple):
     text: str
     signal: str | None
     step: Step | None
+    """None for any step, where the event has one at all."""
     kind: str
     """'rises', 'falls', or a kind of `Event`."""
     which: int = 1
@@ -50,7 +54,7 @@ class Occurrence(NamedTuple):
         return [
             event.cycle
             for event in events
-            if event.step is self.step
+            if (event.step is self.step or self.step is None)
             and event.kind == self.kind
             and (self.value is None or self.value == event.value)
         ]
@@ -132,23 +136,33 @@ def contradiction(expectations: Sequence[Expectation]) -> tuple[Expectation, str
     return None
 
 
-def unexpected_faults(expectations: Iterable[Expectation], events: Iterable[Event]) -> list[Verdict]:
-    """Faults that no sentence speaks of: a scenario has to name each one."""
+def unexpected(expectations: Iterable[Expectation], events: Iterable[Event]) -> list[Verdict]:
+    """What goes wrong and no sentence speaks of: a fault, an interrupt without a handler, a hang."""
     named = {occurrence.same_event for one in expectations for occurrence in one.needs}
-    return [
-        Verdict(
-            event.step.line,
-            f"{event.step.text} does not fault",
-            False,
-            f"{event.kind} in cycle {event.cycle}",
-        )
-        for event in events
-        if event.kind in FAULTS and (None, event.step, event.kind, None) not in named
-    ]
+    verdicts = []
+    for event in events:
+        step = event.step
+        line, text = (step.line, step.text) if step else (0, "the program")
+        if event.kind == "unhandled":
+            claim = f"vector {event.value:02X}h has a handler"
+            verdicts.append(Verdict(line, claim, False, f"taken in cycle {event.cycle} before '{text}'"))
+        elif event.kind in FAULTS and (None, step, event.kind, None) not in named:
+            found = f"{event.kind} in cycle {event.cycle}"
+            verdicts.append(Verdict(line, f"'{text}' does not fault", False, found))
+        elif event.kind.startswith("stuck:") and (None, step, event.kind, None) not in named:
+            verdicts.append(Verdict(line, f"'{text}' goes on", False, event.kind))
+    return verdicts
 
 
 def _occurrence(text: str, steps: Sequence[Step]) -> Occurrence:
     """An event from its words."""
+    if found := re.fullmatch(r"handler (\S+) (enters|returns)(?: to (\S+?))?(?: #(\d+))?", text):
+        return _handler(text, found, steps)
+    if found := re.fullmatch(r"(\S+) is stuck: (\S+)", text):
+        if found[2] not in REASONS:
+            known = ", ".join(REASONS)
+            raise ValueError(f"no reason {found[2]!r}{nearest(found[2], REASONS)}; expected {known}")
+        return Occurrence(text, None, _step(found[1], steps), f"stuck:{found[2]}")
     found = re.fullmatch(
         r"(\S+) (rises|falls|executes|freezes|raises (?P<fault>\S+)|reads (?P<value>\S+))"
         r"(?: #(?P<which>\d+))?",
@@ -156,12 +170,11 @@ def _occurrence(text: str, steps: Sequence[Step]) -> Occurrence:
     )
     if not found:
         raise ValueError(
-            f"expected SIGNAL rises|falls or STEP executes|freezes|raises #MF|reads VALUE, not {text!r}"
+            "expected SIGNAL rises|falls, STEP executes|freezes|raises #MF|reads VALUE|is stuck: REASON "
+            f"or handler VECTOR enters|returns, not {text!r}"
         )
     subject, verb = found[1], found[2].split()[0]
-    which = int(found["which"] or 1)
-    if which < 1:
-        raise ValueError("occurrences are counted from #1")
+    which = _which(found["which"])
     picked = found["which"] is not None
     if verb in ("rises", "falls"):
         return Occurrence(text, edge_signal(subject).name, None, verb, which, picked)
@@ -170,6 +183,23 @@ def _occurrence(text: str, steps: Sequence[Step]) -> Occurrence:
     _possible(step, kind)
     value = operands.number(found["value"], bits=64) if found["value"] else None
     return Occurrence(text, None, step, kind, which, picked, value)
+
+
+def _handler(text: str, found: re.Match[str], steps: Sequence[Step]) -> Occurrence:
+    """A handler that is entered, or that returns."""
+    if found[2] == "enters" and found[3]:
+        raise ValueError("a handler enters; it 'returns to' a step")
+    vector = operands.number(found[1], bits=8)
+    step = _step(found[3], steps) if found[3] else None
+    picked = found[4] is not None
+    return Occurrence(text, None, step, found[2], _which(found[4]), picked, vector)
+
+
+def _which(text: str | None) -> int:
+    which = int(text or 1)
+    if which < 1:
+        raise ValueError("occurrences are counted from #1")
+    return which
 
 
 def _step(name: str, steps: Sequence[Step]) -> Step:

@@ -4,14 +4,27 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from ..model.chipset import IoAccess
+from ..model.chipset import FLOATING, IoAccess
 from ..model.msr import MsrRequest
 from ..model.pc import PcInputs, PcOutputs
-from ..model.registers import PORT_F0, PORT_F1, Cr0, ExceptionFlag, Family, Msr, Operation, Parameters
+from ..model.registers import (
+    CASCADE_IRQ,
+    PIC_MASTER,
+    PIC_SLAVE,
+    PORT_F0,
+    PORT_F1,
+    Cr0,
+    ExceptionFlag,
+    Family,
+    Msr,
+    Operation,
+    Parameters,
+)
 from ..model.reporting import Decision
 from ..model.x87 import OperationRequest
 from .machine import Divergence, LockstepMachine
 
+PIC_PORTS = (PIC_MASTER, PIC_MASTER + 1, PIC_SLAVE, PIC_SLAVE + 1)
 BLOCK = 500
 """Cycles between two changes of the mixture."""
 
@@ -33,6 +46,9 @@ class Stimulus:
         self._held: OperationRequest | None = None
         self._pin = True
         self._cr0 = Cr0(0)
+        self._irq = 0
+        # The words with which a BIOS sets the 8259As up, still to be written.
+        self._words: list[IoAccess] = []
         self._mix()
 
     def next(self, outputs: PcOutputs | None) -> PcInputs:
@@ -45,6 +61,8 @@ class Stimulus:
             self._pin = not self._pin
         if chance(self._cr0_rate):
             self._cr0 = self._random_cr0()
+        if chance(self._irq_rate):
+            self._irq ^= 1 << self._random.randrange(16)
         return PcInputs(
             reset=chance(0.002),
             ignne_n=self._pin,
@@ -54,6 +72,8 @@ class Stimulus:
             msr_response_ready=chance(self._response_rate),
             io=self._io() if chance(self._io_rate) else None,
             ferr_enable=chance(0.7) if chance(0.01) else None,
+            irq=self._irq,
+            inta=chance(self._inta_rate if outputs is not None and outputs.intr else 0.02),
         )
 
     def _chance(self, probability: float) -> bool:
@@ -70,6 +90,9 @@ class Stimulus:
         self._msr_rate = choose((0.0, 0.1, 0.6))
         self._response_rate = choose((0.3, 1.0))
         self._io_rate = choose((0.02, 0.2))
+        self._irq_rate = choose((0.0, 0.02, 0.2))
+        self._inta_rate = choose((0.1, 0.9))
+        self._words = self._initialisation()
 
     def _random_cr0(self) -> Cr0:
         cr0 = Cr0.NE if self._chance(0.4) else Cr0(0)
@@ -107,9 +130,31 @@ class Stimulus:
         return MsrRequest(int(address), self._chance(0.7), data, cpl)
 
     def _io(self) -> IoAccess:
+        if self._words:
+            return self._words.pop(0)
         pick = self._random
-        port = PORT_F0 if self._chance(0.8) else pick.choice((PORT_F1, pick.getrandbits(16)))
-        return IoAccess(port, self._chance(0.8), pick.getrandbits(8))
+        port = pick.choice((PORT_F0,) * 6 + (*PIC_PORTS, *PIC_PORTS, PORT_F1, pick.getrandbits(16)))
+        data = pick.getrandbits(8)
+        if port in PIC_PORTS and not port & 1 and self._chance(0.97):
+            data &= ~0x10  # ICW1 comes in whole initialisations, and now and then alone
+        if port in PIC_PORTS and port & 1:
+            data &= pick.getrandbits(8)
+        return IoAccess(port, self._chance(0.8), data)
+
+    def _initialisation(self) -> list[IoAccess]:
+        """Both 8259As, mostly as a PC has them, in all modes."""
+        pick, words = self._random, []
+        for port, base, cascade in ((PIC_MASTER, 0x08, 1 << CASCADE_IRQ), (PIC_SLAVE, 0x70, CASCADE_IRQ)):
+            icw1 = 0x11 | pick.choice((0, 0, 0x08)) | pick.choice((0, 0, 0, 0x02))
+            icw4 = 0x01 | pick.choice((0, 0, 0x02)) | pick.choice((0, 0, 0x10))
+            icw4 |= pick.choice((0, 0, 0, 0x08, 0x0C))
+            words.append(IoAccess(port, True, icw1))
+            words.append(IoAccess(port + 1, True, base))
+            if not icw1 & 0x02:
+                words.append(IoAccess(port + 1, True, cascade))
+            words.append(IoAccess(port + 1, True, icw4))
+            words.append(IoAccess(port + 1, True, pick.choice((0, 0, pick.getrandbits(8)))))
+        return words
 
 
 def lockstep(
@@ -146,6 +191,9 @@ def lockstep(
         for pin in ("ferr_n", "ignne_n", "chipset_ignne_n"):
             seen[pin] += not getattr(outputs, pin)
         seen["irq13"] += outputs.irq13
+        seen["intr"] += outputs.intr
+        seen["vector"] += outputs.vector != FLOATING
+        seen["in service twice"] += outputs.master.isr.bit_count() > 1
         if not outputs.chipset_ignne_n and outputs.ferr_n:
             raise Divergence(f"seed {seed}, cycle {cycle}: IGNNE# is active while FERR# is not")
         if cycle % BLOCK == BLOCK - 1:

@@ -13,6 +13,7 @@ from amaranth.sim import Simulator
 from .. import hdl, model
 from ..model.msr import MsrRequest, MsrResponse
 from ..model.pc import PcInputs, PcOutputs
+from ..model.pic import PicRegisters
 from ..model.registers import Cr0, ExceptionFlag, Family, Hwcr, Operation, Parameters
 from ..model.reporting import Decision
 from ..model.x87 import OperationRequest
@@ -59,7 +60,8 @@ class HdlMachine:
         self._outputs = 0
         self._input_ports = _input_ports(pc)
         self._input_value = Cat(port.signal for port in self._input_ports)
-        self._output_value = Cat(_output_signals(pc))
+        self._output_ports = [(name, len(port)) for name, port in _output_ports(pc)]
+        self._output_value = Cat(port for _, port in _output_ports(pc))
         self._go = False
         self._cycle = 0
         self._simulator.add_testbench(self._testbench, background=True)
@@ -67,14 +69,14 @@ class HdlMachine:
         self._settle(PcInputs())
 
     def settle(self, inputs: PcInputs) -> PcOutputs:
-        return _decode(self._settle(inputs))
+        return self._unpack(self._settle(inputs))
 
     def step(self, inputs: PcInputs) -> PcOutputs:
         outputs = self._settle(inputs)
         cycle, self._go = self._cycle, True
         while self._cycle == cycle:
             self._simulator.advance()
-        return _decode(outputs)
+        return self._unpack(outputs)
 
     def _settle(self, inputs: PcInputs) -> int:
         packed = shift = 0
@@ -85,6 +87,13 @@ class HdlMachine:
         # Wakes the test bench from its `delay(0)`: it drives these inputs without passage of time.
         self._simulator.advance()
         return self._outputs
+
+    def _unpack(self, packed: int) -> PcOutputs:
+        now = {}
+        for name, width in self._output_ports:
+            now[name] = packed & ((1 << width) - 1)
+            packed >>= width
+        return _decode(now)
 
     async def _testbench(self, ctx) -> None:
         driven = None
@@ -222,55 +231,81 @@ def _input_ports(pc: Any) -> list[_Port]:
         (pc.io.write_data, lambda i: i.io.data if i.io else 0),
         (pc.enable.write, lambda i: i.ferr_enable is not None),
         (pc.enable.value, lambda i: bool(i.ferr_enable)),
+        (pc.irq, lambda i: i.irq),
+        (pc.inta, lambda i: i.inta),
     ]
     return [_Port(Value.cast(signal), len(Value.cast(signal)), get) for signal, get in pairs]
 
 
-def _output_signals(pc: Any) -> list[Value]:
-    """The ports of the HDL from bit 0 up, in the order in which `_decode` reads them."""
-    op, response = pc.op, pc.msr.response
-    signals = [
-        *(op.ready, op.freeze, op.window, op.mf, op.nm, op.ud),
-        *(pc.ferr_n, pc.irq13, pc.chipset_ignne_n, pc.ignne_n, pc.ignne),
-        *(pc.flags, pc.masks, pc.es, pc.allow_ferr_on_ne, pc.ignne_em, pc.ignne_msr, pc.ferr_enable),
-        *(pc.msr.request.ready, response.valid, response.payload.fault, pc.io.read_data),
-        response.payload.data,
-    ]
-    return [Value.cast(signal) for signal in signals]
-
-
-_DECISIONS = {
-    0b000000: Decision.IDLE,
-    0b000001: Decision.READY,
-    0b000010: Decision.FREEZE,
-    0b000100: Decision.WINDOW,
-    0b001000: Decision.MF,
-    0b010000: Decision.NM,
-    0b100000: Decision.UD,
+_OUTPUTS: dict[str, Callable[[Any], Any]] = {
+    "ready": lambda pc: pc.op.ready,
+    "freeze": lambda pc: pc.op.freeze,
+    "window": lambda pc: pc.op.window,
+    "mf": lambda pc: pc.op.mf,
+    "nm": lambda pc: pc.op.nm,
+    "ud": lambda pc: pc.op.ud,
+    "ferr_n": lambda pc: pc.ferr_n,
+    "irq13": lambda pc: pc.irq13,
+    "chipset_ignne_n": lambda pc: pc.chipset_ignne_n,
+    "ignne_n": lambda pc: pc.ignne_n,
+    "ignne": lambda pc: pc.ignne,
+    "flags": lambda pc: pc.flags,
+    "masks": lambda pc: pc.masks,
+    "es": lambda pc: pc.es,
+    "allow_ferr_on_ne": lambda pc: pc.allow_ferr_on_ne,
+    "ignne_em": lambda pc: pc.ignne_em,
+    "ignne_msr": lambda pc: pc.ignne_msr,
+    "ferr_enable": lambda pc: pc.ferr_enable,
+    "msr_ready": lambda pc: pc.msr.request.ready,
+    "response": lambda pc: pc.msr.response.valid,
+    "fault": lambda pc: pc.msr.response.payload.fault,
+    "data": lambda pc: pc.msr.response.payload.data,
+    "io_data": lambda pc: pc.io.read_data,
+    "intr": lambda pc: pc.intr,
+    "vector": lambda pc: pc.vector,
+    "slave_int": lambda pc: pc.slave_int,
+    **{
+        f"{pic}_{register}": lambda pc, pic=pic, register=register: getattr(getattr(pc, pic), register)
+        for pic in ("master", "slave")
+        for register in PicRegisters._fields
+    },
 }
+"""The ports of the HDL that show something, by name."""
 
 
-def _decode(bits: int) -> PcOutputs:
+def _output_ports(pc: Any) -> list[tuple[str, Value]]:
+    """The ports of the HDL, in the order in which they are read."""
+    return [(name, Value.cast(port(pc))) for name, port in _OUTPUTS.items()]
+
+
+_ANSWERS = {decision.name.lower(): decision for decision in Decision if decision is not Decision.IDLE}
+
+
+def _decode(now: dict[str, int]) -> PcOutputs:
     """The outputs of the HDL, as the model would give them."""
-    answer = bits & 0x3F
-    if answer not in _DECISIONS:
-        raise Divergence(f"the operation port gives several answers at once: {answer:06b} (ud..ready)")
-    hwcr = Hwcr((bits >> 25 & 1) * Hwcr.ALLOW_FERR_ON_NE | (bits >> 26 & 1) * Hwcr.IGNNE_EM)
-    response = MsrResponse(bool(bits >> 31 & 1), bits >> 40) if bits >> 30 & 1 else None
+    answers = [decision for name, decision in _ANSWERS.items() if now[name]]
+    if len(answers) > 1:
+        raise Divergence(f"the operation port gives several answers at once: {answers}")
+    hwcr = Hwcr(now["allow_ferr_on_ne"] * Hwcr.ALLOW_FERR_ON_NE | now["ignne_em"] * Hwcr.IGNNE_EM)
     return PcOutputs(
-        decision=_DECISIONS[answer],
-        ferr_n=bool(bits >> 6 & 1),
-        irq13=bool(bits >> 7 & 1),
-        chipset_ignne_n=bool(bits >> 8 & 1),
-        ignne_n=bool(bits >> 9 & 1),
-        ignne=bool(bits >> 10 & 1),
-        flags=ExceptionFlag(bits >> 11 & 0x7F),
-        masks=ExceptionFlag(bits >> 18 & 0x3F),
-        es=bool(bits >> 24 & 1),
+        decision=answers[0] if answers else Decision.IDLE,
+        ferr_n=bool(now["ferr_n"]),
+        irq13=bool(now["irq13"]),
+        chipset_ignne_n=bool(now["chipset_ignne_n"]),
+        ignne_n=bool(now["ignne_n"]),
+        ignne=bool(now["ignne"]),
+        flags=ExceptionFlag(now["flags"]),
+        masks=ExceptionFlag(now["masks"]),
+        es=bool(now["es"]),
         hwcr=hwcr,
-        ignne_msr=bool(bits >> 27 & 1),
-        ferr_enable=bool(bits >> 28 & 1),
-        msr_ready=bool(bits >> 29 & 1),
-        msr_response=response,
-        io_data=bits >> 32 & 0xFF,
+        ignne_msr=bool(now["ignne_msr"]),
+        ferr_enable=bool(now["ferr_enable"]),
+        msr_ready=bool(now["msr_ready"]),
+        msr_response=MsrResponse(bool(now["fault"]), now["data"]) if now["response"] else None,
+        io_data=now["io_data"],
+        intr=bool(now["intr"]),
+        vector=now["vector"],
+        slave_int=bool(now["slave_int"]),
+        master=PicRegisters(now["master_irr"], now["master_isr"], now["master_imr"]),
+        slave=PicRegisters(now["slave_irr"], now["slave_isr"], now["slave_imr"]),
     )

@@ -13,8 +13,10 @@
       ferr_n falls 2 cycles after fdiv executes
     '''
 
-`[expect-on]` has further expectations by generation, `[parameters]` what differs from the defaults, and
-`limit` the number of cycles after which a run counts as stuck. Comments in the blocks begin with `;`.
+`[handlers]` has a program for each interrupt vector ("75h"; nmi, mf, nm, ud and gp by name), which ends in
+iret, and one that follows the RESET pin (reset). `[expect-on]` has further expectations by generation,
+`[parameters]` what differs from the defaults, and `limit` the cycles after which a run is given up.
+Comments in the blocks begin with `;`.
 """
 
 from collections.abc import Sequence
@@ -22,20 +24,35 @@ from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 
-from ..model.registers import Generation, Parameters
+from ..model.registers import CASCADE_IRQ, Generation, Parameters
 from . import operands
+from .cpu import Program
 from .expectations import Expectation, contradiction, parse_expectation
 from .instructions import nearest
 from .source import Key, Source, SourceError
-from .steps import Step, parse_step
+from .steps import Iret, Step, parse_step
 
 DEFAULT = "dos-divide-by-zero"
 """The scenario that `irq13 run` takes without an argument."""
-PINS = ("ignne_n",)
-"""Pins that a scenario can drive."""
+PINS = {"ignne_n": True, "nmi": False, "reset": False} | {
+    f"irq{number}": False for number in range(16) if number != CASCADE_IRQ
+}
+"""Pins that a scenario can drive, with the level that they have before the first event."""
+NAMED_VECTORS = {"nmi": 2, "ud": 6, "nm": 7, "gp": 13, "mf": 16}
 _FOLDER = resources.files("irq13.sim") / "scenarios"
 _PARAMETERS = [one.name for one in fields(Parameters) if one.name != "generation"]
-_KEYS = ("title", "about", "generation", "parameters", "program", "pins", "expect", "expect-on", "limit")
+_KEYS = (
+    "title",
+    "about",
+    "generation",
+    "parameters",
+    "program",
+    "handlers",
+    "pins",
+    "expect",
+    "expect-on",
+    "limit",
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +74,7 @@ class Scenario:
     generations: tuple[Generation, ...]
     parameters: Parameters
     """Those of the first generation."""
-    steps: tuple[Step, ...]
+    program: Program
     pins: tuple[PinEvent, ...]
     expectations: tuple[Expectation, ...]
     """Those that hold on every generation."""
@@ -108,14 +125,16 @@ def parse(source: Source, name: str) -> Scenario:
         raise source.error((), "a scenario needs a program")
     generations = _generations(source)
     parameters = _parameters(source, generations[0])
-    steps = _steps(source)
+    program = _program(source)
+    steps = [*program.main, *(step for one in program.handlers.values() for step in one)]
+    steps += program.after_reset
     scenario = Scenario(
         name,
         source.get(("title",), str, name),
         source.get(("about",), str, "").strip(),
         generations,
         parameters,
-        steps,
+        program,
         _pins(source),
         _expectations(source, ("expect",), steps),
         _by_generation(source, steps),
@@ -153,11 +172,41 @@ def _parameters(source: Source, generation: Generation) -> Parameters:
     return Parameters(generation=generation, **values)
 
 
-def _steps(source: Source) -> tuple[Step, ...]:
-    source.get(("program",), str, "")
-    steps: list[Step] = []
+def _program(source: Source) -> Program:
     labels: dict[str, int] = {}
-    for line in source.block(("program",)):
+    main = _steps(source, ("program",), labels)
+    handlers: dict[int, tuple[Step, ...]] = {}
+    after_reset: tuple[Step, ...] = ()
+    for name in source.get(("handlers",), dict, {}):
+        key = ("handlers", name)
+        steps = _steps(source, key, labels)
+        if name == "reset":
+            after_reset = steps
+            continue
+        vector = _vector(source, key)
+        if vector in handlers:
+            raise source.error(key, f"vector {vector:02X}h has two handlers")
+        if not isinstance(steps[-1].action, Iret):
+            raise source.error(steps[-1].line, f"a handler ends in iret, not in {steps[-1].text!r}")
+        handlers[vector] = steps
+    return Program(main, handlers, after_reset)
+
+
+def _vector(source: Source, key: Key) -> int:
+    name = key[-1]
+    if name in NAMED_VECTORS:
+        return NAMED_VECTORS[name]
+    try:
+        return operands.number(name, bits=8)
+    except ValueError:
+        known = ", ".join([*NAMED_VECTORS, "reset"])
+        raise source.error(key, f"expected a vector such as 75h, or {known}, not {name!r}") from None
+
+
+def _steps(source: Source, key: Key, labels: dict[str, int]) -> tuple[Step, ...]:
+    source.get(key, str, "")
+    steps: list[Step] = []
+    for line in source.block(key):
         try:
             step = parse_step(*line)
         except ValueError as error:
@@ -170,7 +219,7 @@ def _steps(source: Source) -> tuple[Step, ...]:
             labels[step.label] = line.number
         steps.append(step)
     if not steps:
-        raise source.error(("program",), "the program has no steps")
+        raise source.error(key, f"{key[-1]} has no steps")
     return tuple(steps)
 
 
@@ -182,7 +231,7 @@ def _pins(source: Source) -> tuple[PinEvent, ...]:
         if len(words) != 4 or words[1] not in ("low", "high") or words[2] != "at":
             raise source.error(number, f"{form}, not {text!r}")
         if words[0] not in PINS:
-            raise source.error(number, f"expected a pin out of {', '.join(PINS)}, not {words[0]!r}")
+            raise source.error(number, f"no pin {words[0]!r}; expected {', '.join(PINS)}")
         try:
             cycle = operands.number(words[3], bits=20)
         except ValueError as error:

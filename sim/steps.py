@@ -80,7 +80,50 @@ class Reset(NamedTuple):
     init: bool
 
 
-Action = X87 | Nop | Io | MsrAccess | MovCr0 | MovFerrEnable | Wait | Reset
+class Bios(NamedTuple):
+    """The initialisation of both 8259As."""
+
+
+class Flag(NamedTuple):
+    """STI or CLI."""
+
+    value: bool
+
+
+class MovSs(NamedTuple):
+    """MOV SS: holds interrupts off until after the next instruction."""
+
+
+class Halt(NamedTuple):
+    """HLT."""
+
+
+class Int(NamedTuple):
+    """INT n."""
+
+    vector: int
+
+
+class Iret(NamedTuple):
+    """IRET."""
+
+
+Action = (
+    X87
+    | Nop
+    | Io
+    | MsrAccess
+    | MovCr0
+    | MovFerrEnable
+    | Wait
+    | Reset
+    | Bios
+    | Flag
+    | MovSs
+    | Halt
+    | Int
+    | Iret
+)
 
 
 class Step(NamedTuple):
@@ -237,6 +280,8 @@ def _msr(verb: str, words: list[str]) -> Action:
 
 
 def _mov(verb: str, words: list[str]) -> Action:
+    if words == ["ss"]:
+        return MovSs()
     targets = ", ".join(["ferr_enable", *(f"cr0.{str(bit.name).lower()}" for bit in Cr0)])
     _exactly(words, 2, 2, f"mov TARGET 0|1 with a target out of {targets}")
     target, value = words[0].lower(), bool(operands.number(words[1], bits=1))
@@ -254,9 +299,25 @@ def _wait(verb: str, words: list[str]) -> Action:
     return Wait(edge_signal(words[0]).name, level)
 
 
-def _reset(verb: str, words: list[str]) -> Action:
+def _int(verb: str, words: list[str]) -> Action:
+    _exactly(words, 1, 1, "int VECTOR")
+    return Int(operands.number(words[0], bits=8))
+
+
+_PLAIN: dict[str, Action] = {
+    "bios": Bios(),
+    "cli": Flag(False),
+    "hlt": Halt(),
+    "init": Reset(init=True),
+    "iret": Iret(),
+    "reset": Reset(init=False),
+    "sti": Flag(True),
+}
+
+
+def _plain(verb: str, words: list[str]) -> Action:
     _exactly(words, 0, 0, f"{verb} without operands")
-    return Reset(init=verb == "init")
+    return _PLAIN[verb]
 
 
 _PARSERS: dict[str, Callable[[str, list[str]], Action]] = {
@@ -267,6 +328,6 @@ _PARSERS: dict[str, Callable[[str, list[str]], Action]] = {
     "rdmsr": _msr,
     "mov": _mov,
     "wait": _wait,
-    "reset": _reset,
-    "init": _reset,
+    "int": _int,
+    **dict.fromkeys(_PLAIN, _plain),
 }

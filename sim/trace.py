@@ -9,8 +9,9 @@ import numpy as np
 
 from ..model.pc import PcInputs, PcOutputs
 from .instructions import nearest
-from .signals import SIGNALS
+from .signals import SIGNALS, CpuView
 
+NO_CPU = CpuView()
 CYCLE_NS = 10
 """Length of a cycle in our own traces, in ns: cycle n lasts from 10n to 10n + 10."""
 
@@ -144,11 +145,11 @@ class Recorder:
         self._times: list[list[int]] = [[] for _ in SIGNALS]
         self._values: list[list[int | str]] = [[] for _ in SIGNALS]
 
-    def record(self, inputs: PcInputs, outputs: PcOutputs) -> None:
+    def record(self, inputs: PcInputs, outputs: PcOutputs, cpu: CpuView = NO_CPU) -> None:
         """One more cycle."""
         time = self.cycles * CYCLE_NS
         for signal, times, values in zip(SIGNALS, self._times, self._values, strict=True):
-            value = signal.get(inputs, outputs)
+            value = signal.get(inputs, outputs, cpu)
             if not isinstance(value, str):
                 value = int(value)
             if not values or values[-1] != value:

@@ -12,6 +12,7 @@ BLOCKS = {
     "Chipset": hdl.Chipset,
     "MsrFile": hdl.MsrFile,
     "Pc": hdl.Pc,
+    "Pic": lambda parameters: hdl.Pic(),
     "Processor": hdl.Processor,
     "Reporting": hdl.Reporting,
     "X87": lambda parameters: hdl.X87(),
@@ -63,7 +64,13 @@ PORTS = {
         *(f"io__{name}" for name in IO),
         "enable__write",
         "enable__value",
+        *("irq", "inta", "intr", "vector", "slave_int"),
+        *(f"{pic}__{register}" for pic in ("master", "slave") for register in ("irr", "isr", "imr")),
     },
+    "Pic": set(
+        "reset sp ir a0 write read write_data read_data inta int_ vector vector_valid cas cas_out"
+        " irr isr imr".split()
+    ),
 }
 every = pytest.mark.parametrize(
     ("name", "parameters"),
@@ -133,6 +140,8 @@ def test_a_component_wants_parameters(block, value):
         ({"nowait_window": 0}, ValueError, "nowait_window must be at least 1, not 0"),
         ({"nowait_window": True}, TypeError, "must be an integer, not True"),
         ({"port_emulation": 1}, TypeError, "port_emulation must be True or False, not 1"),
+        ({"fpu_irq": 2}, ValueError, "fpu_irq must be 0..15 and not 2, not 2"),
+        ({"fpu_irq": 16}, ValueError, "not 16"),
         ({"ferr_enable": None}, TypeError, "ferr_enable must be True or False, not None"),
     ],
 )
