@@ -10,7 +10,7 @@ import click
 
 from ..model.registers import Generation
 
-WIDE = 160
+WIDE = 120
 """Columns of output that goes to a file or a pipe."""
 GENERATIONS = [generation.value for generation in Generation]
 
@@ -104,7 +104,7 @@ def run_command(scenario: str | None, generation: str | None, on: str, vcd: Path
             _fail(str(error), 1)
         path = _waveform_path(vcd or Path(f"{chosen.name}.vcd"), one, len(generations) > 1)
         save = write_waveform(result.trace, path)
-        console.print(render(result))
+        console.print(render(result, console.width))
         console.print(f"\nwaveform: {path}   (gtkwave {save})\n")
         passed &= result.passed
     sys.exit(0 if passed else 1)

@@ -64,13 +64,13 @@ def diagnose(cpu: Cpu, outputs: PcOutputs, parameters: Parameters, since: int) -
         cause = Cause("no-signal", REASONS["no-signal"], "the signal")
     else:
         cause = _interrupt(cpu, outputs, parameters)
-    state = cpu.waiting or "under way"
-    text = f"'{step.text}' (line {step.line}) is {state} since cycle {since}"
+    lines = [f"'{step.text}' (line {step.line}) is {cpu.waiting} since cycle {since}"]
     if cpu.waiting == "frozen":
         flags = ", ".join(str(flag.name) for flag in outputs.flags & ~outputs.masks)
-        text += f": ES = 1 ({flags}), CR0.NE = 0, IGNNE not in effect (SDM1 D.2.1.1)"
-    text += f"; {cause.why}. It goes on with {cause.release}."
-    return Diagnosis(cause.reason, step, since, text)
+        lines.append(f"why: ES = 1 ({flags}), CR0.NE = 0, IGNNE not in effect (SDM1 D.2.1.1)")
+    lines.append(f"what holds it there: {cause.why}")
+    lines.append(f"what would release it: {cause.release}")
+    return Diagnosis(cause.reason, step, since, "\n".join(lines))
 
 
 def endless(cpu: Cpu, limit: int) -> Diagnosis:
@@ -128,7 +128,9 @@ class _Link(NamedTuple):
         """What keeps it from passing the request on, or None if it does."""
         irr, isr, imr = self.registers
         if not irr >> level & 1:
-            return self._cause("no-edge", "", f"a write to port F0h, {ways_out}")
+            cascaded = self.name == "master" and level == CASCADE_IRQ
+            edge = "a new request of the slave" if cascaded else "a write to port F0h"
+            return self._cause("no-edge", "", f"{edge}, {ways_out}")
         if imr >> level & 1:
             release = f"bit {level} of OCW1 cleared (port {self.odd_port}), {ways_out}"
             return self._cause("masked", f" (IMR = {imr:02X}h)", release)

@@ -1,4 +1,4 @@
-"""A run as text: the timeline and the verdicts."""
+"""A run as text: the pins, the timeline and the verdicts."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,8 +10,9 @@ from rich.text import Text
 from ..model.registers import ExceptionFlag
 from .cpu import Event
 from .run import Run
-from .signals import SIGNALS
+from .signals import BY_NAME, SIGNALS
 from .steps import X87
+from .trace import Trace
 
 _KINDS = {
     "executes": "",
@@ -45,8 +46,32 @@ def timeline(run: Run) -> list[Row]:
     return sorted(rows, key=lambda row: (row.cycle, bool(row.edge)))
 
 
-def render(run: Run) -> RenderableType:
-    """Timeline, verdicts and the reason why it is stuck, for a rich console."""
+PINS = ("ferr_n", "irq13", "intr", "inta", "ignne_n", "ignne", "es", "freeze")
+"""What the picture shows."""
+HIGH, LOW = "▔", "▁"
+
+
+def picture(trace: Trace, width: int) -> list[str]:
+    """The pins, one column a cycle, folded to the width; a ruler above marks every tenth cycle."""
+    margin = max(len(BY_NAME[name].alias or name) for name in PINS) + 2
+    columns = max(width - margin, 10) // 10 * 10
+    cycles = trace.end // trace.period
+    lines: list[str] = []
+    for start in range(0, cycles, columns):
+        end = min(start + columns, cycles)
+        ruler = "".join(f"{cycle:<10}" for cycle in range(start, end, 10))
+        lines.append(" " * margin + ruler.rstrip())
+        for name in PINS:
+            wave = trace[BY_NAME[name].path]
+            levels = (wave.at(cycle * trace.period) for cycle in range(start, end))
+            label = BY_NAME[name].alias or name
+            lines.append(f"{label:<{margin}}" + "".join(HIGH if level else LOW for level in levels))
+        lines.append("")
+    return lines
+
+
+def render(run: Run, width: int) -> RenderableType:
+    """Picture, timeline, verdicts and the reason why it is stuck, for a rich console of this width."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("cycle", justify="right")
     table.add_column("signal", no_wrap=True)
@@ -55,7 +80,7 @@ def render(run: Run) -> RenderableType:
     for row in timeline(run):
         style = {"rises": "green", "falls": "cyan"}.get(row.edge, "bold")
         table.add_row(str(row.cycle), Text(row.what, style), Text(row.edge, style), Text(row.meaning))
-    return Group(table, Text(), *_verdicts(run))
+    return Group(Text("\n".join(picture(run.trace, width))), table, Text(), *_verdicts(run))
 
 
 def _step_rows(run: Run) -> Iterator[Row]:
@@ -93,4 +118,4 @@ def _verdicts(run: Run) -> Iterator[Text]:
         mark, style = ("pass", "green") if verdict.holds else ("FAIL", "bold red")
         yield Text.assemble((mark, style), f"  {verdict.text}", (f"  ({verdict.found})", "dim"))
     if run.diagnosis:
-        yield Text.assemble(("\nstuck ", "bold yellow"), str(run.diagnosis))
+        yield Text.assemble(("\nstuck ", "bold yellow"), str(run.diagnosis).replace("\n", "\n      "))

@@ -194,6 +194,11 @@ class Simulation:
         return self._now.irq13
 
     @property
+    def intr(self) -> bool:
+        """INTR, from the master 8259A."""
+        return self._now.intr
+
+    @property
     def es(self) -> bool:
         """ES: an unmasked exception is pending."""
         return self._now.es

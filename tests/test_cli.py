@@ -57,7 +57,8 @@ def test_a_stuck_program_says_where(tmp_path):
     (tmp_path / "x.toml").write_text(program)
     done = irq13("run", "x.toml", cwd=tmp_path)
     assert done.returncode == 1
-    assert "stuck 'fwait' (line 5) is frozen since cycle 6: ES = 1 (ZE), CR0.NE = 0" in done.stdout
+    assert "stuck 'fwait' (line 5) is frozen since cycle 6" in done.stdout
+    assert "why: ES = 1 (ZE), CR0.NE = 0, IGNNE not in effect" in done.stdout
     assert "the slave 8259A masks the request (IMR = FFh)" in done.stdout
 
 

@@ -51,8 +51,19 @@ def test_the_handshake_in_the_vcd_in_order_and_distance(tmp_path, default):
     (ignne_falls,), (ignne_rises,) = ignne.falls() // 10, ignne.rises() // 10
     (es_rises,), (es_falls,) = trace["es"].rises() // 10, trace["es"].falls() // 10
     (f0,) = trace["f0_write"].rises() // 10
-    assert ferr_falls == es_rises + 1
+    (frozen,), (intr,) = trace["freeze"].rises() // 10, trace["intr"].rises() // 10
+    (inta,) = trace["inta"].rises() // 10
+    vectors = [value for value in trace["vector"].values if value != 0xFF]
+    # I486: the store behind FDIV freezes in the cycle in which ES rises, and reports.
+    assert frozen == es_rises
+    assert ferr_falls == frozen + 1
     assert irq_rises == ferr_falls + 1
+    # Each 8259A samples its inputs once; INTA follows at the next boundary, which a freeze is.
+    assert intr == irq_rises + 2
+    assert inta == intr + 1
+    assert trace["freeze"].falls() // 10 == inta
+    assert vectors == [0x75]
+    assert f0 == inta + 2
     assert irq_falls == ignne_falls == f0 + 1
     assert ferr_rises == ignne_rises == es_falls + 1
     assert irq_rises < irq_falls <= ignne_falls < ferr_rises
