@@ -36,6 +36,7 @@ class Pc(wiring.Component):
     msr: In(MsrSignature).
     io: In(IoSignature).
     enable: In(FerrEnableSignature), a write to the chipset's enable bit.
+    guest_mode, intercept_ferr_freeze: In(1), SVM; exit_code: Out(8), 07Eh with `op.vmexit`, else 0.
     irq: In(16), interrupt requests of other devices; bit 2 is not connected.
     inta: In(1), one of the two INTA pulses with which the processor acknowledges INTR.
     intr: Out(1), INTR, from the master 8259A.
@@ -66,6 +67,9 @@ class Pc(wiring.Component):
                 "msr": In(MsrSignature()),
                 "io": In(IoSignature()),
                 "enable": In(FerrEnableSignature()),
+                "guest_mode": In(1),
+                "intercept_ferr_freeze": In(1),
+                "exit_code": Out(8),
                 "irq": In(16),
                 "inta": In(1),
                 "intr": Out(1),
@@ -99,6 +103,9 @@ class Pc(wiring.Component):
         m.d.comb += [
             processor.reset.eq(self.reset),
             processor.cr0.eq(self.cr0),
+            processor.guest_mode.eq(self.guest_mode),
+            processor.intercept_ferr_freeze.eq(self.intercept_ferr_freeze),
+            self.exit_code.eq(processor.exit_code),
             processor.f0_write.eq(self.io.write & (self.io.address == PORT_F0)),
             processor.ignne_n.eq(self.ignne_n),
             chipset.reset.eq(self.reset),

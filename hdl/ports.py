@@ -42,8 +42,8 @@ class OperationSignature(wiring.Signature):
     """An x87 operation that asks whether it may execute, from the processor's decoder.
 
     The answer is combinational, in the cycle in which `valid` is 1: exactly one of `ready`, `freeze`,
-    `window`, `mf`, `nm`, `ud`. With `freeze` and `window` the operation is to be presented again, until it
-    is `ready` or withdrawn for an interrupt; with `mf`, `nm`, `ud` it faults and has no effect.
+    `window`, `mf`, `nm`, `ud`, `vmexit`. With `freeze` and `window` the operation is to be presented again,
+    until it is `ready` or withdrawn for an interrupt; with `mf`, `nm`, `ud` it faults and has no effect.
 
     Attributes
     ----------
@@ -57,6 +57,7 @@ class OperationSignature(wiring.Signature):
     freeze: In(1), it neither executes nor faults (SDM1 D.2.1.1).
     window: In(1), I486 only: it waits in its interrupt window (SDM1 D.2.1.3).
     mf, nm, ud: In(1), it raises #MF, #NM, #UD.
+    vmexit: In(1), AMD64 only: #VMEXIT instead of a freeze (APM2 15.14.2); the guest's rIP stays at it.
     """
 
     def __init__(self) -> None:
@@ -74,6 +75,7 @@ class OperationSignature(wiring.Signature):
                 "mf": In(1),
                 "nm": In(1),
                 "ud": In(1),
+                "vmexit": In(1),
             }
         )
 

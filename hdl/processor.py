@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from ..model.registers import Parameters
+from ..model.registers import VMEXIT_FERR_FREEZE, Parameters
 from .msr import MsrFile
 from .ports import Cr0, Flags, Masks, MsrSignature, OperationSignature
 from .reporting import Reporting
@@ -27,6 +27,9 @@ class Processor(wiring.Component):
     cr0: In(Cr0).
     op: In(OperationSignature).
     msr: In(MsrSignature).
+    guest_mode: In(1), the processor runs a guest.
+    intercept_ferr_freeze: In(1), VMCB offset 00Ch bit 30.
+    exit_code: Out(8), 07Eh in a cycle with `op.vmexit`, else 0.
     f0_write: In(1), the processor writes port F0h; read only with `port_emulation`.
     flags: Out(Flags), masks: Out(Masks), es: Out(1), the error state.
     ignne: Out(1), IGNNE in effect.
@@ -46,6 +49,9 @@ class Processor(wiring.Component):
                 "cr0": In(Cr0),
                 "op": In(OperationSignature()),
                 "msr": In(MsrSignature()),
+                "guest_mode": In(1),
+                "intercept_ferr_freeze": In(1),
+                "exit_code": Out(8),
                 "f0_write": In(1),
                 "flags": Out(Flags),
                 "masks": Out(Masks),
@@ -84,6 +90,8 @@ class Processor(wiring.Component):
             reporting.es.eq(x87.es),
             reporting.ignne.eq(self.ignne),
             reporting.allow_ferr_on_ne.eq(msr.allow_ferr_on_ne),
+            reporting.intercepts_freeze.eq(self.guest_mode & self.intercept_ferr_freeze),
+            self.exit_code.eq(Mux(self.op.vmexit, VMEXIT_FERR_FREEZE, 0)),
             reporting.raised.eq(x87.raised),
             reporting.pending.eq(x87.pending),
             reporting.next_pending.eq(x87.next_pending),

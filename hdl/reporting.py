@@ -42,6 +42,7 @@ class Reporting(wiring.Component):
     es: In(1), an unmasked exception is pending.
     ignne: In(1), IGNNE in effect.
     allow_ferr_on_ne: In(1), HWCR.AllowFerrOnNe.
+    intercepts_freeze: In(1), in guest mode, with the FERR_FREEZE intercept.
     raised: In(Flags), what the executing operation adds to the flags.
     pending, next_pending: In(6), the unmasked flags (bits 5:0) of this cycle and of the next.
     ferr: Out(1), FERR# is asserted.
@@ -59,6 +60,7 @@ class Reporting(wiring.Component):
                 "es": In(1),
                 "ignne": In(1),
                 "allow_ferr_on_ne": In(1),
+                "intercepts_freeze": In(1),
                 "raised": In(Flags),
                 "pending": In(6),
                 "next_pending": In(6),
@@ -71,17 +73,19 @@ class Reporting(wiring.Component):
         m = Module()
         op, ne = self.op, self.cr0.ne
         waiting = Signal()
-        blocked = Signal()
+        blocked, stops = Signal(), Signal()
         m.d.comb += waiting.eq(op.code.matches(*WAITING))
         self._elaborate_faults(m)
         may_run = op.valid & ~op.nm & ~op.ud
         m.d.comb += [
             blocked.eq(may_run & waiting & self.es),
             op.mf.eq(blocked & ne),
-            op.freeze.eq(blocked & ~ne & ~self.ignne),
-            op.ready.eq(may_run & ~op.mf & ~op.freeze & ~op.window),
+            stops.eq(blocked & ~ne & ~self.ignne),
+            op.freeze.eq(stops & ~op.vmexit),
+            op.ready.eq(may_run & ~op.mf & ~stops & ~op.window),
         ]
         if self.parameters.generation is Generation.AMD64:
+            m.d.comb += op.vmexit.eq(stops & self.intercepts_freeze)
             allowed, gated = ~ne | self.allow_ferr_on_ne, Const(0)
         else:
             allowed, gated = Const(1), self.ignne & ~ne

@@ -25,6 +25,9 @@ class PcInputs(NamedTuple):
     io: IoAccess | None = None
     ferr_enable: bool | None = None
     """A write to the chipset's enable bit, or None."""
+    guest_mode: bool = False
+    intercept_ferr_freeze: bool = False
+    """With `guest_mode`: #VMEXIT instead of a freeze (AMD64)."""
     irq: int = 0
     """Interrupt requests 15-0 of other devices, 16 bits, active high. Bit 2 is not connected."""
     inta: bool = False
@@ -35,7 +38,7 @@ class PcOutputs(NamedTuple):
     """What the PC shows in the same cycle, before the rising edge."""
 
     decision: Decision
-    """The answer of the operation port: at most one of ready, freeze, window, mf, nm, ud."""
+    """The answer of the operation port: at most one of ready, freeze, window, mf, nm, ud, vmexit."""
     ferr_n: bool
     """FERR#, active low."""
     irq13: bool
@@ -60,6 +63,8 @@ class PcOutputs(NamedTuple):
     """What an IN reads, 8 bits."""
     intr: bool
     """INTR, from the master 8259A."""
+    exit_code: int
+    """07Eh in a cycle with #VMEXIT, else 0; 8 bits."""
     vector: int
     """The data bus in an INTA pulse, 8 bits: the vector in the second one, else FFh."""
     slave_int: bool
@@ -109,6 +114,7 @@ class Pc:
             msr_response=processor.msr_response,
             io_data=self._io_data(inputs.io, master.data, slave.data),
             intr=master.int_,
+            exit_code=processor.exit_code,
             # Both answer only if they are programmed wrongly; then the master's is taken (**choice**).
             vector=vectors[0] if vectors else FLOATING,
             slave_int=slave.int_,
@@ -153,5 +159,7 @@ class Pc:
             operation=inputs.operation,
             msr=inputs.msr,
             msr_response_ready=inputs.msr_response_ready,
+            guest_mode=inputs.guest_mode,
+            intercept_ferr_freeze=inputs.intercept_ferr_freeze,
             f0_write=inputs.io is not None and inputs.io.write and inputs.io.address == PORT_F0,
         )

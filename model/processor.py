@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from .msr import MsrFile, MsrRequest, MsrResponse
-from .registers import Cr0, ExceptionFlag, Hwcr, Parameters
+from .registers import VMEXIT_FERR_FREEZE, Cr0, ExceptionFlag, Hwcr, Parameters
 from .reporting import Decision, Reporting, ReportingContext
 from .x87 import ErrorState, OperationRequest, execute
 
@@ -19,6 +19,10 @@ class ProcessorInputs(NamedTuple):
     operation: OperationRequest | None = None
     msr: MsrRequest | None = None
     msr_response_ready: bool = True
+    guest_mode: bool = False
+    """The processor runs a guest (SVM)."""
+    intercept_ferr_freeze: bool = False
+    """VMCB offset 00Ch bit 30: in guest mode, #VMEXIT instead of a freeze (APM2 15.14.2)."""
     f0_write: bool = False
     """The processor writes port F0h; read only with `port_emulation`."""
 
@@ -39,6 +43,10 @@ class ProcessorOutputs(NamedTuple):
     hwcr: Hwcr
     ignne_msr: bool
     """Bit 0 of the IGNNE MSR."""
+    vmexit: bool
+    """#VMEXIT, with `exit_code`; the operation has no effect and the guest's rIP stays at it."""
+    exit_code: int
+    """07Eh while `vmexit`, else 0; 8 bits."""
     msr_ready: bool
     msr_response: MsrResponse | None
 
@@ -72,8 +80,12 @@ class Processor:
 
     def settle(self, inputs: ProcessorInputs) -> ProcessorOutputs:
         """The outputs of this cycle for these inputs; changes nothing."""
+        decision = self.reporting.decide(self._context(inputs))
+        vmexit = decision is Decision.VMEXIT
         return ProcessorOutputs(
-            decision=self.reporting.decide(self._context(inputs)),
+            decision=decision,
+            vmexit=vmexit,
+            exit_code=VMEXIT_FERR_FREEZE if vmexit else 0,
             ferr_n=self.ferr_n,
             flags=self.state.flags,
             masks=self.state.masks,
@@ -117,4 +129,5 @@ class Processor:
             inputs.cr0,
             self.ignne,
             Hwcr.ALLOW_FERR_ON_NE in self.msr.hwcr,
+            inputs.guest_mode and inputs.intercept_ferr_freeze,
         )

@@ -126,6 +126,11 @@ IGNNE_BIT = 1 << 0
 HWCR_IMPLEMENTED = int(Hwcr.ALLOW_FERR_ON_NE | Hwcr.IGNNE_EM)
 """The HWCR bits that can be written."""
 
+VMEXIT_FERR_FREEZE = 0x7E
+"""SVM exit code of the FERR_FREEZE intercept, VMCB offset 00Ch bit 30 (APM2 15.14.2, appendix C)."""
+VMEXIT_IOIO = 0x7B
+"""SVM exit code of an intercepted IN or OUT (APM2 15.10)."""
+
 PORT_F0 = 0xF0
 """I/O port F0h: clears IRQ 13 and, while FERR# is asserted, asserts IGNNE# (SDM1 D.2.1.2)."""
 PORT_F1 = 0xF1

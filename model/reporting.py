@@ -20,6 +20,7 @@ class Decision(enum.Enum):
     MF = "#MF"
     NM = "#NM"
     UD = "#UD"
+    VMEXIT = "#VMEXIT(07Eh) instead of a freeze"
 
 
 # SDM1 D.2.1.1. ZE of the transcendental family is not in the table: deferred, as the cells around it that
@@ -42,6 +43,8 @@ class ReportingContext(NamedTuple):
     """IGNNE in effect, whether from the pin or from the MSR."""
     allow_ferr_on_ne: bool
     """HWCR.AllowFerrOnNe."""
+    intercepts_freeze: bool = False
+    """In guest mode, with the FERR_FREEZE intercept."""
 
 
 class Reporting:
@@ -78,7 +81,11 @@ class Reporting:
             return Decision.READY
         if Cr0.NE in now.cr0:
             return Decision.MF
-        return Decision.READY if now.ignne else Decision.FREEZE
+        if now.ignne:
+            return Decision.READY
+        # APM2 15.14.2: the intercept is checked when the processor would freeze. AMD64 only.
+        svm = self.parameters.generation is Generation.AMD64
+        return Decision.VMEXIT if svm and now.intercepts_freeze else Decision.FREEZE
 
     def clock(self, now: ReportingContext, decision: Decision, after: ErrorState) -> None:
         """The rising edge: `after` is the error state that follows `now.state`."""

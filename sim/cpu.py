@@ -6,20 +6,22 @@ takes one cycle, RDMSR and WRMSR two. An external interrupt takes two, one for e
 nothing but remembers where to return to.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator
 from typing import NamedTuple
 
 from ..model.chipset import IoAccess
 from ..model.pc import PcInputs, PcOutputs
-from ..model.registers import PIC_MASTER, PIC_SLAVE, Cr0
+from ..model.registers import VMEXIT_IOIO, Cr0
 from ..model.reporting import Decision
 from ..model.x87 import OperationRequest
+from .program import Instruction, Place, Program, block_of
 from .signals import BY_NAME, CpuView
 from .steps import (
     X87,
     Bios,
     Flag,
     Halt,
+    Inject,
     Int,
     Io,
     Iret,
@@ -27,24 +29,15 @@ from .steps import (
     MovFerrEnable,
     MovSs,
     MsrAccess,
-    Nop,
     Reset,
     Step,
+    Vmrun,
     Wait,
 )
 
 NMI_VECTOR = 2
 FAULTS = {Decision.MF: "#MF", Decision.NM: "#NM", Decision.UD: "#UD"}
 VECTORS = {"#UD": 6, "#NM": 7, "#GP": 13, "#MF": 16}
-BIOS_WORDS = (
-    # SDM1 D.2.1.2 takes the PC/AT's programming for granted: edge triggered, cascaded on IR2, 8086 mode,
-    # vectors 08h-0Fh and 70h-77h, nothing masked.
-    *((PIC_MASTER, 0x11), (PIC_MASTER + 1, 0x08), (PIC_MASTER + 1, 0x04), (PIC_MASTER + 1, 0x01)),
-    *((PIC_SLAVE, 0x11), (PIC_SLAVE + 1, 0x70), (PIC_SLAVE + 1, 0x02), (PIC_SLAVE + 1, 0x01)),
-    *((PIC_MASTER + 1, 0x00), (PIC_SLAVE + 1, 0x00)),
-)
-"""What the step `bios` writes to the two 8259As."""
-
 Cycles = Generator[PcInputs, PcOutputs, bool]
 """A piece of a program: yields the inputs of each cycle, receives its outputs, returns whether the
 instruction is over (False: it starts again, after the interrupt that ended it)."""
@@ -58,50 +51,26 @@ class Event(NamedTuple):
     """The step it happened to; for 'returns' the one that is returned to."""
     kind: str
     """'executes', 'freezes', 'window', 'reads', '#MF', '#NM', '#UD', '#GP', 'enters', 'returns',
-    'unhandled' or 'stuck:REASON'."""
+    'exits', 'unhandled' or 'stuck:REASON'."""
     value: int = 0
-    """What was read, or the vector of a handler."""
-
-
-class Program(NamedTuple):
-    """What a CPU runs."""
-
-    main: Sequence[Step]
-    handlers: Mapping[int, Sequence[Step]] = {}
-    """By vector."""
-    after_reset: Sequence[Step] = ()
-    """Where it goes on after the RESET pin."""
-
-
-class _Instruction(NamedTuple):
-    """A step, or one of several instructions that it stands for."""
-
-    step: Step
-    operation: OperationRequest | None
-    last: bool
-
-
-class _Place(NamedTuple):
-    """Where the CPU is: the next instruction of a block."""
-
-    block: tuple[_Instruction, ...]
-    at: int
-
-    @property
-    def next(self) -> "_Place":
-        return self._replace(at=self.at + 1)
-
-    @property
-    def instruction(self) -> _Instruction | None:
-        return self.block[self.at] if self.at < len(self.block) else None
+    """What was read, the vector of a handler, or the exit code."""
 
 
 class _Frame(NamedTuple):
     """What an interrupt remembers."""
 
-    place: _Place
+    place: Place
     interrupts: bool
     vector: int
+
+
+class _World(NamedTuple):
+    """What VMRUN and #VMEXIT switch: where it is, CR0 and IF."""
+
+    place: Place
+    frames: list[_Frame]
+    cr0: Cr0
+    interrupts: bool
 
 
 class Cpu:
@@ -122,9 +91,10 @@ class Cpu:
         self.cycle = 0
         self.events: list[Event] = []
         self.nmi = False
-        self._handlers = {vector: _block(steps) for vector, steps in program.handlers.items()}
-        self._after_reset = _block(program.after_reset)
-        self._start(_block(program.main))
+        self._handlers = {vector: block_of(steps) for vector, steps in program.handlers.items()}
+        self._after_reset = block_of(program.after_reset)
+        self._hypervisor = program.hypervisor
+        self._start(block_of(program.main))
 
     def reset(self) -> None:
         """The RESET pin: it drops what it does and goes on at `Program.after_reset`."""
@@ -141,25 +111,31 @@ class Cpu:
     def view(self) -> CpuView:
         """What a waveform shows of the CPU in the present cycle."""
         handler = f"{self._frames[-1].vector:02X}h" if self._frames else "main"
+        handler = "host" if self._host else handler
         return CpuView(
             self.current.text if self.current else "-", handler, self.interrupts, self.nmi, self.waiting
         )
 
-    def _start(self, block: tuple[_Instruction, ...]) -> None:
+    def _start(self, block: tuple[Instruction, ...]) -> None:
         self.cr0 = Cr0(0)
         self.interrupts = False
         self.current: Step | None = None
         self.waiting: str | None = None
-        self._place = _Place(block, 0)
+        self._place = Place(block, 0)
         self._frames: list[_Frame] = []
         self._shadow = False
         self._intr = False
         self._nmi_pending = self._nmi_before = False
+        self._injected: int | None = None
+        self._host = False
+        if self._hypervisor:
+            self._exit(block_of(self._hypervisor.start))
         self._thread = self._run()
         self.inputs = next(self._thread)
 
     def _drive(self, **inputs) -> PcInputs:
-        return PcInputs(cr0=self.cr0, **inputs)
+        guest = self._hypervisor is not None and not self._host
+        return PcInputs(cr0=self.cr0, guest_mode=guest, intercept_ferr_freeze=guest, **inputs)
 
     def _record(self, kind: str, value: int = 0) -> None:
         """An event in the cycle whose outputs have just been received."""
@@ -210,13 +186,13 @@ class Cpu:
         """Go to a handler; return to the present place."""
         if vector not in self._handlers:
             self._record("unhandled", vector)
-            self._place = _Place((), 0)
+            self._place = Place((), 0)
             self._frames = []
             return
         self._record("enters", vector)
         self._frames.append(_Frame(self._place, self.interrupts, vector))
         self.interrupts = False
-        self._place = _Place(self._handlers[vector], 0)
+        self._place = Place(self._handlers[vector], 0)
 
     def _fault(self, name: str) -> bool:
         """A fault before the instruction: its handler returns to it."""
@@ -225,30 +201,25 @@ class Cpu:
             self._enter(VECTORS[name])
         return True
 
-    def _perform(self, instruction: _Instruction) -> Cycles:
+    def _perform(self, instruction: Instruction) -> Cycles:
         match instruction.step.action:
             case X87():
-                assert instruction.operation is not None
-                return (yield from self._x87(instruction.operation, instruction.last))
+                assert isinstance(instruction.part, OperationRequest)
+                return (yield from self._x87(instruction.part, instruction.last))
+            case Io() | Bios():
+                assert isinstance(instruction.part, IoAccess)
+                return (yield from self._io(instruction.part, instruction.last))
             case MsrAccess() as action:
                 return (yield from self._msr(action))
             case Wait() as action:
                 return (yield from self._wait(action))
             case Halt():
                 return (yield from self._halt())
-            case Bios():
-                for port, word in BIOS_WORDS:
-                    yield self._drive(io=IoAccess(port, True, word))
-            case Io(access):
-                outputs = yield self._drive(io=access)
-                if not access.write:
-                    self._record("reads", outputs.io_data)
-                    return True
             case action:
                 yield self._drive(**_effects(action))
+                if instruction.last:
+                    self._record("executes")
                 self._change(action)
-        if instruction.last:
-            self._record("executes")
         return True
 
     def _change(self, action) -> None:
@@ -267,6 +238,10 @@ class Cpu:
                 self._enter(vector)
             case Iret():
                 self._return()
+            case Inject(vector):
+                self._injected = vector
+            case Vmrun():
+                self._vmrun()
             case Reset():
                 # RESET and INIT leave CR0 = 60000010h and IF = 0 (SDM3 table 9-1).
                 self.cr0, self.interrupts = Cr0(0), False
@@ -279,6 +254,41 @@ class Cpu:
         target = frame.place.instruction
         self.events.append(Event(self.cycle - 1, target.step if target else None, "returns", frame.vector))
 
+    def _exit(self, block: tuple[Instruction, ...], code: int | None = None) -> None:
+        """#VMEXIT: the guest's world is kept, the host goes on at `block`, with NE = 1 and IF = 0."""
+        if code is not None:
+            self._record("exits", code)
+        self._guest = _World(self._place, self._frames, self.cr0, self.interrupts)
+        self._place, self._frames = Place(block, 0), []
+        self.cr0, self.interrupts, self._host = Cr0.NE, False, True
+
+    def _vmrun(self) -> None:
+        """Back into the guest. An injected interrupt is taken at once if the guest has IF = 1, else lost."""
+        self._place, self._frames, self.cr0, self.interrupts = self._guest
+        self._host = False
+        vector, self._injected = self._injected, None
+        if vector is not None and self.interrupts:
+            instruction = self._place.instruction
+            self.current = instruction.step if instruction else None
+            self._enter(vector)
+
+    def _io(self, access: IoAccess, last: bool) -> Cycles:
+        """IN or OUT; an OUT that the hypervisor intercepts is over for the guest when it resumes."""
+        ports = self._hypervisor.ports if self._hypervisor and not self._host else {}
+        if access.write and access.address in ports:
+            yield self._drive()
+            if last:
+                self._record("executes")
+            self._place = self._place.next
+            self._exit(block_of(ports[access.address]), VMEXIT_IOIO)
+            return True
+        outputs = yield self._drive(io=access)
+        if not access.write:
+            self._record("reads", outputs.io_data)
+        elif last:
+            self._record("executes")
+        return True
+
     def _x87(self, operation: OperationRequest, last: bool) -> Cycles:
         held = None
         while True:
@@ -287,6 +297,11 @@ class Cpu:
             if decision is Decision.READY:
                 if last:
                     self._record("executes")
+                return True
+            if decision is Decision.VMEXIT:
+                assert self._hypervisor is not None
+                exits = self._hypervisor.exits.get(outputs.exit_code, ())
+                self._exit(block_of(exits), outputs.exit_code)
                 return True
             # External interrupts win over #MF at the same boundary (SDM3 table 6-2).
             if decision is not Decision.MF and decision in FAULTS:
@@ -336,20 +351,6 @@ class Cpu:
             self.waiting = "halted"
             yield self._drive()
         return True
-
-
-def _block(steps: Sequence[Step]) -> tuple[_Instruction, ...]:
-    """Steps as instructions: a form without N is two of them (SDM2), NOP n is n."""
-    result: list[_Instruction] = []
-    for step in steps:
-        operations: tuple[OperationRequest | None, ...] = (None,)
-        if isinstance(step.action, X87):
-            operations = step.action.operations
-        elif isinstance(step.action, Nop):
-            operations = (None,) * step.action.cycles
-        result += [_Instruction(step, operation, last=False) for operation in operations]
-        result[-1] = result[-1]._replace(last=True)
-    return tuple(result)
 
 
 def _effects(action) -> dict[str, object]:

@@ -19,6 +19,7 @@ _KINDS = {
     "reads": "reads {:X}h",
     "enters": "waits: the handler of vector {:02X}h is entered",
     "returns": "is returned to by the handler of vector {:02X}h",
+    "exits": "#VMEXIT {:02X}h: the hypervisor takes over",
     "unhandled": "waits: vector {:02X}h is taken, and has no handler",
     "freezes": "freezes: it neither executes nor faults",
     "window": "asserts FERR# and samples INTR before it executes",

@@ -5,6 +5,7 @@
     ignne_n rises in the same cycle as ferr_n rises
     irq13 rises once                 ; never, twice, 3 times
     check freezes                    ; executes, raises #MF, reads 0x1
+    store exits 7Eh                  ; #VMEXIT with this code
     handler 75h enters               ; returns, returns to check
     check is stuck: slave-masked     ; and why; REASONS in diagnosis.py
     finally es = 0
@@ -164,14 +165,14 @@ def _occurrence(text: str, steps: Sequence[Step]) -> Occurrence:
             raise ValueError(f"no reason {found[2]!r}{nearest(found[2], REASONS)}; expected {known}")
         return Occurrence(text, None, _step(found[1], steps), f"stuck:{found[2]}")
     found = re.fullmatch(
-        r"(\S+) (rises|falls|executes|freezes|raises (?P<fault>\S+)|reads (?P<value>\S+))"
+        r"(\S+) (rises|falls|executes|freezes|raises (?P<fault>\S+)|(?:reads|exits) (?P<value>\S+))"
         r"(?: #(?P<which>\d+))?",
         text,
     )
     if not found:
         raise ValueError(
-            "expected SIGNAL rises|falls, STEP executes|freezes|raises #MF|reads VALUE|is stuck: REASON "
-            f"or handler VECTOR enters|returns, not {text!r}"
+            "expected SIGNAL rises|falls, STEP executes|freezes|raises #MF|reads VALUE|exits CODE|"
+            f"is stuck: REASON or handler VECTOR enters|returns, not {text!r}"
         )
     subject, verb = found[1], found[2].split()[0]
     which = _which(found["which"])
@@ -223,17 +224,17 @@ def _possible(step: Step, kind: str) -> None:
     if isinstance(action, X87):
         possible |= {"#NM"}
         if action.waits:
-            possible |= {"#MF", "freezes"}
+            possible |= {"#MF", "freezes", "exits"}
         if Operation.UNDEFINED in codes:
             possible = {"#NM", "#UD"}
         if Operation.MMX in codes:
             possible |= {"#UD"}
     elif isinstance(action, MsrAccess):
         possible = {"#GP", "executes" if action.request.write else "reads"}
-    elif isinstance(action, Io) and not action.access.write:
-        possible = {"reads"}
+    elif isinstance(action, Io):
+        possible = {"executes", "exits"} if action.access.write else {"reads"}
     if kind not in possible:
-        does = kind if kind in ("executes", "freezes", "reads") else f"raises {kind}"
+        does = kind if kind in ("executes", "freezes", "reads", "exits") else f"raises {kind}"
         raise ValueError(f"'{step.text}' never {does}; it can be: {', '.join(sorted(possible))}")
 
 

@@ -72,6 +72,8 @@ class Stimulus:
             msr_response_ready=chance(self._response_rate),
             io=self._io() if chance(self._io_rate) else None,
             ferr_enable=chance(0.7) if chance(0.01) else None,
+            guest_mode=chance(self._guest_rate),
+            intercept_ferr_freeze=chance(0.5),
             irq=self._irq,
             inta=chance(self._inta_rate if outputs is not None and outputs.intr else 0.02),
         )
@@ -90,6 +92,7 @@ class Stimulus:
         self._msr_rate = choose((0.0, 0.1, 0.6))
         self._response_rate = choose((0.3, 1.0))
         self._io_rate = choose((0.02, 0.2))
+        self._guest_rate = choose((0.0, 0.0, 0.5))
         self._irq_rate = choose((0.0, 0.02, 0.2))
         self._inta_rate = choose((0.1, 0.9))
         self._words = self._initialisation()

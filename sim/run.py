@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from ..model.pc import PcInputs, PcOutputs
 from ..model.registers import Generation, Parameters
-from .cpu import Cpu, Event, Program
+from .cpu import Cpu, Event
 from .diagnosis import Diagnosis, diagnose, endless
 from .expectations import Verdict, unexpected
 from .machine import MACHINES, Machine
+from .program import Program
 from .scenario import PINS, PinEvent, Scenario
 from .trace import Recorder, Trace
 

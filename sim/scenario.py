@@ -14,9 +14,10 @@
     '''
 
 `[handlers]` has a program for each interrupt vector ("75h"; nmi, mf, nm, ud and gp by name), which ends in
-iret, and one that follows the RESET pin (reset). `[expect-on]` has further expectations by generation,
-`[parameters]` what differs from the defaults, and `limit` the cycles after which a run is given up.
-Comments in the blocks begin with `;`.
+iret, and one that follows the RESET pin (reset). `[hypervisor]` makes all that a guest: `start` runs before
+the first vmrun, "7Eh" after the FERR_FREEZE exit, and "out 0xf0 0x20" after an OUT to one of these ports.
+`[expect-on]` has further expectations by generation, `[parameters]` what differs from the defaults, and
+`limit` the cycles after which a run is given up. Comments in the blocks begin with `;`.
 """
 
 from collections.abc import Sequence
@@ -26,11 +27,11 @@ from pathlib import Path
 
 from ..model.registers import CASCADE_IRQ, Generation, Parameters
 from . import operands
-from .cpu import Program
 from .expectations import Expectation, contradiction, parse_expectation
 from .instructions import nearest
+from .program import Hypervisor, Program
 from .source import Key, Source, SourceError
-from .steps import Iret, Step, parse_step
+from .steps import Iret, Step, Vmrun, parse_step
 
 DEFAULT = "dos-divide-by-zero"
 """The scenario that `irq13 run` takes without an argument."""
@@ -48,6 +49,7 @@ _KEYS = (
     "parameters",
     "program",
     "handlers",
+    "hypervisor",
     "pins",
     "expect",
     "expect-on",
@@ -128,6 +130,12 @@ def parse(source: Source, name: str) -> Scenario:
     program = _program(source)
     steps = [*program.main, *(step for one in program.handlers.values() for step in one)]
     steps += program.after_reset
+    if program.hypervisor:
+        host = program.hypervisor
+        steps += [
+            *host.start,
+            *(step for one in (host.exits, host.ports) for x in one.values() for step in x),
+        ]
     scenario = Scenario(
         name,
         source.get(("title",), str, name),
@@ -189,7 +197,34 @@ def _program(source: Source) -> Program:
         if not isinstance(steps[-1].action, Iret):
             raise source.error(steps[-1].line, f"a handler ends in iret, not in {steps[-1].text!r}")
         handlers[vector] = steps
-    return Program(main, handlers, after_reset)
+    return Program(main, handlers, after_reset, _hypervisor(source, labels))
+
+
+def _hypervisor(source: Source, labels: dict[str, int]) -> Hypervisor | None:
+    table = source.get(("hypervisor",), dict, {})
+    if not table:
+        return None
+    start: tuple[Step, ...] = ()
+    exits: dict[int, tuple[Step, ...]] = {}
+    ports: dict[int, tuple[Step, ...]] = {}
+    for name in table:
+        key = ("hypervisor", name)
+        steps = _steps(source, key, labels)
+        if not isinstance(steps[-1].action, Vmrun):
+            raise source.error(steps[-1].line, f"{name} ends in vmrun, not in {steps[-1].text!r}")
+        try:
+            if name == "start":
+                start = steps
+            elif name.startswith("out "):
+                ports |= {operands.number(word, bits=16): steps for word in name.split()[1:]}
+            else:
+                exits[operands.number(name, bits=8)] = steps
+        except ValueError:
+            form = "expected start, an exit code such as 7Eh, or ports such as 'out 0xf0 0x20'"
+            raise source.error(key, f"{form}, not {name!r}") from None
+    if not start:
+        raise source.error(("hypervisor",), "a hypervisor needs start, which ends in vmrun")
+    return Hypervisor(start, exits, ports)
 
 
 def _vector(source: Source, key: Key) -> int:

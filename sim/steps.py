@@ -108,6 +108,16 @@ class Iret(NamedTuple):
     """IRET."""
 
 
+class Inject(NamedTuple):
+    """Event injection: the guest takes this interrupt at the next VMRUN."""
+
+    vector: int
+
+
+class Vmrun(NamedTuple):
+    """VMRUN: the hypervisor resumes its guest."""
+
+
 Action = (
     X87
     | Nop
@@ -123,6 +133,8 @@ Action = (
     | Halt
     | Int
     | Iret
+    | Inject
+    | Vmrun
 )
 
 
@@ -300,8 +312,9 @@ def _wait(verb: str, words: list[str]) -> Action:
 
 
 def _int(verb: str, words: list[str]) -> Action:
-    _exactly(words, 1, 1, "int VECTOR")
-    return Int(operands.number(words[0], bits=8))
+    _exactly(words, 1, 1, f"{verb} VECTOR")
+    vector = operands.number(words[0], bits=8)
+    return Inject(vector) if verb == "inject" else Int(vector)
 
 
 _PLAIN: dict[str, Action] = {
@@ -312,6 +325,7 @@ _PLAIN: dict[str, Action] = {
     "iret": Iret(),
     "reset": Reset(init=False),
     "sti": Flag(True),
+    "vmrun": Vmrun(),
 }
 
 
@@ -329,5 +343,6 @@ _PARSERS: dict[str, Callable[[str, list[str]], Action]] = {
     "mov": _mov,
     "wait": _wait,
     "int": _int,
+    "inject": _int,
     **dict.fromkeys(_PLAIN, _plain),
 }

@@ -45,6 +45,6 @@ class Waves(list):
     """Outputs, cycle by cycle; an attribute is a string with one digit a cycle."""
 
     def __getattr__(self, name):
-        if name in ("ready", "freeze", "window", "mf", "nm", "ud"):
+        if name in ("ready", "freeze", "window", "mf", "nm", "ud", "vmexit"):
             return "".join(str(int(o.decision.name == name.upper())) for o in self)
         return "".join(str(int(getattr(o, name))) for o in self)

@@ -22,11 +22,12 @@ PARAMETERS = [
     for generation in ("I486", "P6", "AMD64")
     for mode, emulation, stages in (("manual", False, 2), ("silicon", True, 3))
 ]
-OPERATION = "valid code family raises control status ready freeze window mf nm ud".split()
+OPERATION = "valid code family raises control status ready freeze window mf nm ud vmexit".split()
 MSR = (
     "request__payload request__valid request__ready response__payload response__valid response__ready".split()
 )
 IO = "address write read write_data read_data".split()
+SVM = "guest_mode intercept_ferr_freeze exit_code".split()
 STATE = "flags masks es ignne ignne_em allow_ferr_on_ne ignne_msr".split()
 PORTS = {
     "Chipset": {
@@ -45,6 +46,7 @@ PORTS = {
         "ignne_n",
         "cr0",
         "f0_write",
+        *SVM,
         *STATE,
         *(f"op__{name}" for name in OPERATION),
         *(f"msr__{name}" for name in MSR),
@@ -58,6 +60,7 @@ PORTS = {
         "chipset_ignne_n",
         "cr0",
         "ferr_enable",
+        *SVM,
         *STATE,
         *(f"op__{name}" for name in OPERATION),
         *(f"msr__{name}" for name in MSR),
