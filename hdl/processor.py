@@ -93,7 +93,6 @@ class Processor(wiring.Component):
             reporting.intercepts_freeze.eq(self.guest_mode & self.intercept_ferr_freeze),
             self.exit_code.eq(Mux(self.op.vmexit, VMEXIT_FERR_FREEZE, 0)),
             reporting.raised.eq(x87.raised),
-            reporting.pending.eq(x87.pending),
             reporting.next_pending.eq(x87.next_pending),
             msr.f0_write.eq(self.f0_write),
             msr.ferr.eq(reporting.ferr),

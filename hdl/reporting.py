@@ -44,7 +44,7 @@ class Reporting(wiring.Component):
     allow_ferr_on_ne: In(1), HWCR.AllowFerrOnNe.
     intercepts_freeze: In(1), in guest mode, with the FERR_FREEZE intercept.
     raised: In(Flags), what the executing operation adds to the flags.
-    pending, next_pending: In(6), the unmasked flags (bits 5:0) of this cycle and of the next.
+    next_pending: In(6), the unmasked flags (bits 5:0) of the next cycle.
     ferr: Out(1), FERR# is asserted.
     ferr_falls: Out(1), FERR# is asserted and will not be in the next cycle.
     """
@@ -62,7 +62,6 @@ class Reporting(wiring.Component):
                 "allow_ferr_on_ne": In(1),
                 "intercepts_freeze": In(1),
                 "raised": In(Flags),
-                "pending": In(6),
                 "next_pending": In(6),
                 "ferr": Out(1),
                 "ferr_falls": Out(1),
@@ -133,11 +132,11 @@ class Reporting(wiring.Component):
         kind = Signal(6)
         deferred = Array(Const(DEFERRED[family], 6) for family in Family)
         raised_now = Value.cast(self.raised)[:6] & ~deferred[op.family]
-        remembered = Mux(op.code == Operation.FLDCW, kind & self.pending, kind | raised_now)
         with m.If(op.ready & op.code.matches(*LOADS)):
             m.d.sync += kind.eq(0)
         with m.Elif(op.ready):
-            m.d.sync += kind.eq(remembered & self.next_pending)
+            # Only what is pending has a kind, so a flag that FLDCW unmasks comes without one.
+            m.d.sync += kind.eq((kind | raised_now) & self.next_pending)
         return kind.any()
 
     def _elaborate_window(self, m, opens, no_wait):

@@ -156,8 +156,7 @@ class Reporting:
             match now.operation.code:
                 case Operation.ARITHMETIC:
                     self.immediate |= now.operation.detected & IMMEDIATE[now.operation.family]
-                case Operation.FLDCW:
-                    self.immediate &= now.state.pending
                 case Operation.FLDENV | Operation.FRSTOR | Operation.FXRSTOR | Operation.XRSTOR:
                     self.immediate = ExceptionFlag(0)
+        # Only what is pending has a kind, so a flag that FLDCW unmasks comes without one.
         self.immediate &= after.pending

@@ -1,5 +1,6 @@
 """The command line: `irq13`."""
 
+import json
 import os
 import sys
 from functools import partial
@@ -190,3 +191,64 @@ def replay_command(file: Path, on: str) -> None:
         )
     click.echo(f"{len(vectors)} sequences on {on}: {len(differences)} differences")
     sys.exit(1 if differences else 0)
+
+
+@main.command("msr")
+@click.argument("script", default="ignne")
+@click.option("--backend", type=click.Choice(["svm", "vmx"]), default="svm", show_default=True)
+@click.option("--compare", "side_by_side", is_flag=True, help="A table: KVM's svm and vmx, and the hardware.")
+@click.option("--full-chains", is_flag=True, help="Also the functions that a compiler inlines.")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def msr_command(script: str, backend: str, side_by_side: bool, full_chains: bool, as_json: bool) -> None:
+    """Run SCRIPT, a list of MSR accesses, through KVM's rules; count each way to set_msr.
+
+    SCRIPT is a TOML file or one of: boot, filter, ignne. The histogram has bpftrace's form.
+
+    \b
+    Example:
+      irq13 msr boot --backend vmx
+      irq13 msr ignne --compare
+    """
+    from . import msr_script
+
+    chosen = msr_script.load(script)
+    if side_by_side:
+        _compare(chosen, as_json)
+        return
+    done, vm = msr_script.run(chosen, backend)
+    counts = msr_script.histogram(vm, full_chains)
+    if as_json:
+        accesses = [{"access": one.access.text, "result": one.result, "value": one.value} for one in done]
+        chains = [{"chain": chain, "count": count} for chain, count in counts]
+        _echo_json({"backend": backend, "accesses": accesses, "set_msr": chains, "log": vm.log})
+        return
+    for one in done:
+        click.echo(f"{one.access.text}: {one.result}" + (f", {one.value}" if one.value else ""))
+    click.echo("".join(f"{line}\n" for line in vm.log) + msr_script.as_bpftrace(counts))
+
+
+def _compare(script, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from .msr_script import COLUMNS, compare
+
+    rows = [
+        (access.text, {column: [done[column].result, done[column].value] for column in COLUMNS})
+        for access, done in compare(script)
+    ]
+    if as_json:
+        _echo_json([{"access": text, **columns} for text, columns in rows])
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("access", "KVM svm", "KVM vmx", "hardware", ""):
+        table.add_column(name, no_wrap=True)
+    for text, columns in rows:
+        differs = any(columns[column] != columns["hardware"] for column in COLUMNS)
+        cells = [", ".join(filter(None, columns[column])) for column in COLUMNS]
+        table.add_row(text, *cells, "differs" if differs else "")
+    Console(highlight=False, width=None if sys.stdout.isatty() else 2 * WIDE).print(table)
+
+
+def _echo_json(value) -> None:
+    click.echo(json.dumps(value, indent=2))

@@ -1,6 +1,7 @@
 """Operands as people write them: numbers, flag lists, MSR names."""
 
 import re
+from collections.abc import Mapping
 
 from ..model.registers import CONTROL_FNINIT, MASKABLE, ExceptionFlag, Msr
 from .instructions import nearest
@@ -60,7 +61,7 @@ def masks(text: str) -> int:
     return CONTROL_FNINIT & ~MASKABLE | int(chosen)
 
 
-def msr(name: str | int) -> int:
+def msr(name: str | int, names: Mapping[str, int] = Msr.__members__) -> int:
     """The address of an MSR, from its name or number (32 bits).
 
     Raises
@@ -69,13 +70,13 @@ def msr(name: str | int) -> int:
         If it is neither.
     """
     if isinstance(name, str):
-        known = Msr.__members__.get(name.upper())
+        known = names.get(name.upper())
         if known is not None:
             return int(known)
         if not name[:1].isdigit():
-            names = ", ".join(Msr.__members__)
+            known_names = ", ".join(names)
             raise ValueError(
-                f"expected an MSR ({names}) or its number, not {name!r}{nearest(name, Msr.__members__)}"
+                f"expected an MSR ({known_names}) or its number, not {name!r}{nearest(name, names)}"
             )
         return number(name, bits=32)
     return unsigned(name, 32)

@@ -58,7 +58,7 @@ class Simulation:
         if on not in MACHINES:
             raise ValueError(f"on must be one of {', '.join(MACHINES)}, not {on!r}")
         self.parameters = Parameters(generation=generation, **parameters)  # type: ignore[arg-type]
-        self.msr = Registers(self._access_msr, self.parameters)
+        self.msr = Registers(self.access_msr, self.parameters)
         """MSRs by number or name: `sim.msr["IGNNE"] = 1`."""
         self._machine = MACHINES[on](self.parameters)
         self._recorder = Recorder()
@@ -141,6 +141,16 @@ class Simulation:
         self.withdraw()
         self._cycle(reset=True)
         self._inputs = self._inputs._replace(cr0=Cr0(0))
+
+    def access_msr(self, request: MsrRequest) -> MsrResponse:
+        """One RDMSR or WRMSR over the bus, a fault as part of the response."""
+        outputs = self._cycle(msr=request)
+        while not outputs.msr_ready:
+            outputs = self._cycle(msr=request)
+        while True:
+            outputs = self._cycle()
+            if outputs.msr_response is not None:
+                return outputs.msr_response
 
     @property
     def cycle(self) -> int:
@@ -249,12 +259,3 @@ class Simulation:
         elif outputs.decision in (Decision.MF, Decision.NM, Decision.UD):
             self.withdraw()
         return outputs
-
-    def _access_msr(self, request: MsrRequest) -> MsrResponse:
-        outputs = self._cycle(msr=request)
-        while not outputs.msr_ready:
-            outputs = self._cycle(msr=request)
-        while True:
-            outputs = self._cycle()
-            if outputs.msr_response is not None:
-                return outputs.msr_response

@@ -10,7 +10,7 @@ import pytest
 from irq13.sim import Trace
 from irq13.sim.scenario import shipped
 
-COMMANDS = ["run", "scenarios", "lockstep", "replay"]
+COMMANDS = ["run", "scenarios", "lockstep", "replay", "msr"]
 ENDLESS = "limit = 1000000\nprogram = '''\nnop 900000\n'''\n"
 
 
@@ -99,6 +99,8 @@ def test_help_has_an_example(tmp_path, command):
         (["lockstep", "--cycles", "0"], "0 is not in the range"),
         (["replay", "typo.toml"], "typo.toml: expected JSON with a list 'vectors'"),
         (["replay", "missing.json"], "missing.json: No such file or directory"),
+        (["msr", "nothing"], "no script 'nothing'; there are boot, filter, ignne"),
+        (["msr", "typo.toml"], "typo.toml:1: unknown key 'program'"),
         (["replay"], "Missing argument 'FILE'"),
     ],
 )

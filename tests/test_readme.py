@@ -41,6 +41,11 @@ def test_the_list_of_scenarios_is_whole(tmp_path):
     assert f"The {len(shipped())} that come with irq13" in README
 
 
+def test_the_msr_tables_are_from_runs(tmp_path):
+    assert PLAIN[5] == printed("msr", "ignne", "--compare", cwd=tmp_path)
+    assert printed("msr", "boot", "--backend", "vmx", cwd=tmp_path).endswith(PLAIN[6])
+
+
 def test_every_scenario_that_it_names_exists():
     table = README.partition("## irq13, QEMU and Bochs")[2].partition("## How it is built")[0]
     named = re.findall(r"\| `([\w-]+)` \|", table)

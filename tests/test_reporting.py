@@ -100,6 +100,19 @@ def test_fldcw_keeps_the_kind_of_a_flag_that_stays_pending(pc):
     assert dut.run(*[IDLE] * 4).ferr_n == "1110"
 
 
+def test_an_image_that_brings_a_pending_flag_again_makes_it_a_deferred_one(pc):
+    dut = pc("I486")
+    low = lambda inputs: inputs._replace(ignne_n=False)  # noqa: E731
+    dut.run(*[IGNNE] * 3, low(op("fsin", raises="IE")), low(op("frstor", masks="none", flags="IE")))
+    assert dut.run(*[IDLE] * 5, op("fwait"), IDLE).ferr_n == "1111110"
+
+
+def test_an_exception_that_was_cleared_is_forgotten_as_immediate(pc):
+    dut = pc("I486")
+    dut.run(op("fsin", raises="IE"), IDLE, op("fnclex"), IDLE, IDLE)
+    assert dut.run(op("fdiv", raises="IE"), *[IDLE] * 3, op("fwait"), IDLE).ferr_n == "111110"
+
+
 def test_masking_and_unmasking_makes_an_immediate_error_a_deferred_one(pc):
     dut = pc("I486")
     low = lambda inputs: inputs._replace(ignne_n=False)  # noqa: E731
@@ -234,6 +247,14 @@ class TestNoWaitWindow:
         dut.run(*[IGNNE] * 3)
         out = dut.run(op("fnstsw")._replace(ignne_n=False), IGNNE)
         assert (out.ready, out.ferr_n) == ("10", "11")
+
+    def test_no_window_where_an_immediate_error_is_about_to_be_reported(self, pc):
+        out = pc("I486").run(op("fsin", raises="IE"), op("fnstsw"), IDLE, IDLE)
+        assert (out.ready, out.window, out.ferr_n) == ("1100", "0000", "1100")
+
+    def test_withdrawn_when_it_is_about_to_execute_it_leaves_ferr_asserted(self, pc):
+        out = self.pending(pc).run(*[op("fnstsw")] * 4, *[IDLE] * 4)
+        assert (out.window, out.ferr_n) == ("11110000", "10000000")
 
     def test_ne_makes_no_difference(self, pc):
         dut = self.pending(pc)
