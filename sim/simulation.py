@@ -136,6 +136,11 @@ class Simulation:
         """IN of a byte: one cycle."""
         return self._cycle(io=IoAccess(unsigned(port, 16))).io_data
 
+    def inta(self) -> int:
+        """The two INTA pulses with which a processor acknowledges INTR: the vector, two cycles."""
+        self._cycle(inta=True)
+        return self._cycle(inta=True).vector
+
     def reset(self) -> None:
         """RESET for one cycle. CR0 becomes 60000010h, so NE, EM, TS and MP are 0."""
         self.withdraw()
@@ -165,6 +170,15 @@ class Simulation:
     @ignne_n.setter
     def ignne_n(self, level: int) -> None:
         self._inputs = self._inputs._replace(ignne_n=bool(unsigned(int(level), 1)))
+
+    @property
+    def irq(self) -> int:
+        """Interrupt requests of other devices, 16 bits; bit 2 is not connected."""
+        return self._inputs.irq
+
+    @irq.setter
+    def irq(self, lines: int) -> None:
+        self._inputs = self._inputs._replace(irq=unsigned(lines, 16))
 
     @property
     def cr0(self) -> Cr0:

@@ -21,6 +21,21 @@ def test_fnclex_before_f0_leaves_neither_irq13_nor_ignne(pc, generation):
     assert dut.run(ERROR, *[IDLE] * 3).irq13 == "0001"
 
 
+def test_f0_before_the_error_does_not_assert_ignne_when_it_comes(pc, generation):
+    dut = pc(generation)
+    out = dut.run(F0, IDLE, ERROR, *[IDLE] * 5)
+    assert out.ferr_n == "11110000"
+    assert out.ignne_n == "11111111"
+
+
+def test_the_next_error_finds_ignne_negated_after_one_was_handled(pc, generation):
+    dut = pc(generation)
+    dut.run(ERROR, *[IDLE] * 3, F0, IDLE, op("fnclex"), *[IDLE] * 5)
+    out = dut.run(ERROR, *[IDLE] * 5)
+    assert out.ferr_n == "110000"
+    assert out.ignne_n == "111111"
+
+
 @pytest.mark.parametrize(
     "access",
     [IoAccess(0xF0), IoAccess(0xF1, True), IoAccess(0xF1), IoAccess(0x1F0, True), IoAccess(0xF8, True)],

@@ -1,11 +1,11 @@
 """Model and HDL compared on every output in every cycle."""
 
 import pytest
-from irq13.model import Generation, Parameters
+from irq13.model import Generation, Parameters, PcInputs, PcOutputs
 from irq13.model.chipset import Chipset
 from irq13.model.reporting import Reporting
 from irq13.sim.lockstep import Stimulus, lockstep
-from irq13.sim.machine import Divergence, ModelMachine
+from irq13.sim.machine import IDLE_OUTPUTS, Divergence, LockstepMachine, ModelMachine
 from irq13.sim.run import run
 from irq13.sim.scenario import load, shipped
 
@@ -66,3 +66,11 @@ def test_a_model_with_a_fault_diverges_and_the_message_leads_there(monkeypatch, 
     assert first.startswith("I486, seed 3: cycle ")
     assert any("model" in line and "HDL" in line for line in lines)
     assert "the cycles before" in str(caught.value)
+
+
+def test_ignne_without_ferr_is_found_even_where_both_agree():
+    faulty = PcOutputs(**{**IDLE_OUTPUTS._asdict(), "chipset_ignne_n": False})
+    machine = LockstepMachine(Parameters())
+    machine._model.step = machine._hdl.step = lambda inputs: faulty
+    with pytest.raises(Divergence, match="cycle 0: IGNNE# is active while FERR# is not"):
+        machine.step(PcInputs())

@@ -79,6 +79,19 @@ def test_reset_and_enable_bit(sim):
     assert (sim.hwcr, sim.ne, sim.ferr_enable, sim.masks) == (0, False, True, 0)
 
 
+def test_the_interrupt_controllers(sim):
+    for port, word in ((0x20, 0x13), (0x21, 0x08), (0x21, 0x01)):
+        sim.out(port, word)
+    sim.irq = 0x10
+    sim.step(1)
+    assert sim.intr
+    assert sim.inta() == 0x0C
+    assert not sim.intr
+    sim.out(0x20, 0x0B)
+    assert sim.inp(0x20) == 0x10
+    sim.irq = 0
+
+
 def test_reading_takes_no_time(sim):
     before = sim.cycle
     for name in ("ferr_n", "irq13", "es", "freeze", "ignne", "ignne_n", "masks", "hwcr"):
