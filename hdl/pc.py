@@ -37,7 +37,8 @@ class Pc(wiring.Component):
     io: In(IoSignature).
     enable: In(FerrEnableSignature), a write to the chipset's enable bit.
     guest_mode, intercept_ferr_freeze: In(1), SVM; exit_code: Out(8), 07Eh with `op.vmexit`, else 0.
-    irq: In(16), interrupt requests of other devices; bit 2 is not connected.
+    irq: In(16), interrupt requests of other devices; bit 2 is not connected. They are sampled once: what
+        comes from outside the clock domain needs a synchroniser before it.
     inta: In(1), one of the two INTA pulses with which the processor acknowledges INTR.
     intr: Out(1), INTR, from the master 8259A.
     vector: Out(8), the data bus in an INTA pulse: the vector in the second one, else FFh.

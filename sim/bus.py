@@ -10,7 +10,7 @@ Outside, `Simulation.msr` is a `Registers` over the same rules: `sim.msr["IGNNE"
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from ..hdl.ports import MsrSignature
 from ..model.msr import MsrRequest, MsrResponse, violation
@@ -53,21 +53,13 @@ def write_request(address: int | str, value: int, cpl: int = 0) -> MsrRequest:
     return MsrRequest(msr(address), write=True, data=unsigned(value, 64), cpl=unsigned(cpl, 2))
 
 
-class _HasMsrPort(Protocol):
-    """A component with an MSR port."""
-
-    parameters: Parameters
-
-    @property
-    def msr(self): ...
-
-
 class MsrBus:
     """The MSR port of a component, inside an Amaranth test bench.
 
     Parameters
     ----------
-    component: a component with `parameters` and a port `msr` of `MsrSignature`, as Processor and Pc have.
+    component: a component with a port `msr` of `MsrSignature`, as Processor and Pc have, or such a port.
+    parameters: for the rule that a fault names; by default the component's own.
     timeout: cycles to wait for the port before `TimeoutError`.
 
     Raises
@@ -76,14 +68,14 @@ class MsrBus:
         If the port has another signature (other widths, other members).
     """
 
-    def __init__(self, component: _HasMsrPort, *, timeout: int = 100) -> None:
-        port: Any = getattr(component, "msr", None)
+    def __init__(self, component: Any, parameters: Parameters | None = None, *, timeout: int = 100) -> None:
+        port: Any = getattr(component, "msr", component)
         signature = getattr(port, "signature", None)
         expected = MsrSignature()
         if signature is None or signature.members not in (expected.members, expected.flip().members):
             raise TypeError(f"expected a port msr of MsrSignature(), not {signature or port!r}")
         self._port = port
-        self._parameters = component.parameters
+        self._parameters = parameters or getattr(component, "parameters", Parameters())
         self._timeout = timeout
 
     async def read(self, ctx, address: int | str, *, cpl: int = 0) -> int:

@@ -185,9 +185,7 @@ class Cpu:
     def _enter(self, vector: int) -> None:
         """Go to a handler; return to the present place."""
         if vector not in self._handlers:
-            self._record("unhandled", vector)
-            self._place = Place((), 0)
-            self._frames = []
+            self._give_up(vector)
             return
         self._record("enters", vector)
         self._frames.append(_Frame(self._place, self.interrupts, vector))
@@ -262,6 +260,20 @@ class Cpu:
         self._place, self._frames = Place(block, 0), []
         self.cr0, self.interrupts, self._host = Cr0.NE, False, True
 
+    def _intercepted(self, code: int) -> bool:
+        """#VMEXIT before the instruction: the guest's rIP stays at it."""
+        assert self._hypervisor is not None
+        if code in self._hypervisor.exits:
+            self._exit(block_of(self._hypervisor.exits[code]), code)
+        else:
+            self._give_up(code)
+        return True
+
+    def _give_up(self, code: int) -> None:
+        """Nobody takes an interrupt or an exit: the program ends here."""
+        self._record("unhandled", code)
+        self._place, self._frames = Place((), 0), []
+
     def _vmrun(self) -> None:
         """Back into the guest. An injected interrupt is taken at once if the guest has IF = 1, else lost."""
         self._place, self._frames, self.cr0, self.interrupts = self._guest
@@ -299,16 +311,13 @@ class Cpu:
                     self._record("executes")
                 return True
             if decision is Decision.VMEXIT:
-                assert self._hypervisor is not None
-                exits = self._hypervisor.exits.get(outputs.exit_code, ())
-                self._exit(block_of(exits), outputs.exit_code)
-                return True
-            # External interrupts win over #MF at the same boundary (SDM3 table 6-2).
+                return self._intercepted(outputs.exit_code)
             if decision is not Decision.MF and decision in FAULTS:
                 return self._fault(FAULTS[decision])
             if decision is not held and decision is not Decision.MF:
                 held = decision
                 self._record("freezes" if held is Decision.FREEZE else "window")
+            # External interrupts win over #MF at the same boundary (SDM3 table 6-2).
             if self._interrupted():
                 return False
             if decision is Decision.MF:

@@ -20,7 +20,7 @@ _KINDS = {
     "enters": "waits: the handler of vector {:02X}h is entered",
     "returns": "is returned to by the handler of vector {:02X}h",
     "exits": "#VMEXIT {:02X}h: the hypervisor takes over",
-    "unhandled": "waits: vector {:02X}h is taken, and has no handler",
+    "unhandled": "waits: vector or exit code {:02X}h has no handler",
     "freezes": "freezes: it neither executes nor faults",
     "window": "asserts FERR# and samples INTR before it executes",
     "#MF": "#MF, vector 16: it does not execute",

@@ -145,7 +145,7 @@ def unexpected(expectations: Iterable[Expectation], events: Iterable[Event]) -> 
         step = event.step
         line, text = (step.line, step.text) if step else (0, "the program")
         if event.kind == "unhandled":
-            claim = f"vector {event.value:02X}h has a handler"
+            claim = f"vector or exit code {event.value:02X}h has a handler"
             verdicts.append(Verdict(line, claim, False, f"taken in cycle {event.cycle} before '{text}'"))
         elif event.kind in FAULTS and (None, step, event.kind, None) not in named:
             found = f"{event.kind} in cycle {event.cycle}"

@@ -21,9 +21,10 @@ def bench(dut, *functions):
 
 
 @pytest.mark.parametrize("block", [hdl.Processor, hdl.Pc])
-def test_write_and_read(block):
+@pytest.mark.parametrize("port_alone", [False, True])
+def test_write_and_read(block, port_alone):
     dut = block(Parameters("AMD64"))
-    bus = MsrBus(dut)
+    bus = MsrBus(dut.msr if port_alone else dut)
     done = []
 
     async def body(ctx):

@@ -110,7 +110,7 @@ class TestInterrupts:
 
     def test_a_vector_without_a_handler_ends_the_program(self):
         result = go("bios\nsti\nnop 50\nend: nop", handlers={}, pins="irq3 high at 20")
-        assert [verdict.text for verdict in result.verdicts] == ["vector 0Bh has a handler"]
+        assert [verdict.text for verdict in result.verdicts] == ["vector or exit code 0Bh has a handler"]
         assert "executes end" not in story(result, "executes")
 
     def test_a_spurious_interrupt_is_vector_0f(self):

@@ -78,3 +78,11 @@ def test_the_guest_cannot_tell_the_difference_from_bare_metal(on):
     assert ("enters", "fstp", 0x75) in stories[0]
     # In the guest the pin stays high throughout; on bare metal it does the work.
     assert pins == [0, 2]
+
+
+def test_an_exit_that_the_hypervisor_does_not_handle_ends_the_program(on):
+    program = load("svm-dos-guest").program
+    hypervisor = program.hypervisor._replace(exits={})
+    driver = Driver(Bench(on, Generation.AMD64).machine, program._replace(hypervisor=hypervisor))
+    assert driver.run(500) is None
+    assert [(event.kind, event.value) for event in driver.cpu.events][-1] == ("unhandled", 0x7E)
