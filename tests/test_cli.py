@@ -136,18 +136,25 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path):
 @pytest.mark.parametrize("delay", [0.0, 0.5])
 def test_ctrl_c_is_exit_status_130_and_leaves_nothing(tmp_path, delay):
     (tmp_path / "x.toml").write_text(ENDLESS)
-    script = "from irq13.sim.cli import main; print('ready', flush=True); main()"
-    process = subprocess.Popen(
+    # A shell's background jobs inherit an ignored SIGINT; the terminal that this test stands for does not.
+    script = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from irq13.sim.cli import main; print('ready', flush=True); main()"
+    )
+    with subprocess.Popen(
         [sys.executable, "-c", script, "run", "x.toml"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout.readline() == "ready\n"
-    time.sleep(0.1 + delay)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    ) as process:
+        try:
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(0.1 + delay)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert said == "irq13: interrupted\n"
     assert files(tmp_path) == ["x.toml"]
