@@ -1,8 +1,17 @@
 """How a WRMSR reaches `set_msr` in Linux KVM: three ways, one dispatcher, two vendors.
 
-Function names are those of kernels 5.10 to 6.18; where the split of 2026 (`arch/x86/kvm/msrs.c`) renamed
-one, its docstring says so. Every call is on a stack of names, so that each `set_msr` knows how it was
-reached. What the registers behind it do is in `kvm_msrs.py`.
+Function names are those of kernels 5.10 to 6.18. The split of 2026 (`arch/x86/kvm/msrs.c`) renamed some:
+
+    5.10 - 6.18                    2026
+    kvm_emulate_wrmsr              kvm_emulate_wrmsr -> __kvm_emulate_wrmsr
+    kvm_set_msr_with_filter        kvm_emulate_msr_write
+    kvm_set_msr                    __kvm_emulate_msr_write
+    kvm_set_msr_ignored_check      kvm_set_msr_ignored_check -> kvm_do_msr_access
+    __kvm_set_msr (host, reset)    kvm_msr_write
+    msr_io(do_set_msr)             kvm_set_msrs -> msr_io(do_set_msr)
+
+Every call is on a stack of names, so that each `set_msr` knows how it was reached. What the registers
+behind it do is in `kvm_msrs.py`.
 """
 
 import enum
@@ -217,14 +226,14 @@ class Vcpu:
         """RESET writes one MSR through `set_msr`: IA32_XSS := 0, host-initiated. INIT writes none.
 
         HWCR, VM_CR, VM_HSAVE_PA and FEATURE_CONTROL are not touched by either; user space has to.
-        (`__kvm_set_msr` is inlined here; from 2026 on it is `kvm_msr_write`.)
+        (`__kvm_set_msr` was inlined here on the traced host.)
         """
         with self.vm.calls("kvm_vcpu_reset"):
             if not init_event:
                 self._set_msr(Common.XSS, 0, host=True)
 
     def guest_wrmsr(self, index: int, data: int) -> Outcome:
-        """The first way: a guest's WRMSR exits. (From 2026 on: `kvm_emulate_msr_write` filters.)
+        """The first way: a guest's WRMSR exits.
 
         Raises
         ------
@@ -319,7 +328,7 @@ class Vcpu:
         return Outcome(Result.EXIT, exit=self.pending)
 
     def _kvm_set_msr_ignored_check(self, index: int, data: int, host: bool) -> int:
-        """Only an unsupported MSR is ignorable, never a fault. (From 2026 on: `kvm_do_msr_access`.)"""
+        """Only an unsupported MSR is ignorable, never a fault."""
         with self.vm.calls("kvm_set_msr_ignored_check", "__kvm_set_msr"):
             result = self._set_msr(index, data, host)
         return self._ignored(result, host and data == 0, f"wrmsr: {index:#x} data {data:#x}", index)
