@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .bus import GeneralProtection, MsrBus
     from .simulation import Simulation
+    from .timing import expect
     from .trace import Trace
 
-__all__ = ["GeneralProtection", "MsrBus", "Simulation", "Trace"]
+__all__ = ["GeneralProtection", "MsrBus", "Simulation", "Trace", "expect"]
 
-_HOMES = {"GeneralProtection": "bus", "MsrBus": "bus", "Simulation": "simulation", "Trace": "trace"}
+_HOMES = {
+    "GeneralProtection": "bus",
+    "MsrBus": "bus",
+    "Simulation": "simulation",
+    "Trace": "trace",
+    "expect": "timing",
+}
 
 
 def __getattr__(name: str):

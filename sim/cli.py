@@ -252,3 +252,34 @@ def _compare(script, as_json: bool) -> None:
 
 def _echo_json(value) -> None:
     click.echo(json.dumps(value, indent=2))
+
+
+@main.command("check")
+@click.argument("trace", type=click.Path(path_type=Path))
+@click.argument("rules")
+@click.option("--clock", help="The clock's name in the trace; by default clk or clock.")
+@click.option("--strict", is_flag=True, help="A rule that nothing triggers is a failure too.")
+def check_command(trace: Path, rules: str, clock: str | None, strict: bool) -> None:
+    """Check TRACE (a VCD, from any simulator) against RULES: a TOML file, or `contract`, which is ours.
+
+    Exit status 0 if every rule holds, 1 if one fails. A rule that nothing triggers is reported as vacuous.
+
+    \b
+    Example:
+      irq13 run && irq13 check dos-divide-by-zero.vcd contract
+    """
+    from . import rulefile
+    from .timing import Status, explain
+    from .trace import Trace
+
+    chosen = rulefile.load(rules)
+    loaded = Trace.load(trace, clock or chosen.clock)
+    reports = rulefile.check(chosen, loaded)
+    for report in reports:
+        click.echo(f"{report.status.value:<8}{report.rule.text}")
+    bad = [report for report in reports if report.status is Status.FAIL]
+    for report in bad:
+        click.echo(f"\n{explain(report, loaded)}")
+    counts = {status: sum(report.status is status for report in reports) for status in Status}
+    click.echo(f"\n{counts[Status.PASS]} hold, {counts[Status.FAIL]} fail, {counts[Status.VACUOUS]} vacuous")
+    sys.exit(1 if bad or (strict and counts[Status.VACUOUS]) else 0)

@@ -13,6 +13,7 @@ from .run import Run
 from .signals import BY_NAME, SIGNALS
 from .steps import X87
 from .trace import Trace
+from .wavetext import wave_lines
 
 _KINDS = {
     "executes": "",
@@ -49,25 +50,17 @@ def timeline(run: Run) -> list[Row]:
 
 PINS = ("ferr_n", "irq13", "intr", "inta", "ignne_n", "ignne", "es", "freeze")
 """What the picture shows."""
-HIGH, LOW = "▔", "▁"
 
 
 def picture(trace: Trace, width: int) -> list[str]:
     """The pins, one column a cycle, folded to the width; a ruler above marks every tenth cycle."""
-    margin = max(len(BY_NAME[name].alias or name) for name in PINS) + 2
+    labels = [(BY_NAME[name].alias or name, BY_NAME[name].path) for name in PINS]
+    margin = max(len(label) for label, _ in labels) + 2
     columns = max(width - margin, 10) // 10 * 10
-    cycles = trace.end // trace.period
+    cycles = len(trace.clock_edges())
     lines: list[str] = []
     for start in range(0, cycles, columns):
-        end = min(start + columns, cycles)
-        ruler = "".join(f"{cycle:<10}" for cycle in range(start, end, 10))
-        lines.append(" " * margin + ruler.rstrip())
-        for name in PINS:
-            wave = trace[BY_NAME[name].path]
-            levels = (wave.at(cycle * trace.period) for cycle in range(start, end))
-            label = BY_NAME[name].alias or name
-            lines.append(f"{label:<{margin}}" + "".join(HIGH if level else LOW for level in levels))
-        lines.append("")
+        lines += [*wave_lines(trace, labels, start, min(start + columns, cycles), margin), ""]
     return lines
 
 

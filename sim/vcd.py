@@ -8,7 +8,7 @@ from vcd.writer import VCDWriter
 
 from .files import replacing
 from .signals import SIGNALS, Signal
-from .trace import Trace
+from .trace import CYCLE_NS, Trace
 
 
 def write_waveform(trace: Trace, path: str | Path) -> Path:
@@ -38,9 +38,9 @@ def write_vcd(trace: Trace, file: IO[str]) -> None:
             for time, value in zip(trace[signal.path].times, trace[signal.path].values.tolist(), strict=True)
         ]
         # Rising edge n at the start of cycle n: what follows from it changes at the same time.
-        for time in range(trace.period, trace.end + 1, trace.period):
-            changes += [(time, 0, clock, 1), (time + trace.period // 2, 0, clock, 0)]
-        end = trace.end + trace.period // 2
+        for time in trace.clock_edges().tolist():
+            changes += [(time, 0, clock, 1), (time + CYCLE_NS // 2, 0, clock, 0)]
+        end = trace.end + CYCLE_NS // 2
         for time, _, variable, value in sorted(changes, key=lambda change: change[:2]):
             if time <= end:
                 writer.change(variable, time, value)

@@ -10,7 +10,7 @@ import pytest
 from irq13.sim import Trace
 from irq13.sim.scenario import shipped
 
-COMMANDS = ["run", "scenarios", "lockstep", "replay", "msr"]
+COMMANDS = ["run", "scenarios", "lockstep", "replay", "msr", "check"]
 ENDLESS = "limit = 1000000\nprogram = '''\nnop 900000\n'''\n"
 
 
@@ -68,6 +68,18 @@ def test_scenarios_lists_every_one(tmp_path):
     assert [line.split()[0] for line in done.stdout.splitlines()] == shipped()
 
 
+def test_check_passes_our_own_waveform_and_fails_a_rule_that_it_breaks(tmp_path):
+    irq13("run", cwd=tmp_path)
+    done = irq13("check", "dos-divide-by-zero.vcd", "contract", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "0 fail" in done.stdout
+    assert irq13("check", "dos-divide-by-zero.vcd", "contract", "--strict", cwd=tmp_path).returncode == 1
+    (tmp_path / "r.toml").write_text("rules = 'irq13 rises exactly 2 cycles after ferr_n falls'\n")
+    done = irq13("check", "dos-divide-by-zero.vcd", "r.toml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "in cycle 15: irq13 rises follows 1 cycle later" in done.stdout
+
+
 def test_lockstep_names_what_it_saw(tmp_path):
     done = irq13("lockstep", "--cycles", 500, "--generation", "i486", cwd=tmp_path)
     assert done.returncode == 0
@@ -101,6 +113,10 @@ def test_help_has_an_example(tmp_path, command):
         (["replay", "missing.json"], "missing.json: No such file or directory"),
         (["msr", "nothing"], "no script 'nothing'; there are boot, filter, ignne"),
         (["msr", "typo.toml"], "typo.toml:1: unknown key 'program'"),
+        (["check", "typo.toml", "contract"], "typo.toml: expected a VCD with $enddefinitions"),
+        (["check", "missing.vcd", "contract"], "missing.vcd: No such file or directory"),
+        (["check", "missing.vcd", "contracts"], "no rules 'contracts' (did you mean contract?)"),
+        (["check", "missing.vcd", "typo.toml"], "typo.toml:1: unknown key 'program'"),
         (["replay"], "Missing argument 'FILE'"),
     ],
 )

@@ -46,6 +46,12 @@ def test_the_msr_tables_are_from_runs(tmp_path):
     assert printed("msr", "boot", "--backend", "vmx", cwd=tmp_path).endswith(PLAIN[6])
 
 
+def test_the_broken_rule_is_from_a_run(tmp_path):
+    printed("run", cwd=tmp_path)
+    (tmp_path / "rules.toml").write_text("rules = 'irq13 rises exactly 2 cycles after ferr_n falls'\n")
+    assert PLAIN[8] == printed("check", "dos-divide-by-zero.vcd", "rules.toml", cwd=tmp_path)
+
+
 def test_every_scenario_that_it_names_exists():
     table = README.partition("## irq13, QEMU and Bochs")[2].partition("## How it is built")[0]
     named = re.findall(r"\| `([\w-]+)` \|", table)
@@ -62,7 +68,10 @@ def test_the_shown_scenario_is_the_shipped_one():
 @pytest.mark.parametrize("text", [text for language, text in BLOCKS if language == "python"])
 def test_its_python_runs(tmp_path, monkeypatch, text, capsys):
     monkeypatch.chdir(tmp_path)
-    if "GeneralProtection:" in text:
+    if "Trace.load" in text:
+        printed("run", cwd=tmp_path)
+        exec(text, {})
+    elif "GeneralProtection:" in text:
         with pytest.raises(GeneralProtection, match="IGNNE bits 63:1 must be zero"):
             exec(text, {})
         assert (tmp_path / "mine.vcd").exists()
