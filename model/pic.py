@@ -121,6 +121,12 @@ class Pic:
                 return level
         return None
 
+    def step(self, inputs: PicInputs) -> PicOutputs:
+        """One cycle: the settled outputs, then the rising edge."""
+        outputs = self.settle(inputs)
+        self.clock(inputs)
+        return outputs
+
     def settle(self, inputs: PicInputs) -> PicOutputs:
         """The outputs of this cycle for these inputs; changes nothing."""
         candidate = self.candidate()

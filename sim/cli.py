@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -39,6 +40,8 @@ class Cli(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
+            # A design that was interrupted half-built complains that it was never used.
+            warnings.simplefilter("ignore")
             _fail("interrupted", 130)
 
 

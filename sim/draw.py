@@ -79,7 +79,9 @@ def render(run: Run, width: int) -> RenderableType:
 
 def _step_rows(run: Run) -> Iterator[Row]:
     for event in run.events:
-        yield Row(event.cycle, event.step.text if event.step else "-", "", _meaning(event))
+        step = event.step
+        text = "-" if step is None else f"{step.label}: {step.text}" if step.label else step.text
+        yield Row(event.cycle, text, "", _meaning(event))
 
 
 def _meaning(event: Event) -> str:

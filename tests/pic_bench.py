@@ -8,12 +8,7 @@ from irq13.model.pic import Pic, PicInputs, PicOutputs, PicRegisters
 
 class ModelPic:
     def __init__(self, master):
-        self.pic = Pic(master)
-
-    def cycle(self, inputs):
-        outputs = self.pic.settle(inputs)
-        self.pic.clock(inputs)
-        return outputs
+        self.cycle = Pic(master).step
 
 
 class HdlPic:

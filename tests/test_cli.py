@@ -149,7 +149,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path):
     assert files(tmp_path) == []
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.5])
+@pytest.mark.parametrize("delay", [0.0, 0.2, 0.4, 0.6, 1.0])
 def test_ctrl_c_is_exit_status_130_and_leaves_nothing(tmp_path, delay):
     (tmp_path / "x.toml").write_text(ENDLESS)
     # A shell's background jobs inherit an ignored SIGINT; the terminal that this test stands for does not.
