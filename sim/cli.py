@@ -272,7 +272,8 @@ def check_command(trace: Path, rules: str, clock: str | None, strict: bool) -> N
       irq13 run && irq13 check dos-divide-by-zero.vcd contract
     """
     from . import rulefile
-    from .timing import Status, explain
+    from .sentences import Status
+    from .timing import explain
     from .trace import Trace
 
     chosen = rulefile.load(rules)

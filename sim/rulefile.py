@@ -1,4 +1,4 @@
-"""Rule files: sentences of `timing`, from TOML.
+"""Rule files: the sentences of `timing`, from TOML.
 
 clock = "tb.clk"                   # by default clk or clock
 rules = '''
@@ -14,8 +14,8 @@ from importlib import resources
 from pathlib import Path
 
 from .instructions import nearest
+from .sentences import Report, Rule, parse_rule
 from .source import Source, SourceError
-from .timing import Report, Rule, parse_rule
 from .trace import SignalError, Trace, Wave
 
 _FOLDER = resources.files("irq13.sim") / "rules"

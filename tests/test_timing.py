@@ -10,8 +10,9 @@ from irq13.sim.rulefile import check, load, parse
 from irq13.sim.run import run
 from irq13.sim.scenario import load as load_scenario
 from irq13.sim.scenario import shipped
+from irq13.sim.sentences import Status, parse_rule
 from irq13.sim.source import Source, SourceError
-from irq13.sim.timing import Status, TimingViolation, explain, parse_rule
+from irq13.sim.timing import TimingViolation, explain
 from irq13.sim.trace import CYCLE_NS, TraceError, Wave
 from irq13.sim.vcd import write_waveform
 
