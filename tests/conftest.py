@@ -1,5 +1,10 @@
 import pytest
 from bench import Bench
+from hypothesis import settings
+
+# Machines are noisy: how long an example takes says nothing.
+settings.register_profile("irq13", deadline=None)
+settings.load_profile("irq13")
 
 
 @pytest.fixture(params=["hdl", "model"])

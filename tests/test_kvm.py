@@ -311,7 +311,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.sampled_from(
         [lambda: vcpu("svm"), lambda: vcpu("vmx"), lambda: vcpu("vmx", ignore_msrs=True), hardware]

@@ -153,7 +153,7 @@ class TestRegisters:
         assert sim.cycle == before
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(list(Msr)), st.integers(0, 2**64 - 1)), max_size=8))
 def test_silicon_mode_ignores_and_manual_mode_faults(accesses):
     for mode in MODES:

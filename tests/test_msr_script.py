@@ -101,7 +101,7 @@ def test_more_accesses_than_an_ioctl_takes():
         msr_script.run(msr_script.parse(Source("x", text)), "svm")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.lists(st.sampled_from(WORDS), max_size=7), max_size=6))
 def test_no_script_whatever_crashes(lines):
     text = (

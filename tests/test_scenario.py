@@ -154,7 +154,7 @@ def test_an_unknown_name_gives_the_nearest():
         load("igne-msr")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=60), st.integers(0, len(GOOD)), st.integers(0, 20))
 def test_whatever_is_written_is_refused_on_one_line_or_runs(text, position, length):
     try:
