@@ -127,7 +127,7 @@ class Pc:
         master = self._pic_inputs(inputs, PIC_MASTER)
         slave = self._pic_inputs(inputs, PIC_SLAVE, cas=self.master.settle(master).cas)
         requests = inputs.irq | outputs.irq13 << self.parameters.fpu_irq
-        cascade = self.slave.settle(slave).int_ << CASCADE_IRQ
+        cascade = outputs.slave_int << CASCADE_IRQ
         self.master.clock(master._replace(ir=requests & 0xFF & ~(1 << CASCADE_IRQ) | cascade))
         self.slave.clock(slave._replace(ir=requests >> 8))
         self.chipset.clock(self._chipset_inputs(inputs))

@@ -22,7 +22,6 @@ ranges = '''
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import NamedTuple
 
 from ..model import kvm
@@ -31,9 +30,8 @@ from ..model.kvm_msrs import Backing, Common, HardwareRegisters, Options, Return
 from ..model.qemu import Qemu
 from ..model.registers import Msr
 from . import operands
-from .instructions import nearest
 from .simulation import Simulation
-from .source import Source, SourceError
+from .source import Source, open_shipped, shipped_names
 
 NAMES: dict[str, int] = {one.name: int(one) for kind in (Msr, Common) for one in kind}
 """The MSRs that scripts know by name."""
@@ -82,17 +80,12 @@ class Done(NamedTuple):
 
 def shipped() -> list[str]:
     """The names of the scripts that come with irq13."""
-    return sorted(entry.name.removesuffix(".toml") for entry in _FOLDER.iterdir())
+    return shipped_names(_FOLDER)
 
 
 def load(name: str) -> Script:
     """A shipped script by name, or one from a file. Raises SourceError, OSError."""
-    names = shipped()
-    if name in names:
-        return parse(Source(f"{name}.toml", (_FOLDER / f"{name}.toml").read_text("utf-8")))
-    if name.endswith(".toml") or Path(name).is_file():
-        return parse(Source.read(name))
-    raise SourceError(f"no script {name!r}{nearest(name, names)}; there are {', '.join(names)}")
+    return parse(open_shipped(_FOLDER, name, "script"))
 
 
 def parse(source: Source) -> Script:

@@ -11,11 +11,9 @@ d = "tb.dut.data_in"
 
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 
-from .instructions import nearest
 from .sentences import Report, Rule, parse_rule
-from .source import Source, SourceError
+from .source import Source, open_shipped, shipped_names
 from .trace import SignalError, Trace, Wave
 
 _FOLDER = resources.files("irq13.sim") / "rules"
@@ -33,16 +31,12 @@ class RuleFile:
 
 def shipped() -> list[str]:
     """The names of the rule files that come with irq13."""
-    return sorted(entry.name.removesuffix(".toml") for entry in _FOLDER.iterdir())
+    return shipped_names(_FOLDER)
 
 
 def load(name: str) -> RuleFile:
     """A shipped rule file by name, or one from a file. Raises SourceError, OSError."""
-    if name in shipped():
-        return parse(Source(f"{name}.toml", (_FOLDER / f"{name}.toml").read_text("utf-8")))
-    if name.endswith(".toml") or Path(name).is_file():
-        return parse(Source.read(name))
-    raise SourceError(f"no rules {name!r}{nearest(name, shipped())}; there are {', '.join(shipped())}")
+    return parse(open_shipped(_FOLDER, name, "rules"))
 
 
 def parse(source: Source) -> RuleFile:

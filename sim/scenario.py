@@ -28,9 +28,8 @@ from pathlib import Path
 from ..model.registers import CASCADE_IRQ, Generation, Parameters
 from . import operands
 from .expectations import Expectation, contradiction, parse_expectation
-from .instructions import nearest
 from .program import Hypervisor, Program
-from .source import Key, Source, SourceError
+from .source import Key, Source, open_shipped, shipped_names
 from .steps import Iret, Step, Vmrun, parse_step
 
 DEFAULT = "dos-divide-by-zero"
@@ -94,9 +93,7 @@ class Scenario:
 
 def shipped() -> list[str]:
     """The names of the scenarios that come with irq13, the default first."""
-    names = sorted(
-        entry.name.removesuffix(".toml") for entry in _FOLDER.iterdir() if entry.name.endswith(".toml")
-    )
+    names = shipped_names(_FOLDER)
     return [DEFAULT, *(name for name in names if name != DEFAULT)]
 
 
@@ -110,14 +107,8 @@ def load(name: str) -> Scenario:
     OSError
         If the file cannot be read.
     """
-    names = shipped()
-    if name in names:
-        text = (_FOLDER / f"{name}.toml").read_text("utf-8")
-        return parse(Source(f"{name}.toml", text), name)
-    path = Path(name)
-    if path.suffix == ".toml" or path.is_file():
-        return parse(Source.read(path), path.stem)
-    raise SourceError(f"no scenario {name!r}{nearest(name, names)}: `irq13 scenarios` lists them")
+    source = open_shipped(_FOLDER, name, "scenario", ": `irq13 scenarios` lists them")
+    return parse(source, Path(name).name.removesuffix(".toml"))
 
 
 def parse(source: Source, name: str) -> Scenario:

@@ -2,6 +2,7 @@
 
 import enum
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -85,7 +86,7 @@ class Condition(NamedTuple):
 class Span(NamedTuple):
     """A length of time: cycles of the trace's clock, or seconds."""
 
-    amount: int
+    amount: float
     unit: str
     """'cycles', or one of UNITS."""
 
@@ -121,13 +122,14 @@ def follows(event: Edge, span: Span, trigger: Edge, exact: bool) -> Callable:
         starts = [time for time in trigger.times(trace) if condition.holds(trace, time)]
         violations = []
         for start in starts:
-            after = next((time for time in times if time >= start), None)
-            if after is None:
+            index = bisect_left(times, start)
+            if index == len(times):
                 violations.append(Violation(start, f"{trigger} and {event} does not follow"))
                 continue
+            after = times[index]
             distance = span.distance(trace, start, after)
             if distance > span.amount or (exact and abs(distance - span.amount) > 1e-6):
-                shown = Span(round(distance, 3), span.unit)  # type: ignore[arg-type]
+                shown = Span(round(distance, 3), span.unit)
                 violations.append(Violation(start, f"{event} follows {shown} later"))
         return len(starts), violations
 
@@ -165,8 +167,7 @@ def stable(signal: str) -> Callable:
         return len(intervals), [
             Violation(time, f"{signal} changes to {trace[signal].at(time)}")
             for start, end in intervals
-            for time in changes
-            if start < time < end
+            for time in changes[bisect_right(changes, start) : bisect_left(changes, end)]
         ]
 
     return find
@@ -201,13 +202,13 @@ def pulse(signal: str, level: int, span: Span) -> Callable:
         ends = (trace[signal].falls() if level else trace[signal].rises()).tolist()
         triggers, violations = 0, []
         for start in starts:
-            end = next((time for time in ends if time > start), None)
-            if end is None:
+            index = bisect_right(ends, start)
+            if index == len(ends):
                 continue
             triggers += 1
-            distance = span.distance(trace, start, end)
+            distance = span.distance(trace, start, ends[index])
             if distance < span.amount - 1e-6:
-                shown = Span(round(distance, 3), span.unit)  # type: ignore[arg-type]
+                shown = Span(round(distance, 3), span.unit)
                 violations.append(Violation(start, f"{signal} is {_LEVELS[level]} for {shown}"))
         return triggers, violations
 
@@ -226,7 +227,7 @@ def quiet(signal: str, span: Span, event: Edge, before: bool) -> Callable:
                 gap = time - change if before else change - time
                 if gap > 0 and span.distance(trace, 0, gap) < span.amount - 1e-6:
                     side = "before" if before else "after"
-                    shown = Span(round(span.distance(trace, 0, gap), 3), span.unit)  # type: ignore[arg-type]
+                    shown = Span(round(span.distance(trace, 0, gap), 3), span.unit)
                     violations.append(Violation(time, f"{signal} changes {shown} {side} {event}"))
         return len(times), violations
 

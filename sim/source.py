@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,6 +100,30 @@ class Source:
             line = line.split(";")[0].strip()
             if line:
                 yield Line(number, line)
+
+
+def shipped_names(folder: Traversable) -> list[str]:
+    """The names of the files that come with irq13 in a folder."""
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir())
+
+
+def open_shipped(folder: Traversable, name: str, noun: str, hint: str | None = None) -> Source:
+    """A file of the folder by name, or one from a path.
+
+    Raises
+    ------
+    SourceError
+        If there is neither; the message ends in `hint`, by default the list of names.
+    OSError
+        If the file cannot be read.
+    """
+    names = shipped_names(folder)
+    if name in names:
+        return Source(f"{name}.toml", (folder / f"{name}.toml").read_text("utf-8"))
+    if name.endswith(".toml") or Path(name).is_file():
+        return Source.read(name)
+    hint = hint or f"; there are {', '.join(names)}"
+    raise SourceError(f"no {noun} {name!r}{nearest(name, names)}{hint}")
 
 
 class _Places(dict[Key, int]):
