@@ -176,8 +176,9 @@ def _perform(vm: Vm, access: Access, vcpus: int) -> Done:
     if access.vcpu is None:
         Qemu(vm).boot(vcpus)
         return Done(access, f"{vcpus} vCPUs", "")
-    while len(vm.vcpus) < vcpus and not any(vm.vcpus):
-        vm.kvm_vm_ioctl_create_vcpu()
+    if not vm.vcpus:
+        for _ in range(vcpus):
+            vm.kvm_vm_ioctl_create_vcpu()
     vcpu = vm.vcpus[access.vcpu]
     return _VERBS[access.verb](vm, vcpu, access)
 

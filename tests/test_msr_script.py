@@ -46,6 +46,13 @@ def test_side_by_side():
     assert [one.result for one in second.values()] == ["dropped", "#GP", "accepted"]
 
 
+def test_every_vcpu_exists_without_a_boot():
+    done, vm = msr_script.run(
+        msr_script.parse(Source("x", "vcpus = 3\nscript = 'guest 2 rdmsr HWCR'")), "svm"
+    )
+    assert (done[0].result, len(vm.vcpus)) == ("read", 3)
+
+
 def test_ignored():
     script = "ignore_msrs = true\nscript = 'guest 0 wrmsr 0xDEADBEEF 1'"
     done, _ = msr_script.run(msr_script.parse(Source("x", script)), "svm")
