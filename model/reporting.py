@@ -102,9 +102,9 @@ class Reporting:
 
     def _due(self, decision: Decision) -> bool:
         """Whether it is time to report: at once, or at the next waiting instruction (deferred)."""
-        return self._reports_at_once() or decision in (Decision.FREEZE, Decision.MF)
+        return self.reports_at_once() or decision in (Decision.FREEZE, Decision.MF)
 
-    def _reports_at_once(self) -> bool:
+    def reports_at_once(self) -> bool:
         """Immediate wins where exceptions of both kinds are pending."""
         return self.parameters.generation is not Generation.I486 or bool(self.immediate)
 
@@ -131,7 +131,7 @@ class Reporting:
         if self.window:
             return self.window < self.parameters.nowait_window
         unreported = now.state.es and not self.ferr and not self._gated(now)
-        return unreported and not self._reports_at_once()
+        return unreported and not self.reports_at_once()
 
     def _window_ends(self, now: ReportingContext, decision: Decision) -> bool:
         """The operation that opened the window executes: its pulse on FERR# is over."""

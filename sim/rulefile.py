@@ -14,7 +14,8 @@ from importlib import resources
 
 from .sentences import Report, Rule, parse_rule
 from .source import Source, open_shipped, shipped_names
-from .trace import SignalError, Trace, Wave
+from .trace import SignalError, Trace
+from .wave import Wave
 
 _FOLDER = resources.files("irq13.sim") / "rules"
 

@@ -10,8 +10,9 @@ from .diagnosis import Diagnosis, diagnose, endless
 from .expectations import Verdict, unexpected
 from .machine import MACHINES, Machine
 from .program import Program
+from .recorder import Recorder
 from .scenario import PINS, PinEvent, Scenario
-from .trace import Recorder, Trace
+from .trace import Trace
 
 TAIL = 6
 """Cycles that a run goes on after its program and its pin events, so that the last effects show."""
@@ -49,7 +50,7 @@ def run(scenario: Scenario, generation: Generation, on: str = "hdl") -> Run:
     machine = MACHINES[on](scenario.parameters_for(generation))
     driver = Driver(machine, scenario.program, scenario.pins)
     diagnosis = driver.run(scenario.limit)
-    trace, events = driver.recorder.trace(), driver.cpu.events
+    trace, events = driver.recorder.trace(scenario.title), driver.cpu.events
     expected = scenario.expected_on(generation)
     verdicts = [expectation.verdict(trace, events) for expectation in expected]
     verdicts += unexpected(expected, events)
@@ -67,7 +68,7 @@ class Driver:
     def __init__(self, machine: Machine, program: Program, pins: Sequence[PinEvent] = ()) -> None:
         self.machine = machine
         self.cpu = Cpu(program)
-        self.recorder = Recorder()
+        self.recorder = Recorder(machine.parameters)
         self._pins = list(pins)
         self._levels = dict(PINS)
         self._quiet = 0

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from . import operands
-from .trace import Trace, Wave
+from .trace import Trace
+from .wave import Wave
 
 UNITS = {"fs": 1e-15, "ps": 1e-12, "ns": 1e-9, "us": 1e-6, "ms": 1e-3}
 

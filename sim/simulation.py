@@ -23,8 +23,10 @@ from ..model.x87 import OperationRequest
 from .bus import Registers
 from .machine import MACHINES
 from .operands import unsigned
+from .recorder import Recorder
+from .signals import CpuView
 from .steps import x87
-from .trace import Recorder, Trace
+from .trace import Trace
 from .vcd import write_waveform
 
 
@@ -61,10 +63,11 @@ class Simulation:
         self.msr = Registers(self.access_msr, self.parameters)
         """MSRs by number or name: `sim.msr["IGNNE"] = 1`."""
         self._machine = MACHINES[on](self.parameters)
-        self._recorder = Recorder()
+        self._recorder = Recorder(self.parameters)
         self._vcd = vcd
         self._inputs = PcInputs()
         self._operations: deque[OperationRequest] = deque()
+        self._doing = ""
 
     def __enter__(self) -> "Simulation":
         return self
@@ -118,6 +121,7 @@ class Simulation:
             raise RuntimeError(f"{self._operations[0].code.name} is still presented: withdraw() it first")
         action = x87(mnemonic, {name: str(value) for name, value in operands.items()})
         self._operations.extend(action.operations)
+        self._doing = " ".join([mnemonic, *(f"{name}={value}" for name, value in operands.items())])
         while self._operations:
             decision = self._cycle().decision
             if decision not in (Decision.READY, Decision.WINDOW):
@@ -267,9 +271,22 @@ class Simulation:
     def _cycle(self, **extra) -> PcOutputs:
         inputs = self._driven()._replace(**extra)
         outputs = self._machine.step(inputs)
-        self._recorder.record(inputs, outputs)
+        self._recorder.record(
+            inputs, outputs, CpuView(self._doing if inputs.operation else _bus_step(inputs))
+        )
         if outputs.decision is Decision.READY:
             self._operations.popleft()
         elif outputs.decision in (Decision.MF, Decision.NM, Decision.UD):
             self.withdraw()
         return outputs
+
+
+def _bus_step(inputs: PcInputs) -> str:
+    """A bus access as the line of a program would have it, for the waveform."""
+    if inputs.reset:
+        return "reset"
+    if (io := inputs.io) is not None:
+        return f"out {io.address:#x}, {io.data:#x}" if io.write else f"in {io.address:#x}"
+    if (msr := inputs.msr) is not None:
+        return f"wrmsr {msr.address:#x} {msr.data:#x}" if msr.write else f"rdmsr {msr.address:#x}"
+    return "-"

@@ -9,6 +9,7 @@ from vcd.writer import VCDWriter
 from .files import replacing
 from .signals import SIGNALS, Signal
 from .trace import CYCLE_NS, Trace
+from .vcd_reader import record_text
 
 
 def write_waveform(trace: Trace, path: str | Path) -> Path:
@@ -28,8 +29,9 @@ def write_waveform(trace: Trace, path: str | Path) -> Path:
 
 
 def write_vcd(trace: Trace, file: IO[str]) -> None:
-    """The VCD alone: one scope a block, the clock, names of enums as text."""
-    with VCDWriter(file, timescale="1 ns", date="", version="irq13") as writer:
+    """The VCD alone: one scope a block, the clock, names of enums as text, the causes in a comment."""
+    comment = record_text(trace.title, trace.causes)
+    with VCDWriter(file, timescale="1 ns", date="", version="irq13", comment=comment) as writer:
         clock = writer.register_var("pc", "clk", "wire", size=1, init=0)
         variables = [_declare(writer, signal, trace) for signal in SIGNALS]
         changes = [

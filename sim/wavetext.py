@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from .trace import Trace, Wave
+from .trace import Trace
+from .wave import Wave
 
 HIGH, LOW, UNKNOWN = "▔", "▁", "?"
 

@@ -13,8 +13,9 @@ from irq13.sim.scenario import shipped
 from irq13.sim.sentences import Status, parse_rule
 from irq13.sim.source import Source, SourceError
 from irq13.sim.timing import TimingViolation, explain
-from irq13.sim.trace import CYCLE_NS, TraceError, Wave
+from irq13.sim.trace import CYCLE_NS, TraceError
 from irq13.sim.vcd import write_waveform
+from irq13.sim.wave import Wave
 
 DATA = Path(__file__).parent / "data"
 
@@ -28,7 +29,7 @@ def trace(**levels):
         kept = [index for index in range(length) if index == 0 or values[index] != values[index - 1]]
         kind = object if "x" in text else np.int64
         times = np.array([10 * index for index in kept], dtype=np.int64)
-        waves[name] = Wave(name, times, np.array([values[index] for index in kept], dtype=kind))
+        waves[name] = Wave(name, times, np.array([values[index] for index in kept], dtype=kind), 1)
     return Trace(waves, np.arange(10, 10 * length + 1, 10), 10 * length)
 
 
@@ -210,18 +211,18 @@ def test_the_contract_holds_on_every_scenario_and_nothing_in_it_is_vacuous_every
 
 def later(wave):
     """Everything one cycle later."""
-    return Wave(wave.name, np.concatenate([[0], wave.times[1:] + CYCLE_NS]), wave.values)
+    return Wave(wave.name, np.concatenate([[0], wave.times[1:] + CYCLE_NS]), wave.values, wave.width)
 
 
 def inverted(wave):
     """1 where it is 0."""
-    return Wave(wave.name, wave.times, wave.values ^ 1)
+    return Wave(wave.name, wave.times, wave.values ^ 1, 1)
 
 
 def restless(wave):
     """A change in every cycle."""
     times = np.arange(0, 10_000, CYCLE_NS)
-    return Wave(wave.name, times, times // CYCLE_NS % 2)
+    return Wave(wave.name, times, times // CYCLE_NS % 2, 1)
 
 
 MUTATIONS = (later, inverted, restless)
