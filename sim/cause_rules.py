@@ -3,33 +3,18 @@
 Each function answers for one signal or a family of them; `cause_of` finds it.
 """
 
-from collections.abc import Callable
-
 from ..model.msr import violation
-from ..model.registers import PORT_F0, Cr0, ExceptionFlag, Generation, Hwcr, Msr
+from ..model.registers import Cr0, ExceptionFlag, Generation, Hwcr, Msr
 from ..model.reporting import Decision
 from ..model.x87 import NON_WAITING
-from .causes import Cause, Moment, names_of
+from .cause_chipset import CHIPSET_RULES
+from .causes import OUTSIDE, Cause, Moment, Rule, by_step_before, names_of, outside
 from .signals import BY_NAME
-
-Rule = Callable[[Moment], Cause]
-OUTSIDE = "driven from outside"
 
 
 def cause_of(name: str, moment: Moment) -> Cause:
     """Why the signal took its value in this cycle."""
     return RULES[name](moment)
-
-
-def _since(moment: Moment) -> str:
-    return f"in cycle {moment.cycle - 1}"
-
-
-def _reset(moment: Moment) -> Cause | None:
-    """RESET in the cycle before overrules every other rule."""
-    if not moment.before.inputs.reset:
-        return None
-    return Cause(f"RESET {_since(moment)}", moment.earlier("reset"))
 
 
 def _by_program(moment: Moment) -> Cause:
@@ -42,40 +27,29 @@ def _by_program(moment: Moment) -> Cause:
     return Cause(f"{now.doing} is under way", moment.latest("step"))
 
 
-def _by_step_before(moment: Moment) -> Cause:
-    """A register that an instruction wrote in the cycle before."""
-    if (reset := _reset(moment)) is not None:
-        return reset
-    return Cause(f"written by {moment.before.doing} {_since(moment)}", moment.earlier("step"))
-
-
-def _outside(moment: Moment) -> Cause:
-    return Cause(OUTSIDE)
-
-
 def _reset_pin(moment: Moment) -> Cause:
     return _by_program(moment) if moment.now.doing == "'reset'" else Cause(OUTSIDE)
 
 
 def _es(moment: Moment) -> Cause:
-    if (reset := _reset(moment)) is not None:
+    if (reset := moment.reset()) is not None:
         return reset
     before, now = moment.before, moment.now
     because = moment.earlier("step") or moment.earlier("operation")
     if now.outputs.es:
         raised = now.pending & ~before.outputs.flags
         how = f"{names_of(now.pending)} unmasked" if raised else f"which unmasks {names_of(now.pending)}"
-        return Cause(f"ES set by {before.doing} ({how}) {_since(moment)}", because)
+        return Cause(f"ES set by {before.doing} ({how}) {moment.then}", because)
     verb = "masked" if now.outputs.flags & before.pending else "cleared"
-    return Cause(f"{names_of(before.pending)} {verb} by {before.doing} {_since(moment)}", because)
+    return Cause(f"{names_of(before.pending)} {verb} by {before.doing} {moment.then}", because)
 
 
 def _error_state(moment: Moment) -> Cause:
     """Flags and masks."""
-    if (reset := _reset(moment)) is not None:
+    if (reset := moment.reset()) is not None:
         return reset
     because = moment.earlier("step") or moment.earlier("operation")
-    return Cause(f"{moment.before.doing} executed {_since(moment)}", because)
+    return Cause(f"{moment.before.doing} executed {moment.then}", because)
 
 
 def _conditions(moment: Moment) -> str:
@@ -91,7 +65,7 @@ def _conditions(moment: Moment) -> str:
 
 
 def _ferr_n(moment: Moment) -> Cause:
-    if (reset := _reset(moment)) is not None:
+    if (reset := moment.reset()) is not None:
         return reset
     before = moment.before
     if moment.now.outputs.ferr_n:
@@ -99,7 +73,7 @@ def _ferr_n(moment: Moment) -> Cause:
     text = f"{moment.why('es')}; {_conditions(moment)}"
     if (held := _deferred(moment)) is not None:
         because = moment.earlier("es") + moment.fresh(held)
-        return Cause(f"{text}; deferred until {before.doing} came {_since(moment)}", because)
+        return Cause(f"{text}; deferred until {before.doing} came {moment.then}", because)
     changed = moment.fresh("ignne", "cr0_ne", "allow_ferr_on_ne")
     return Cause(f"{text}; reported at once", moment.earlier("es") + changed)
 
@@ -176,40 +150,6 @@ def _window(moment: Moment) -> Cause:
     return Cause(f"the window of {moment.parameters.nowait_window} cycles is over", moment.earlier("window"))
 
 
-def _irq13(moment: Moment) -> Cause:
-    if (reset := _reset(moment)) is not None:
-        return reset
-    before = moment.before
-    if moment.now.outputs.irq13:
-        edge = moment.fresh("ferr_n")
-        if edge:
-            return Cause(f"FF1 set: FERR# fell {_since(moment)}", edge)
-        because = moment.fresh("ferr_enable") + moment.earlier("ferr_n")
-        return Cause("FF1 set: the circuit was enabled while FERR# was low", because)
-    if not moment.now.outputs.ferr_enable:
-        return Cause("FF1 held clear: the circuit is disabled", moment.latest("ferr_enable"))
-    return Cause(f"FF1 cleared by {before.access} {_since(moment)}", moment.earlier("f0_write"))
-
-
-def _chipset_ignne_n(moment: Moment) -> Cause:
-    now = moment.now
-    if not now.outputs.chipset_ignne_n:
-        text = f"FF2 set by {moment.before.access} {_since(moment)}, while FERR# is low"
-        return Cause(text, moment.earlier("f0_write"))
-    if now.outputs.ferr_n:
-        return Cause("FERR# is high: FF2 is held clear", moment.here("ferr_n"))
-    if (reset := _reset(moment)) is not None:
-        return reset
-    return Cause("FF2 held clear: the circuit is disabled", moment.latest("ferr_enable"))
-
-
-def _ignne_n(moment: Moment) -> Cause:
-    outputs = moment.now.outputs
-    if moment.here("chipset_ignne_n") and outputs.chipset_ignne_n == outputs.ignne_n:
-        return _chipset_ignne_n(moment)._replace(because=moment.here("chipset_ignne_n"))
-    return Cause(OUTSIDE)
-
-
 def _ignne(moment: Moment) -> Cause:
     if switched := moment.here("ignne_em"):
         source = "the IGNNE MSR" if Hwcr.IGNNE_EM in moment.now.outputs.hwcr else "the pin"
@@ -225,11 +165,11 @@ def _ignne(moment: Moment) -> Cause:
 
 def _msr_register(msr: Msr) -> Rule:
     def rule(moment: Moment) -> Cause:
-        if (reset := _reset(moment)) is not None:
+        if (reset := moment.reset()) is not None:
             return reset
         request = moment.before.inputs.msr
         if request is not None and request.write and request.address == msr:
-            text = f"WRMSR {msr.name} = {request.data:X}h accepted {_since(moment)}"
+            text = f"WRMSR {msr.name} = {request.data:X}h accepted {moment.then}"
             return Cause(text, moment.earlier("request_valid") or moment.earlier("step"))
         if moment.now.outputs.ignne_msr:
             text = f"port emulation: {moment.before.access} while FERR# is low"
@@ -245,7 +185,7 @@ def _response(moment: Moment) -> Cause:
         return Cause("the response has been taken", moment.earlier("response_valid"))
     why = violation(request, moment.parameters)
     kind = "WRMSR" if request.write else "RDMSR"
-    text = f"{kind} {request.address:X}h accepted {_since(moment)}"
+    text = f"{kind} {request.address:X}h accepted {moment.then}"
     return Cause(f"{text}; #GP(0): {why}" if why else text, moment.earlier("request_valid"))
 
 
@@ -253,74 +193,6 @@ def _request_ready(moment: Moment) -> Cause:
     held = not moment.now.outputs.msr_ready
     text = "a response waits to be taken" if held else "there is room for a response"
     return Cause(text, moment.here("response_valid"))
-
-
-def _int(pic: str) -> Rule:
-    """INT of an 8259A: combinational."""
-
-    def rule(moment: Moment) -> Cause:
-        outputs = moment.now.outputs
-        irr, isr, imr = outputs.master if pic == "master" else outputs.slave
-        registers = f"IRR {irr:02X}h, IMR {imr:02X}h, ISR {isr:02X}h"
-        high = outputs.intr if pic == "master" else outputs.slave_int
-        what = "has a request to pass on" if high else "has no request to pass on any more"
-        because = moment.here(f"{pic}_irr", f"{pic}_imr", f"{pic}_isr")
-        text = f"the {pic} 8259A {what} ({registers})"
-        if because:
-            return Cause(text, because)
-        # A command that changes none of the three: the end of an initialisation, a change of priorities.
-        return Cause(f"{text}, after {moment.before.access}", moment.earlier("step", "io_write", "inta"))
-
-    return rule
-
-
-def _irr(pic: str) -> Rule:
-    def rule(moment: Moment) -> Cause:
-        if (reset := _reset(moment)) is not None:
-            return reset
-        after, past = _registers(pic, moment, now=True), _registers(pic, moment, now=False)
-        if risen := after.irr & ~past.irr:
-            return Cause(f"{_lines(risen)} sampled high {_since(moment)}", _request_edges(pic, moment))
-        if moment.before.inputs.inta:
-            text = f"{_lines(past.irr & ~after.irr)} acknowledged by INTA {_since(moment)}"
-            return Cause(text, moment.earlier("inta"))
-        if moment.before.inputs.io:
-            return Cause(f"cleared by {moment.before.access} {_since(moment)}", moment.earlier("step"))
-        text = f"{_lines(past.irr & ~after.irr)} went low before it was acknowledged"
-        return Cause(text, _request_edges(pic, moment))
-
-    return rule
-
-
-def _isr(pic: str) -> Rule:
-    def rule(moment: Moment) -> Cause:
-        if (reset := _reset(moment)) is not None:
-            return reset
-        after, past = _registers(pic, moment, now=True), _registers(pic, moment, now=False)
-        if moment.before.inputs.inta:
-            taken = f"{_lines(after.isr & ~past.isr)} in service: " if after.isr & ~past.isr else ""
-            return Cause(f"{taken}INTA {_since(moment)}", moment.earlier("inta"))
-        what = "EOI" if after.isr else "the last EOI"
-        return Cause(f"{what}: {moment.before.access} {_since(moment)}", moment.earlier("step"))
-
-    return rule
-
-
-def _registers(pic: str, moment: Moment, now: bool):
-    outputs = (moment.now if now else moment.before).outputs
-    return outputs.master if pic == "master" else outputs.slave
-
-
-def _lines(bits: int) -> str:
-    return ", ".join(f"IR{level}" for level in range(8) if bits >> level & 1)
-
-
-def _request_edges(pic: str, moment: Moment):
-    """What moved on the request lines of an 8259A in the cycle before."""
-    irq = moment.parameters.fpu_irq
-    own = "irq13" if (irq >= 8) == (pic == "slave") else None
-    names = [name for name in (own, "slave_int" if pic == "master" else None, "irq") if name]
-    return moment.fresh(*names) or moment.earlier(*names)[-1:]
 
 
 def _inta(moment: Moment) -> Cause:
@@ -347,7 +219,7 @@ def _handler(moment: Moment) -> Cause:
         return Cause("RESET", moment.earlier("reset"))
     if now == "02h" and not before.cpu.step.startswith("int"):
         return Cause("NMI", moment.earlier("nmi"))
-    return Cause(f"{before.doing} {_since(moment)}", moment.earlier("step"))
+    return Cause(f"{before.doing} {moment.then}", moment.earlier("step"))
 
 
 def _step(moment: Moment) -> Cause:
@@ -359,7 +231,7 @@ def _step(moment: Moment) -> Cause:
 def _if(moment: Moment) -> Cause:
     if entered := moment.here("handler"):
         return Cause("saved or restored with the handler", entered)
-    return _by_step_before(moment)
+    return by_step_before(moment)
 
 
 def _halted(moment: Moment) -> Cause:
@@ -370,13 +242,6 @@ def _halted(moment: Moment) -> Cause:
 
 def _bus_read(moment: Moment) -> Cause:
     return Cause(f"{moment.now.doing} reads", moment.here("io_read") or moment.latest("step"))
-
-
-def _f0_write(moment: Moment) -> Cause:
-    io = moment.now.inputs.io
-    if io is not None and io.write and io.address == PORT_F0:
-        return Cause(f"{moment.now.doing} writes port F0h", moment.here("step") or moment.latest("step"))
-    return Cause("the write is over", moment.here("step"))
 
 
 def _exit_code(moment: Moment) -> Cause:
@@ -391,7 +256,7 @@ def _guest_mode(moment: Moment) -> Cause:
 def _cr0(moment: Moment) -> Cause:
     if switched := moment.here("guest_mode"):
         return Cause("VMRUN and #VMEXIT switch CR0", switched)
-    return _by_step_before(moment)
+    return by_step_before(moment)
 
 
 RULES: dict[str, Rule] = {name: _by_program for name in BY_NAME}
@@ -402,19 +267,12 @@ RULES |= {
 }
 RULES |= {decision.name.lower(): _decision(decision.name) for decision in Decision if decision.name != "IDLE"}
 RULES |= {f"cr0_{bit}": _cr0 for bit in ("ne", "em", "ts", "mp")}
-RULES |= {
-    f"{pic}_{register}": rule
-    for pic in ("master", "slave")
-    for register, rule in (("irr", _irr(pic)), ("isr", _isr(pic)), ("imr", _by_step_before))
-}
+RULES |= CHIPSET_RULES
 RULES |= {
     "allow_ferr_on_ne": _msr_register(Msr.HWCR),
-    "chipset_ignne_n": _chipset_ignne_n,
     "es": _es,
     "exit_code": _exit_code,
-    "f0_write": _f0_write,
     "fault": _response,
-    "ferr_enable": _by_step_before,
     "ferr_n": _ferr_n,
     "flags": _error_state,
     "guest_mode": _guest_mode,
@@ -424,19 +282,14 @@ RULES |= {
     "ignne": _ignne,
     "ignne_em": _msr_register(Msr.HWCR),
     "ignne_msr": _msr_register(Msr.IGNNE),
-    "ignne_n": _ignne_n,
     "inta": _inta,
-    "intr": _int("master"),
     "io_read_data": _bus_read,
-    "irq": _outside,
-    "irq13": _irq13,
     "masks": _error_state,
-    "nmi": _outside,
+    "nmi": outside,
     "read_data": _response,
     "request_ready": _request_ready,
     "reset": _reset_pin,
     "response_valid": _response,
-    "slave_int": _int("slave"),
     "step": _step,
     "vector": _vector,
     "window": _window,

@@ -5,7 +5,7 @@ edge and from the parameters of the PC, by the rules of the cycle contract. A ca
 stands for a flip-flop, one from the same cycle for combinational logic.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..model.pc import PcInputs, PcOutputs
@@ -70,6 +70,17 @@ class Moment(NamedTuple):
     at_once: bool
     """In the cycle before, a pending exception is one that is reported without waiting for an instruction."""
 
+    @property
+    def then(self) -> str:
+        """'in cycle 12': the cycle before, for a sentence."""
+        return f"in cycle {self.cycle - 1}"
+
+    def reset(self) -> Cause | None:
+        """RESET in the cycle before overrules every other rule; None without it."""
+        if not self.before.inputs.reset:
+            return None
+        return Cause(f"RESET {self.then}", self.earlier("reset"))
+
     def here(self, *names: str) -> tuple[Edge, ...]:
         """Those of the signals that change in this very cycle."""
         return tuple(Edge(name, self.cycle) for name in names if self.times[name][-1] == self.cycle)
@@ -98,6 +109,23 @@ class Moment(NamedTuple):
             # The values of cycle 0 are where it starts from: no edge.
             found += [Edge(name, cycle)] if cycle else []
         return tuple(found)
+
+
+Rule = Callable[[Moment], Cause]
+"""Answers for one signal: why it took its value in a cycle."""
+OUTSIDE = "driven from outside"
+
+
+def by_step_before(moment: Moment) -> Cause:
+    """A register that an instruction wrote in the cycle before."""
+    if (reset := moment.reset()) is not None:
+        return reset
+    return Cause(f"written by {moment.before.doing} {moment.then}", moment.earlier("step"))
+
+
+def outside(moment: Moment) -> Cause:
+    """Nothing in here drives it."""
+    return Cause(OUTSIDE)
 
 
 def names_of(flags: ExceptionFlag) -> str:

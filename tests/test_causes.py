@@ -4,8 +4,7 @@ import pytest
 from irq13.model import Pc
 from irq13.model.registers import Generation, Parameters
 from irq13.sim import Simulation, Trace
-from irq13.sim.cause_rules import OUTSIDE
-from irq13.sim.causes import Edge
+from irq13.sim.causes import OUTSIDE, Edge
 from irq13.sim.lockstep import Stimulus
 from irq13.sim.recorder import Recorder
 from irq13.sim.run import run
