@@ -225,7 +225,9 @@ def _handler(moment: Moment) -> Cause:
 def _step(moment: Moment) -> Cause:
     if entered := moment.here("handler"):
         return Cause("execution goes on there", entered)
-    return Cause(f"{moment.before.doing} is over", moment.fresh("ready") or moment.earlier("step"))
+    # In a handler it is the interrupt that brought it here; in the main program nothing but the program.
+    inside = moment.now.cpu.handler != "main"
+    return Cause(f"{moment.before.doing} is over", moment.latest("handler") if inside else ())
 
 
 def _if(moment: Moment) -> Cause:

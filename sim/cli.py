@@ -11,9 +11,9 @@ from typing import NoReturn
 import click
 
 from ..model.registers import Generation
+from .cli_waves import check_command, explain_command, view_command
+from .console import ASCII_OPTION, SIGNALS_OPTION, WIDE, canvas_for, fail, standard_output
 
-WIDE = 120
-"""Columns of output that goes to a file or a pipe."""
 GENERATIONS = [generation.value for generation in Generation]
 
 
@@ -25,16 +25,16 @@ class Cli(click.Group):
         try:
             sys.exit(super().main(*args, **kwargs))
         except click.ClickException as error:
-            _fail(error.format_message(), 2)
+            fail(error.format_message(), 2)
         except BrokenPipeError:
             # Whoever read our output has gone, as `head` does; the interpreter must not complain about it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         except OSError as error:
             name = f"{error.filename}: " if error.filename else ""
-            _fail(f"{name}{error.strerror or error}", 2)
+            fail(f"{name}{error.strerror or error}", 2)
         except ValueError as error:
-            _fail(str(error), 2)
+            fail(str(error), 2)
 
     def invoke(self, ctx: click.Context):
         try:
@@ -42,12 +42,7 @@ class Cli(click.Group):
         except KeyboardInterrupt:
             # A design that was interrupted half-built complains that it was never used.
             warnings.simplefilter("ignore")
-            _fail("interrupted", 130)
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    click.echo(f"irq13: {message}", err=True)
-    sys.exit(status)
+            fail("interrupted", 130)
 
 
 @click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"]})
@@ -77,7 +72,16 @@ def main() -> None:
     help="The HDL under Amaranth's simulator, the reference model, or both compared in every cycle.",
 )
 @click.option("--vcd", type=click.Path(path_type=Path), help="Where the waveform goes.")
-def run_command(scenario: str | None, generation: str | None, on: str, vcd: Path | None) -> None:
+@SIGNALS_OPTION
+@ASCII_OPTION
+def run_command(
+    scenario: str | None,
+    generation: str | None,
+    on: str,
+    vcd: Path | None,
+    signals: tuple[str, ...],
+    as_ascii: bool,
+) -> None:
     """Run SCENARIO (a name, or a TOML file), print its timeline and check what it expects.
 
     Writes SCENARIO.vcd and a GTKWave save file to the current folder. Exit status 0 if every expectation
@@ -88,27 +92,26 @@ def run_command(scenario: str | None, generation: str | None, on: str, vcd: Path
       irq13 run
       irq13 run ignne-msr --on lockstep --vcd /tmp/msr.vcd
     """
-    from rich.console import Console
-
     from .draw import render
     from .machine import Divergence
     from .run import run
     from .scenario import DEFAULT, load
+    from .selection import choose
     from .vcd import write_waveform
 
     chosen = load(scenario or DEFAULT)
     generations = [Generation(generation)] if generation else list(chosen.generations)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    console = standard_output()
     passed = True
     for one in generations:
         console.print(f"[bold]{chosen.title}[/] on {one.value} ({on})\n")
         try:
             result = run(chosen, one, on)
         except Divergence as error:
-            _fail(str(error), 1)
+            fail(str(error), 1)
         path = _waveform_path(vcd or Path(f"{chosen.name}.vcd"), one, len(generations) > 1)
         save = write_waveform(result.trace, path)
-        console.print(render(result, console.width))
+        console.print(render(result, choose(result.trace, signals), canvas_for(console, as_ascii)))
         console.print(f"\nwaveform: {path}   (gtkwave {save})\n")
         passed &= result.passed
     sys.exit(0 if passed else 1)
@@ -162,7 +165,7 @@ def lockstep_command(generation: str | None, cycles: int, seed: int) -> None:
                 seen = lockstep(Parameters(one), seed, cycles, advance)
             except Divergence as error:
                 progress.stop()
-                _fail(str(error), 1)
+                fail(str(error), 1)
         reached = ", ".join(f"{name} {count}" for name, count in sorted(seen.items()))
         click.echo(f"{one.value}: {cycles} cycles, seed {seed}: no difference ({reached})")
 
@@ -257,33 +260,5 @@ def _echo_json(value) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-@main.command("check")
-@click.argument("trace", type=click.Path(path_type=Path))
-@click.argument("rules")
-@click.option("--clock", help="The clock's name in the trace; by default clk or clock.")
-@click.option("--strict", is_flag=True, help="A rule that nothing triggers is a failure too.")
-def check_command(trace: Path, rules: str, clock: str | None, strict: bool) -> None:
-    """Check TRACE (a VCD, from any simulator) against RULES: a TOML file, or `contract`, which is ours.
-
-    Exit status 0 if every rule holds, 1 if one fails. A rule that nothing triggers is reported as vacuous.
-
-    \b
-    Example:
-      irq13 run && irq13 check dos-divide-by-zero.vcd contract
-    """
-    from . import rulefile
-    from .sentences import Status
-    from .timing import explain
-    from .trace import Trace
-
-    chosen = rulefile.load(rules)
-    loaded = Trace.load(trace, clock or chosen.clock)
-    reports = rulefile.check(chosen, loaded)
-    for report in reports:
-        click.echo(f"{report.status.value:<8}{report.rule.text}")
-    bad = [report for report in reports if report.status is Status.FAIL]
-    for report in bad:
-        click.echo(f"\n{explain(report, loaded)}")
-    counts = {status: sum(report.status is status for report in reports) for status in Status}
-    click.echo(f"\n{counts[Status.PASS]} hold, {counts[Status.FAIL]} fail, {counts[Status.VACUOUS]} vacuous")
-    sys.exit(1 if bad or (strict and counts[Status.VACUOUS]) else 0)
+for command in (check_command, view_command, explain_command):
+    main.add_command(command)

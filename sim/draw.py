@@ -1,6 +1,6 @@
 """A run as text: the pins, the timeline and the verdicts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rich.console import Group, RenderableType
@@ -10,10 +10,10 @@ from rich.text import Text
 from ..model.registers import ExceptionFlag
 from .cpu import Event
 from .run import Run
-from .signals import BY_NAME, SIGNALS
+from .selection import Shown
+from .signals import SIGNALS
 from .steps import X87
-from .trace import Trace
-from .wavetext import wave_lines
+from .wavetext import Canvas, draw
 
 _KINDS = {
     "executes": "",
@@ -48,24 +48,9 @@ def timeline(run: Run) -> list[Row]:
     return sorted(rows, key=lambda row: (row.cycle, bool(row.edge)))
 
 
-PINS = ("ferr_n", "irq13", "intr", "inta", "ignne_n", "ignne", "es", "freeze")
-"""What the picture shows."""
-
-
-def picture(trace: Trace, width: int) -> list[str]:
-    """The pins, one column a cycle, folded to the width; a ruler above marks every tenth cycle."""
-    labels = [(BY_NAME[name].alias or name, BY_NAME[name].path) for name in PINS]
-    margin = max(len(label) for label, _ in labels) + 2
-    columns = max(width - margin, 10) // 10 * 10
-    cycles = len(trace.clock_edges())
-    lines: list[str] = []
-    for start in range(0, cycles, columns):
-        lines += [*wave_lines(trace, labels, start, min(start + columns, cycles), margin), ""]
-    return lines
-
-
-def render(run: Run, width: int) -> RenderableType:
-    """Picture, timeline, verdicts and the reason why it is stuck, for a rich console of this width."""
+def render(run: Run, shown: Sequence[Shown], canvas: Canvas) -> RenderableType:
+    """Picture, timeline, verdicts and the reason why it is stuck, for a rich console."""
+    picture = draw(run.trace, shown, 0, len(run.trace.clock_edges()), canvas)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("cycle", justify="right")
     table.add_column("signal", no_wrap=True)
@@ -74,7 +59,7 @@ def render(run: Run, width: int) -> RenderableType:
     for row in timeline(run):
         style = {"rises": "green", "falls": "cyan"}.get(row.edge, "bold")
         table.add_row(str(row.cycle), Text(row.what, style), Text(row.edge, style), Text(row.meaning))
-    return Group(Text("\n".join(picture(run.trace, width))), table, Text(), *_verdicts(run))
+    return Group(*picture, Text(), table, Text(), *_verdicts(run))
 
 
 def _step_rows(run: Run) -> Iterator[Row]:

@@ -63,15 +63,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
 
 def _keep(simulation: Any, item: pytest.Item, number: int) -> list[str]:
     """Write what a simulation did; the lines that say where."""
-    from .draw import picture
     from .files import replacing
+    from .selection import choose
     from .vcd import write_waveform
+    from .wavetext import Canvas, draw
 
     folder = Path(item.config.rootpath) / FOLDER
     name = re.sub(r"[^\w.-]+", "-", item.nodeid).strip("-")
     path = folder / f"{name}-{number}.vcd"
     done = simulation.trace()
-    lines = picture(done, 100)
+    lines = [line.plain for line in draw(done, choose(done), 0, simulation.cycle, Canvas())]
     try:
         folder.mkdir(exist_ok=True)
         save = write_waveform(done, path)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from . import operands
 from .trace import Trace
 from .wave import Wave
@@ -220,15 +222,20 @@ def quiet(signal: str, span: Span, event: Edge, before: bool) -> Callable:
     """Setup and hold: no change strictly inside the span before, or after, the event."""
 
     def find(trace: Trace, condition: Condition) -> tuple[int, list[Violation]]:
-        changes = trace[signal].changes().tolist()
+        changes = trace[signal].changes()
         times = [time for time in event.times(trace) if condition.holds(trace, time)]
         violations = []
         for time in times:
-            for change in changes:
-                gap = time - change if before else change - time
-                if gap > 0 and span.distance(trace, 0, gap) < span.amount - 1e-6:
+            # The nearest change is enough: only where it is too near is there a violation.
+            if before:
+                near = changes[: np.searchsorted(changes, time, side="left")][-1:]
+            else:
+                near = changes[np.searchsorted(changes, time, side="right") :][:1]
+            for gap in np.abs(near - time).tolist():
+                distance = span.distance(trace, 0, gap)
+                if distance < span.amount - 1e-6:
                     side = "before" if before else "after"
-                    shown = Span(round(span.distance(trace, 0, gap), 3), span.unit)
+                    shown = Span(round(distance, 3), span.unit)
                     violations.append(Violation(time, f"{signal} changes {shown} {side} {event}"))
         return len(times), violations
 

@@ -22,9 +22,10 @@ A rule that nothing triggers is vacuous, which is not the same as kept.
 
 from collections.abc import Callable
 
+from .selection import Shown
 from .sentences import Report, Status, parse_rule
 from .trace import Trace
-from .wavetext import wave_lines
+from .wavetext import Canvas, draw
 
 AROUND = 12
 """Cycles shown on either side of a violation."""
@@ -49,8 +50,9 @@ def explain(report: Report, trace: Trace) -> str:
     if trace.edges is not None:
         cycle = trace.cycle(first.time)
         start, end = max(cycle - AROUND, 0), min(cycle + AROUND, len(trace.edges) + 1)
-        labels = [(name, name) for name in rule.signals]
-        lines += [f"  {line}" for line in wave_lines(trace, labels, start, end)]
+        shown = [Shown(name, name) for name in rule.signals]
+        drawn = draw(trace, shown, start, end, Canvas(shorten=False, scale=1))
+        lines += [f"  {line.plain}" for line in drawn]
     return "\n".join(lines)
 
 

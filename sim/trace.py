@@ -15,6 +15,8 @@ from .wave import Wave
 
 CYCLE_NS = 10
 """Length of a cycle in our own traces, in ns: cycle n lasts from 10n to 10n + 10."""
+CLOCKS = ("clk", "clock")
+"""What a clock is called."""
 
 
 class Trace(Mapping[str, Wave]):
@@ -76,7 +78,7 @@ class Trace(Mapping[str, Wave]):
             return self._waves[found[0]]
         if found:
             raise SignalError(f"signal {name!r} could be {', '.join(sorted(found))}")
-        short = {_plain(path).rpartition(".")[2] for path in self._waves}
+        short = {plain_name(path) for path in self._waves}
         raise SignalError(f"no signal {name!r}{nearest(name, short)}")
 
     def __iter__(self) -> Iterator[str]:
@@ -106,10 +108,16 @@ class Trace(Mapping[str, Wave]):
             raise TraceError("the trace has no signal clk or clock: cycles are not known; name the clock")
         return self.edges
 
+    def _repr_html_(self) -> str:
+        """The waveform viewer, for a notebook."""
+        # Both know the trace.
+        from .html import frame
+        from .selection import ON_A_PAGE, choose
+
+        return frame(self, choose(self, default=ON_A_PAGE))
+
     def _clock(self) -> Wave | None:
-        candidates = [
-            wave for name, wave in self._waves.items() if _plain(name).rpartition(".")[2] in ("clk", "clock")
-        ]
+        candidates = [wave for name, wave in self._waves.items() if plain_name(name) in CLOCKS]
         # The outermost one, where blocks repeat it.
         return min(candidates, key=lambda wave: wave.name.count("."), default=None)
 
@@ -119,6 +127,11 @@ class SignalError(KeyError, TraceError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def plain_name(path: str) -> str:
+    """The name alone: without scopes, and without a width that the simulator appended."""
+    return _plain(path).rpartition(".")[2]
 
 
 def _plain(path: str) -> str:

@@ -22,9 +22,12 @@ def write_waveform(trace: Trace, path: str | Path) -> Path:
     """
     target = Path(path)
     save = target.with_suffix(".gtkw")
-    with replacing(target) as vcd_file, replacing(save) as save_file:
+    with replacing(target) as vcd_file:
         write_vcd(trace, vcd_file)
-        _write_save_file(save_file, target.name)
+        vcd_file.flush()
+        # Within the other, so that a failure of either leaves neither.
+        with replacing(save) as save_file:
+            _write_save_file(save_file, target.name)
     return save
 
 

@@ -7,7 +7,7 @@ import signal as os_signal
 import traceback
 import warnings
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +35,14 @@ class Contents(NamedTuple):
     title: str
 
 
+class _Numbers(dict[str, int]):
+    """A number for each value, as it comes up."""
+
+    def __missing__(self, value: str) -> int:
+        number = self[value] = len(self)
+        return number
+
+
 class _Changes:
     """The changes of one variable."""
 
@@ -47,17 +55,21 @@ def read_vcd(path: str | Path) -> Contents:
     """Read a VCD. Raises TraceError, OSError."""
     header, texts = _check(Path(path))
     vcdvcd = _import_vcdvcd()
-    numbers: dict[str, int] = {}
+    numbers = _Numbers()
     changes: dict[str, _Changes] = {}
+    # Bound methods: this is called for every line of the file.
+    appends: dict[str, tuple[Callable[[int], None], Callable[[int], None]]] = {}
 
     class Collector(vcdvcd.StreamParserCallbacks):
         def enddefinitions(self, vcd, signals, cur_sig_vals):
-            changes.update({identifier: _Changes() for identifier in vcd.data})
+            for identifier in vcd.data:
+                of = changes[identifier] = _Changes()
+                appends[identifier] = of.times.append, of.values.append
 
         def value(self, vcd, time, value, identifier_code, cur_sig_vals):
-            of = changes[identifier_code]
-            of.times.append(time)
-            of.values.append(numbers.setdefault(value, len(numbers)))
+            add_time, add_value = appends[identifier_code]
+            add_time(time)
+            add_value(numbers[value])
 
     options = {"callbacks": Collector(), "store_tvs": False}
     try:
@@ -119,9 +131,7 @@ def _import_vcdvcd() -> Any:
     return vcdvcd
 
 
-def _read_texts(
-    path: Path, identifiers: set[str], changes: dict[str, _Changes], numbers: dict[str, int]
-) -> None:
+def _read_texts(path: Path, identifiers: set[str], changes: dict[str, _Changes], numbers: _Numbers) -> None:
     """The changes of text variables: lines such as 'sFDIV !'."""
     time = 0
     with path.open(encoding="utf-8", errors="replace") as file:
@@ -133,7 +143,7 @@ def _read_texts(
                 if identifier in identifiers:
                     value = "s" + re.sub(r"\\x20|\\[tnr\\]", _unescape, text)
                     changes[identifier].times.append(time)
-                    changes[identifier].values.append(numbers.setdefault(value, len(numbers)))
+                    changes[identifier].values.append(numbers[value])
 
 
 def _unescape(match: re.Match[str]) -> str:
@@ -146,12 +156,12 @@ def _wave(name: str, changes: _Changes, table: list[str], width: int) -> Wave:
     codes = np.frombuffer(changes.values, dtype=np.uint32)
     last = np.append(times[1:] != times[:-1], True)
     times, codes = times[last], codes[last]
-    present = np.unique(codes)
+    present = np.flatnonzero(np.bincount(codes))
     values = [_value(table[code]) for code in present]
     small = all(isinstance(value, int) and value < 1 << 63 for value in values)
-    looked_up = np.empty(len(values), dtype=np.int64 if small else object)
-    looked_up[:] = values
-    decoded = looked_up[np.searchsorted(present, codes)]
+    looked_up = np.zeros(present[-1] + 1, dtype=np.int64 if small else object)
+    looked_up[present] = values
+    decoded = looked_up[codes]
     new = np.append(True, decoded[1:] != decoded[:-1])
     return Wave(name, times[new], decoded[new], width)
 

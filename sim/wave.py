@@ -70,4 +70,4 @@ def of_values(name: str, times: np.ndarray, values: Sequence[int | str], width: 
 
 def is_unknown(value: int | str) -> bool:
     """A value with x or z in it, as a VCD has it. A name that consists of such letters passes for one."""
-    return isinstance(value, str) and bool(value) and set(value.lower()) <= set("01xz")
+    return isinstance(value, str) and set(value.lower()) <= set("01xz") and not value.isdigit()

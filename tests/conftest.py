@@ -1,3 +1,6 @@
+import os
+import shutil
+
 import pytest
 from bench import Bench
 from hypothesis import settings
@@ -22,3 +25,18 @@ def pc(on):
 @pytest.fixture(params=["I486", "P6", "AMD64"])
 def generation(request):
     return request.param
+
+
+@pytest.fixture(scope="session")
+def tool():
+    """`tool("gtkwave")`: the path of a system program. Where all are required, a missing one is a failure."""
+
+    def find(name):
+        path = shutil.which(name)
+        if path is None and os.environ.get("IRQ13_TOOLS") == "required":
+            pytest.fail(f"{name} is not installed")
+        if path is None:
+            pytest.skip(f"needs {name}: apt install {name}")
+        return path
+
+    return find

@@ -10,7 +10,7 @@ import pytest
 from irq13.sim import Trace
 from irq13.sim.scenario import shipped
 
-COMMANDS = ["run", "scenarios", "lockstep", "replay", "msr", "check"]
+COMMANDS = ["run", "scenarios", "lockstep", "replay", "msr", "check", "view", "explain"]
 ENDLESS = "limit = 1000000\nprogram = '''\nnop 900000\n'''\n"
 
 
@@ -189,3 +189,57 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path):
     )
     os.close(write)
     assert "Traceback" not in process.communicate(timeout=60)[1]
+
+
+@pytest.fixture
+def waveform(tmp_path):
+    irq13("run", "--on", "model", cwd=tmp_path)
+    return tmp_path / "dos-divide-by-zero.vcd"
+
+
+def test_view_draws_what_is_asked_for(waveform):
+    done = irq13("view", waveform.name, "ferr_n", "handler", "--from", 14, cwd=waveform.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[0] for line in done.stdout.splitlines() if line[0] != " "] == ["FERR#", "handler"]
+    assert "│75h" in done.stdout
+    plain = irq13("view", waveform.name, "--ascii", cwd=waveform.parent).stdout
+    assert plain.isascii()
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    latin = irq13("view", waveform.name, cwd=waveform.parent, env=environment)
+    assert latin.stdout == plain
+
+
+def test_view_writes_a_page_and_wavejson(waveform):
+    done = irq13("view", waveform.name, "--html", "x.html", "--wavejson", "x.json", cwd=waveform.parent)
+    assert (done.returncode, done.stdout) == (0, "x.html\nx.json\n")
+    assert "deferred until" in (waveform.parent / "x.html").read_text("utf-8")
+    assert '"FERR#"' in (waveform.parent / "x.json").read_text("utf-8")
+
+
+def test_explain_prints_the_chain(waveform):
+    done = irq13("explain", waveform.name, "irq13", cwd=waveform.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "IRQ13 rises: FF1 set: FERR# fell in cycle 15" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["view", "none.vcd"], "No such file"),
+        (["view", "x.toml"], "x.toml: expected a VCD"),
+        (["view", "{}", "fer_n"], "no signal 'fer_n' (did you mean ferr_n"),
+        (["view", "{}", "--from", "999"], "ends after 39 cycles"),
+        (["view", "{}", "--clock", "nothing"], "no signal 'nothing'"),
+        (["view", "{}", "--html", "none/x.html"], "none/x.html: No such file or directory"),
+        (["explain", "{}", "999"], "nothing changes in cycle 999"),
+        (["explain", "{}", "fer_n"], "no signal 'fer_n'"),
+    ],
+)
+def test_view_and_explain_refuse_in_one_line(waveform, arguments, message):
+    (waveform.parent / "x.toml").write_text("program = 'nop'\n")
+    before = files(waveform.parent)
+    done = irq13(*[one.format(waveform.name) for one in arguments], cwd=waveform.parent)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert files(waveform.parent) == before

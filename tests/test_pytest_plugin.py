@@ -38,7 +38,7 @@ def test_a_failing_test_keeps_its_waveform_and_picture_and_says_where(run, pytes
     result = run(FAILING)
     result.assert_outcomes(failed=1)
     vcd = pytester.path / "irq13-failures" / "test_it.py-test_bad-0.vcd"
-    result.stdout.fnmatch_lines([f"waveform: {vcd}", "FERR#*▔▔▁▁▁"])
+    result.stdout.fnmatch_lines([f"waveform: {vcd}", "FERR#*──┐*"])
     assert len(Trace.load(vcd)["irq13"].rises()) == 1
     assert "FERR#" in vcd.with_suffix(".txt").read_text("utf-8")
 

@@ -1,6 +1,7 @@
 """The README: what it pastes is what comes out, what it names exists, its Python runs."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ from irq13.sim.scenario import shipped
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
-PLAIN = [text for language, text in BLOCKS if not language]
+PASTED = re.findall(
+    r"^<!-- (output|part) of: irq13 (.*?) -->\n```\n(.*?)^```$", README, re.DOTALL | re.MULTILINE
+)
 
 
 def printed(*arguments, cwd):
@@ -21,35 +24,33 @@ def printed(*arguments, cwd):
     return "\n".join(line.rstrip() for line in output.rstrip().split("\n")) + "\n"
 
 
-def test_the_default_run_is_pasted(tmp_path):
-    assert PLAIN[0] == printed("run", cwd=tmp_path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where a reader would stand: with the waveform of the default run and the rule that is shown broken."""
+    folder = tmp_path_factory.mktemp("readme")
+    printed("run", "--on", "model", cwd=folder)
+    (folder / "rules.toml").write_text("rules = 'irq13 rises exactly 2 cycles after ferr_n falls'\n")
+    return folder
 
 
-@pytest.mark.parametrize(("index", "name"), [(1, "input-signal-pin"), (2, "input-signal-msr")])
-def test_the_waveforms_are_from_runs(tmp_path, index, name):
-    output = printed("run", name, cwd=tmp_path)
-    for line in PLAIN[index].splitlines():
-        assert f"{line}\n" in output
+@pytest.mark.parametrize(("how", "command", "text"), PASTED, ids=[command for _, command, _ in PASTED])
+def test_what_is_pasted_is_what_comes_out(folder, how, command, text):
+    """`command` stands in a comment above each block: the block is its output, or a part of that."""
+    output = printed(*shlex.split(command), cwd=folder)
+    if how == "output":
+        assert text == output
+    else:
+        assert text in output
 
 
-def test_the_diagnosis_is_from_a_run(tmp_path):
-    assert PLAIN[3] in printed("run", "slave-masked-deadlock", "--generation", "I486", cwd=tmp_path)
+def test_no_output_is_pasted_without_its_command():
+    plain = [text for language, text in BLOCKS if not language]
+    # The tree of folders is the only other.
+    assert len(PASTED) == len(plain) - 1
 
 
-def test_the_list_of_scenarios_is_whole(tmp_path):
-    assert PLAIN[4] == printed("scenarios", cwd=tmp_path)
+def test_the_list_of_scenarios_is_whole():
     assert f"The {len(shipped())} that come with irq13" in README
-
-
-def test_the_msr_tables_are_from_runs(tmp_path):
-    assert PLAIN[5] == printed("msr", "ignne", "--compare", cwd=tmp_path)
-    assert printed("msr", "boot", "--backend", "vmx", cwd=tmp_path).endswith(PLAIN[6])
-
-
-def test_the_broken_rule_is_from_a_run(tmp_path):
-    printed("run", cwd=tmp_path)
-    (tmp_path / "rules.toml").write_text("rules = 'irq13 rises exactly 2 cycles after ferr_n falls'\n")
-    assert PLAIN[8] == printed("check", "dos-divide-by-zero.vcd", "rules.toml", cwd=tmp_path)
 
 
 def test_every_scenario_that_it_names_exists():

@@ -172,9 +172,11 @@ class TestExpect:
         assert str(caught.value).splitlines() == [
             "b rises exactly 1 cycle after a rises",
             "  in cycle 2: b rises follows 2 cycles later",
-            "     0         10",
-            "  b  ▁▁▁▁▔▔▔▁▁▁▁",
-            "  a  ▁▁▔▔▔▁▁▁▁▁▁",
+            "     0",
+            "  b      ┌──┐",
+            "     ────┘  └──",
+            "  a    ┌──┐",
+            "     ──┘  └────",
         ]
 
     def test_vacuous_is_not_passed_silently(self):
