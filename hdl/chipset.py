@@ -45,8 +45,10 @@ class Chipset(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         ff2 = Signal()
-        f0_write, stay = Signal(), Signal()
-        error, error_before = Signal(), Signal()
+        f0_write = Signal()
+        stay = Signal()
+        error = Signal()
+        error_before = Signal()
         next_enable = Mux(self.enable.write, self.enable.value, self.ferr_enable)
         m.d.comb += [
             f0_write.eq(self.io.write & (self.io.address == PORT_F0)),

@@ -120,7 +120,8 @@ class Pic(wiring.Component):
         slaves = Signal(8)
         master = Mux(self._icw4.buf, self._icw4.master, self.sp)
         m.d.comb += slaves.eq(Mux(master & ~self._icw1.sngl, self._icw3, 0))
-        set_isr, clear_isr = Signal(8), Signal(8)
+        set_isr = Signal(8)
+        clear_isr = Signal(8)
         self._elaborate_requests(m, set_isr)
         self._elaborate_priority(m, slaves)
         self._elaborate_inta(m, slaves, master, set_isr, clear_isr)
@@ -132,7 +133,8 @@ class Pic(wiring.Component):
 
     def _elaborate_requests(self, m, acknowledged):
         """Edge mode: a line counts once, from a low level before it to the acknowledge."""
-        sampled, armed = Signal(8), Signal(8)
+        sampled = Signal(8)
+        armed = Signal(8)
         icw1_written = self.write & ~self.inta & ~self.a0 & self.write_data[4]
         m.d.comb += self.irr.eq(sampled & (armed | self._icw1.ltim.replicate(8)))
         m.d.sync += [
@@ -146,14 +148,17 @@ class Pic(wiring.Component):
         busy = self.isr & ~(self.imr & self._smm.replicate(8))
         # In special fully nested mode a slave's input is not held back by itself, only by those above.
         nested = slaves & self._icw4.sfnm.replicate(8)
-        turned_requests, turned_busy, turned_nested = Signal(8), Signal(8), Signal(8)
+        turned_requests = Signal(8)
+        turned_busy = Signal(8)
+        turned_nested = Signal(8)
         turn = self._turn
         m.d.comb += [
             turned_requests.eq(turn(requests)),
             turned_busy.eq(turn(busy)),
             turned_nested.eq(turn(nested)),
         ]
-        rank, found = Signal(3), Signal()
+        rank = Signal(3)
+        found = Signal()
         blocked_above = 0
         granted = []
         for index in range(8):

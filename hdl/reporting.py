@@ -72,7 +72,8 @@ class Reporting(wiring.Component):
         m = Module()
         op, ne = self.op, self.cr0.ne
         waiting = Signal()
-        blocked, stops = Signal(), Signal()
+        blocked = Signal()
+        stops = Signal()
         m.d.comb += waiting.eq(op.code.matches(*WAITING))
         self._elaborate_faults(m)
         may_run = op.valid & ~op.nm & ~op.ud
@@ -109,7 +110,8 @@ class Reporting(wiring.Component):
     def _elaborate_faults(self, m):
         """#NM (SDM3 table 2-2) goes before #UD (SDM3 22.18.6.6); EM makes MMX undefined (table 12-1)."""
         op, cr0 = self.op, self.cr0
-        not_available, undefined = Signal(), Signal()
+        not_available = Signal()
+        undefined = Signal()
         m.d.comb += not_available.eq(cr0.em | cr0.ts)
         with m.Switch(op.code):
             with m.Case(Operation.FWAIT):
@@ -146,7 +148,8 @@ class Reporting(wiring.Component):
         """
         length = self.parameters.nowait_window
         age = Signal(range(length + 1))
-        open_now, done = Signal(), Signal()
+        open_now = Signal()
+        done = Signal()
         m.d.comb += [
             done.eq(age == length),
             open_now.eq(Mux(age == 0, opens, no_wait & ~done)),

@@ -54,7 +54,7 @@ def test_the_same_seed_gives_the_same_stimulus():
     [
         (Reporting, "_gated", lambda self, now: False),
         (Reporting, "_window_ends", lambda self, now, decision: False),
-        (Reporting, "_reports_at_once", lambda self: True),
+        (Reporting, "reports_at_once", lambda self: True),
         (Chipset, "clock", lambda self, inputs: None),
     ],
 )

