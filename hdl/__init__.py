@@ -4,11 +4,23 @@ One clock domain, `sync`. Active-low pins end in `_n`; everything behind a pin i
 """
 
 from .chipset import Chipset
+from .flat import Port, flat_ports
 from .msr import MsrFile
-from .pc import Pc
+from .pc import PC_SIGNATURE, Pc
 from .pic import Pic
 from .processor import Processor
 from .reporting import Reporting
 from .x87 import X87
 
-__all__ = ["X87", "Chipset", "MsrFile", "Pc", "Pic", "Processor", "Reporting"]
+__all__ = [
+    "PC_SIGNATURE",
+    "X87",
+    "Chipset",
+    "MsrFile",
+    "Pc",
+    "Pic",
+    "Port",
+    "Processor",
+    "Reporting",
+    "flat_ports",
+]

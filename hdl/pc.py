@@ -19,6 +19,41 @@ from .ports import (
 )
 from .processor import Processor
 
+PC_SIGNATURE = wiring.Signature(
+    {
+        "reset": In(1),
+        "ignne_drive_n": In(1, init=1),
+        "cr0": In(Cr0),
+        "op": In(OperationSignature()),
+        "msr": In(MsrSignature()),
+        "io": In(IoSignature()),
+        "enable": In(FerrEnableSignature()),
+        "guest_mode": In(1),
+        "intercept_ferr_freeze": In(1),
+        "exit_code": Out(8),
+        "irq": In(16),
+        "inta": In(1),
+        "intr": Out(1),
+        "vector": Out(8),
+        "slave_int": Out(1),
+        "master": Out(PicRegistersSignature()),
+        "slave": Out(PicRegistersSignature()),
+        "ferr_n": Out(1, init=1),
+        "irq13": Out(1),
+        "chipset_ignne_n": Out(1, init=1),
+        "ignne_n": Out(1, init=1),
+        "ignne": Out(1),
+        "flags": Out(Flags),
+        "masks": Out(Masks),
+        "es": Out(1),
+        "ignne_em": Out(1),
+        "allow_ferr_on_ne": Out(1),
+        "ignne_msr": Out(1),
+        "ferr_enable": Out(1),
+    }
+)
+"""The ports of `Pc`, which says what they are."""
+
 
 class Pc(wiring.Component):
     """FERR# goes from the processor to the chipset, IGNNE# back; IRQ 13 goes to IR5 of the slave 8259A.
@@ -59,39 +94,7 @@ class Pc(wiring.Component):
         if not isinstance(parameters, Parameters):
             raise TypeError(f"parameters must be Parameters, not {parameters!r}")
         self.parameters = parameters
-        super().__init__(
-            {
-                "reset": In(1),
-                "ignne_drive_n": In(1, init=1),
-                "cr0": In(Cr0),
-                "op": In(OperationSignature()),
-                "msr": In(MsrSignature()),
-                "io": In(IoSignature()),
-                "enable": In(FerrEnableSignature()),
-                "guest_mode": In(1),
-                "intercept_ferr_freeze": In(1),
-                "exit_code": Out(8),
-                "irq": In(16),
-                "inta": In(1),
-                "intr": Out(1),
-                "vector": Out(8),
-                "slave_int": Out(1),
-                "master": Out(PicRegistersSignature()),
-                "slave": Out(PicRegistersSignature()),
-                "ferr_n": Out(1, init=1),
-                "irq13": Out(1),
-                "chipset_ignne_n": Out(1, init=1),
-                "ignne_n": Out(1, init=1),
-                "ignne": Out(1),
-                "flags": Out(Flags),
-                "masks": Out(Masks),
-                "es": Out(1),
-                "ignne_em": Out(1),
-                "allow_ferr_on_ne": Out(1),
-                "ignne_msr": Out(1),
-                "ferr_enable": Out(1),
-            }
-        )
+        super().__init__(PC_SIGNATURE)
 
     def elaborate(self, platform):
         m = Module()

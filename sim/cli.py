@@ -11,8 +11,10 @@ from typing import NoReturn
 import click
 
 from ..model.registers import Generation
+from .cli_hardware import verilog_command
 from .cli_waves import check_command, explain_command, view_command
 from .console import ASCII_OPTION, SIGNALS_OPTION, WIDE, canvas_for, fail, standard_output
+from .yosys import ToolError
 
 GENERATIONS = [generation.value for generation in Generation]
 
@@ -30,6 +32,8 @@ class Cli(click.Group):
             # Whoever read our output has gone, as `head` does; the interpreter must not complain about it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
+        except ToolError as error:
+            fail(str(error), 2)
         except OSError as error:
             name = f"{error.filename}: " if error.filename else ""
             fail(f"{name}{error.strerror or error}", 2)
@@ -260,5 +264,5 @@ def _echo_json(value) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-for command in (check_command, view_command, explain_command):
+for command in (check_command, view_command, explain_command, verilog_command):
     main.add_command(command)

@@ -5,17 +5,17 @@ comment says what each port is and what happens in which cycle.
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from amaranth.back import rtlil
-from amaranth.hdl import ClockDomain, Elaboratable, Module, Signal, Value
-from amaranth.lib import data
-from amaranth.lib.wiring import Component, In
+from amaranth.hdl import ClockDomain, Elaboratable, Module
+from amaranth.lib.wiring import Component, FlippedSignature
 
 from .. import hdl
-from ..model.registers import Parameters
+from ..model.registers import Family, Operation, Parameters
 from .files import replacing
 from .yosys import run_yosys
 
@@ -48,18 +48,11 @@ One clock. A signal "in cycle n" is its settled value before rising edge n+1.
 
 There is no reset of the clock domain: flip-flops begin with their initial values, and `reset` is RESET."""
 
-_WHOLE = ("flags", "masks", "raises", "raised")
-"""Structures that stay one port: registers of the x87."""
-
-
-class Port(NamedTuple):
-    """A port of the flat module."""
-
-    name: str
-    is_input: bool
-    signal: Signal
-    value: Value
-    """What it stands for in the component."""
+_LINT = """\
+// Yosys writes constants in as few bits as they need, and decoders as overlapping cases in order.
+/* verilator lint_off WIDTH */
+/* verilator lint_off CASEOVERLAP */
+"""
 
 
 class Flat(Elaboratable):
@@ -67,18 +60,20 @@ class Flat(Elaboratable):
 
     Attributes
     ----------
+    component: what it contains.
+    clock: its only domain.
     ports: in the order of the component's signature.
     """
 
     def __init__(self, component: Component) -> None:
-        self._component = component
+        self.component = component
         self.clock = ClockDomain("sync", reset_less=True)
-        self.ports = list(_ports(component))
+        self.ports = hdl.flat_ports(component)
 
     def elaborate(self, platform) -> Module:
         m = Module()
         m.domains.sync = self.clock
-        m.submodules.core = self._component
+        m.submodules.core = self.component
         for port in self.ports:
             m.d.comb += port.value.eq(port.signal) if port.is_input else port.signal.eq(port.value)
         return m
@@ -104,9 +99,8 @@ def export(block: str, parameters: Parameters) -> Export:
     if block not in BLOCKS:
         raise ValueError(f"no block {block!r}: expected one of {', '.join(BLOCKS)}")
     name = f"irq13_{block}"
-    component = BLOCKS[block](parameters)
-    flat = Flat(component)
-    header = _comment(name, component, parameters)
+    flat = Flat(BLOCKS[block](parameters))
+    header = _comment(name, flat, parameters)
     files = {
         f"{name}.v": header + _verilog(name, flat),
         f"{name}.core": _core(name),
@@ -124,27 +118,11 @@ def write(exported: Export, folder: Path) -> list[Path]:
     return [folder / name for name in exported.files]
 
 
-def _ports(component: Component) -> Iterator[Port]:
-    for path, member, value in component.signature.flatten(component):
-        name = "_".join(str(part) for part in path if part != "payload")
-        for suffix, part in _fields(name, value):
-            signal = Signal(len(part), name=name + suffix)
-            yield Port(name + suffix, member.flow is In, signal, part)
-
-
-def _fields(name: str, value: Any) -> Iterator[tuple[str, Value]]:
-    """The fields of a structure; anything else is one value."""
-    if isinstance(value, data.View) and name.rpartition("_")[2] not in _WHOLE:
-        for field, _ in data.Layout.cast(value.shape()):
-            yield f"_{field}", Value.cast(value[field])
-    else:
-        yield "", Value.cast(value)
-
-
 def _verilog(name: str, flat: Flat) -> str:
     ports = [flat.clock.clk, *(port.signal for port in flat.ports)]
     text = rtlil.convert(flat, name=name, ports=ports)
-    attributes = "-remove generator -remove top -remove src -remove amaranth.hierarchy -remove amaranth.decoding"
+    kinds = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
+    attributes = " ".join(f"-remove {kind}" for kind in kinds)
     script = f"""
 read_rtlil <<rtlil
 {text}
@@ -160,10 +138,38 @@ write_verilog -noattr
     return run_yosys(script)
 
 
-def _comment(name: str, component: Component, parameters: Parameters) -> str:
-    lines = [f"{name}: {component.__class__.__name__}", "", *inspect.cleandoc(component.__doc__ or "").splitlines()]
-    lines += ["", f"Generated for {parameters}", "", *CONTRACT.splitlines()]
-    return "".join(f"// {line}".rstrip() + "\n" for line in lines) + "\n"
+def _comment(name: str, flat: Flat, parameters: Parameters) -> str:
+    """Ports with widths, what they are, the values of enumerations, and the cycle contract."""
+    component = flat.component
+    width = max(len(port.name) for port in flat.ports)
+    lines = [f"{name}: generated for {_text_of(parameters)}", "", f"  {'clk':<{width}}  in    1"]
+    for port in flat.ports:
+        direction = "in " if port.is_input else "out"
+        lines.append(f"  {port.name:<{width}}  {direction}  {len(port.signal):>2}")
+    lines += ["", *_attributes(component)]
+    for path, member in component.signature.members.items():
+        if member.is_signature:
+            signature = member.signature
+            # An input is the other side of what is documented.
+            documented = signature.flip() if isinstance(signature, FlippedSignature) else signature
+            lines += ["", f"{path}_*", *_attributes(documented)]
+    if "op_code" in {port.name for port in flat.ports} or "code" in component.signature.members:
+        lines += ["", "Operation codes", *(f"  {code.value:>2}  {code.name}" for code in Operation)]
+        lines += ["Families", *(f"  {family.value:>2}  {family.name}" for family in Family)]
+    lines += ["", *CONTRACT.splitlines()]
+    comment = "".join(f"// {line}".rstrip() + "\n" for line in lines)
+    return f"{comment}\n{_LINT}\n"
+
+
+def _attributes(documented: object) -> list[str]:
+    """The section of a docstring that says what the ports are."""
+    text = inspect.cleandoc(type(documented).__doc__ or "")
+    return text.partition("Attributes\n----------\n")[2].splitlines()
+
+
+def _text_of(parameters: Parameters) -> str:
+    values = asdict(parameters).items()
+    return ", ".join(f"{name} {getattr(value, 'value', value)}" for name, value in values)
 
 
 def _core(name: str) -> str:
@@ -191,21 +197,21 @@ targets:
 """
 
 
-def _verilog_template(name: str, ports: list[Port]) -> str:
+def _verilog_template(name: str, ports: list[hdl.Port]) -> str:
     width = max(len(port.name) for port in ports)
     nets = "".join(f"wire {_range(port)}{port.name};\n" for port in ports)
     pins = ",\n".join(f"    .{port.name:<{width}}({port.name})" for port in [*ports])
     return f"{nets}\n{name} {name}_i (\n    .{'clk':<{width}}(clk),\n{pins}\n);\n"
 
 
-def _range(port: Port) -> str:
+def _range(port: hdl.Port) -> str:
     return f"[{len(port.signal) - 1}:0] " if len(port.signal) > 1 else ""
 
 
-def _vhdl_template(name: str, ports: list[Port]) -> str:
+def _vhdl_template(name: str, ports: list[hdl.Port]) -> str:
     width = max(len(port.name) for port in ports)
 
-    def kind(port: Port) -> str:
+    def kind(port: hdl.Port) -> str:
         size = len(port.signal)
         return "std_logic" if size == 1 else f"std_logic_vector({size - 1} downto 0)"
 
@@ -224,7 +230,7 @@ end component;
 {signals}
 {name}_i : {name}
   port map (
-    {'clk':<{width}} => clk,
+    {"clk":<{width}} => clk,
 {mapped}
   );
 """

@@ -70,7 +70,7 @@ def test_the_shown_scenario_is_the_shipped_one():
 def test_its_python_runs(tmp_path, monkeypatch, text, capsys):
     monkeypatch.chdir(tmp_path)
     if "Trace.load" in text:
-        printed("run", cwd=tmp_path)
+        printed("run", "--on", "model", cwd=tmp_path)
         exec(text, {})
     elif "GeneralProtection:" in text:
         with pytest.raises(GeneralProtection, match="IGNNE bits 63:1 must be zero"):
@@ -78,4 +78,4 @@ def test_its_python_runs(tmp_path, monkeypatch, text, capsys):
         assert (tmp_path / "mine.vcd").exists()
     else:
         exec(text, {})
-        assert "module irq13_pc(" in capsys.readouterr().out
+        assert "module irq13_chipset(" in capsys.readouterr().out

@@ -1,0 +1,122 @@
+"""The inputs and outputs of a PC as one number each: how they cross into a simulator or onto a board.
+
+The ports follow each other in the order of `hdl.Pc`'s signature, the first one in the lowest bits.
+"""
+
+from collections.abc import Callable
+
+from .. import hdl
+from ..model.msr import MsrRequest, MsrResponse
+from ..model.pc import PcInputs, PcOutputs
+from ..model.pic import PicRegisters
+from ..model.registers import Cr0, ExceptionFlag, Family, Hwcr, Operation
+from ..model.reporting import Decision
+from ..model.x87 import OperationRequest
+
+_NO_OPERATION = OperationRequest(Operation.ARITHMETIC, Family.BASIC, control=0)
+_NO_MSR = MsrRequest(0)
+_GET: dict[str, Callable[[PcInputs], int]] = {
+    "reset": lambda i: i.reset,
+    "ignne_drive_n": lambda i: i.ignne_n,
+    "cr0_mp": lambda i: Cr0.MP in i.cr0,
+    "cr0_em": lambda i: Cr0.EM in i.cr0,
+    "cr0_ts": lambda i: Cr0.TS in i.cr0,
+    "cr0_ne": lambda i: Cr0.NE in i.cr0,
+    "op_valid": lambda i: i.operation is not None,
+    "op_code": lambda i: (i.operation or _NO_OPERATION).code,
+    "op_family": lambda i: (i.operation or _NO_OPERATION).family,
+    "op_raises": lambda i: (i.operation or _NO_OPERATION).raises,
+    "op_control": lambda i: (i.operation or _NO_OPERATION).control,
+    "op_status": lambda i: (i.operation or _NO_OPERATION).status,
+    "msr_request_valid": lambda i: i.msr is not None,
+    "msr_request_write": lambda i: (i.msr or _NO_MSR).write,
+    "msr_request_address": lambda i: (i.msr or _NO_MSR).address,
+    "msr_request_data": lambda i: (i.msr or _NO_MSR).data,
+    "msr_request_cpl": lambda i: (i.msr or _NO_MSR).cpl,
+    "msr_response_ready": lambda i: i.msr_response_ready,
+    "io_address": lambda i: i.io.address if i.io else 0,
+    "io_write": lambda i: i.io is not None and i.io.write,
+    "io_read": lambda i: i.io is not None and not i.io.write,
+    "io_write_data": lambda i: i.io.data if i.io else 0,
+    "enable_write": lambda i: i.ferr_enable is not None,
+    "enable_value": lambda i: bool(i.ferr_enable),
+    "guest_mode": lambda i: i.guest_mode,
+    "intercept_ferr_freeze": lambda i: i.intercept_ferr_freeze,
+    "irq": lambda i: i.irq,
+    "inta": lambda i: i.inta,
+}
+_PORTS = hdl.flat_ports(hdl.PC_SIGNATURE.create())
+INPUTS = {port.name: len(port.signal) for port in _PORTS if port.is_input}
+"""Width of each input, by name."""
+OUTPUTS = {port.name: len(port.signal) for port in _PORTS if not port.is_input}
+"""Width of each output, by name."""
+INPUT_BITS = sum(INPUTS.values())
+OUTPUT_BITS = sum(OUTPUTS.values())
+
+
+class ProtocolError(Exception):
+    """Outputs that no PC can show."""
+
+
+def values_of(inputs: PcInputs) -> dict[str, int]:
+    """The level of each input."""
+    return {name: int(_GET[name](inputs)) & ((1 << width) - 1) for name, width in INPUTS.items()}
+
+
+def pack(inputs: PcInputs) -> int:
+    """All inputs, INPUT_BITS wide."""
+    packed = shift = 0
+    for name, width in INPUTS.items():
+        packed |= (int(_GET[name](inputs)) & ((1 << width) - 1)) << shift
+        shift += width
+    return packed
+
+
+def unpack(packed: int) -> PcOutputs:
+    """The outputs from OUTPUT_BITS bits, as the model would give them.
+
+    Raises
+    ------
+    ProtocolError
+        If the operation port gives several answers at once.
+    """
+    now = {}
+    for name, width in OUTPUTS.items():
+        now[name] = packed & ((1 << width) - 1)
+        packed >>= width
+    return _decode(now)
+
+
+_ANSWERS = {f"op_{decision.name.lower()}": decision for decision in Decision if decision is not Decision.IDLE}
+
+
+def _decode(now: dict[str, int]) -> PcOutputs:
+    """The outputs of the HDL, as the model would give them."""
+    answers = [decision for name, decision in _ANSWERS.items() if now[name]]
+    if len(answers) > 1:
+        raise ProtocolError(f"the operation port gives several answers at once: {answers}")
+    response = MsrResponse(bool(now["msr_response_fault"]), now["msr_response_data"])
+    hwcr = Hwcr(now["allow_ferr_on_ne"] * Hwcr.ALLOW_FERR_ON_NE | now["ignne_em"] * Hwcr.IGNNE_EM)
+    return PcOutputs(
+        decision=answers[0] if answers else Decision.IDLE,
+        ferr_n=bool(now["ferr_n"]),
+        irq13=bool(now["irq13"]),
+        chipset_ignne_n=bool(now["chipset_ignne_n"]),
+        ignne_n=bool(now["ignne_n"]),
+        ignne=bool(now["ignne"]),
+        flags=ExceptionFlag(now["flags"]),
+        masks=ExceptionFlag(now["masks"]),
+        es=bool(now["es"]),
+        hwcr=hwcr,
+        ignne_msr=bool(now["ignne_msr"]),
+        ferr_enable=bool(now["ferr_enable"]),
+        msr_ready=bool(now["msr_request_ready"]),
+        msr_response=response if now["msr_response_valid"] else None,
+        io_data=now["io_read_data"],
+        intr=bool(now["intr"]),
+        exit_code=now["exit_code"],
+        vector=now["vector"],
+        slave_int=bool(now["slave_int"]),
+        master=PicRegisters(now["master_irr"], now["master_isr"], now["master_imr"]),
+        slave=PicRegisters(now["slave_irr"], now["slave_isr"], now["slave_imr"]),
+    )
