@@ -3,6 +3,7 @@
 One clock domain, `sync`. Active-low pins end in `_n`; everything behind a pin is active high.
 """
 
+from .board import GENERATIONS, PAUSE, Board
 from .chipset import Chipset
 from .flat import Port, flat_ports
 from .msr import MsrFile
@@ -13,8 +14,11 @@ from .reporting import Reporting
 from .x87 import X87
 
 __all__ = [
+    "GENERATIONS",
+    "PAUSE",
     "PC_SIGNATURE",
     "X87",
+    "Board",
     "Chipset",
     "MsrFile",
     "Pc",

@@ -4,14 +4,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .board import Board, BoardError
     from .bus import GeneralProtection, MsrBus
     from .simulation import Simulation
     from .timing import expect
     from .trace import Trace
 
-__all__ = ["GeneralProtection", "MsrBus", "Simulation", "Trace", "expect"]
+__all__ = ["Board", "BoardError", "GeneralProtection", "MsrBus", "Simulation", "Trace", "expect"]
 
 _HOMES = {
+    "Board": "board",
+    "BoardError": "board",
     "GeneralProtection": "bus",
     "MsrBus": "bus",
     "Simulation": "simulation",

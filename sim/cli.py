@@ -6,7 +6,7 @@ import sys
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -14,7 +14,10 @@ from ..model.registers import Generation
 from .cli_hardware import verilog_command
 from .cli_waves import check_command, explain_command, view_command
 from .console import ASCII_OPTION, SIGNALS_OPTION, WIDE, canvas_for, fail, standard_output
-from .yosys import ToolError
+from .errors import BoardError, ToolError
+
+if TYPE_CHECKING:
+    from .board import Board
 
 GENERATIONS = [generation.value for generation in Generation]
 
@@ -32,7 +35,7 @@ class Cli(click.Group):
             # Whoever read our output has gone, as `head` does; the interpreter must not complain about it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
-        except ToolError as error:
+        except (BoardError, ToolError) as error:
             fail(str(error), 2)
         except OSError as error:
             name = f"{error.filename}: " if error.filename else ""
@@ -75,6 +78,7 @@ def main() -> None:
     show_default=True,
     help="The HDL under Amaranth's simulator, the reference model, or both compared in every cycle.",
 )
+@click.option("--board", metavar="PORT", help="On an FPGA board at this serial port, cycle by cycle.")
 @click.option("--vcd", type=click.Path(path_type=Path), help="Where the waveform goes.")
 @SIGNALS_OPTION
 @ASCII_OPTION
@@ -82,6 +86,7 @@ def run_command(
     scenario: str | None,
     generation: str | None,
     on: str,
+    board: str | None,
     vcd: Path | None,
     signals: tuple[str, ...],
     as_ascii: bool,
@@ -104,13 +109,16 @@ def run_command(
     from .vcd import write_waveform
 
     chosen = load(scenario or DEFAULT)
+    machine = _board(board) if board else None
     generations = [Generation(generation)] if generation else list(chosen.generations)
+    if machine is not None and not generation:
+        generations = [one for one in generations if one is machine.parameters.generation] or generations[:1]
     console = standard_output()
     passed = True
     for one in generations:
-        console.print(f"[bold]{chosen.title}[/] on {one.value} ({on})\n")
+        console.print(f"[bold]{chosen.title}[/] on {one.value} ({board or on})\n")
         try:
-            result = run(chosen, one, on)
+            result = run(chosen, one, machine or on)
         except Divergence as error:
             fail(str(error), 1)
         path = _waveform_path(vcd or Path(f"{chosen.name}.vcd"), one, len(generations) > 1)
@@ -119,6 +127,14 @@ def run_command(
         console.print(f"\nwaveform: {path}   (gtkwave {save})\n")
         passed &= result.passed
     sys.exit(0 if passed else 1)
+
+
+def _board(port: str) -> "Board":
+    from .board import Board
+
+    board = Board(port)
+    click.get_current_context().call_on_close(board.close)
+    return board
 
 
 def _waveform_path(path: Path, generation: Generation, several: bool) -> Path:

@@ -154,6 +154,24 @@ MACHINES: dict[str, Callable[[Parameters], Machine]] = {
 }
 """What a run can be on, by name."""
 
+
+def machine_for(on: str | Machine, parameters: Parameters) -> Machine:
+    """A new machine by name, or the given one.
+
+    Raises
+    ------
+    ValueError
+        For a name that there is not, or a machine with other parameters.
+    """
+    if isinstance(on, str):
+        if on not in MACHINES:
+            raise ValueError(f"on must be one of {', '.join(MACHINES)}, not {on!r}")
+        return MACHINES[on](parameters)
+    if on.parameters != parameters:
+        raise ValueError(f"the machine is {on.parameters}, and {parameters} is asked for")
+    return on
+
+
 IDLE_OUTPUTS = model.Pc(Parameters()).settle(PcInputs())
 """What a PC shows after reset with nothing to do."""
 

