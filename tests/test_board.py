@@ -59,12 +59,12 @@ def test_cycle_by_cycle_it_is_the_model(attached):
 
 
 def test_a_scenario_runs_on_the_board(attached):
-    scenario = load("f0-without-error")
+    scenario = load("native-mf")
     on_board = run(scenario, Generation.AMD64, attached)
     assert on_board.passed
     assert on_board.events == run(scenario, Generation.AMD64, "model").events
     with pytest.raises(ValueError, match="I486"):
-        run(scenario, Generation.I486, attached)
+        run(load("no-wait-case-1"), Generation.I486, attached)
 
 
 def test_attaching_again_is_a_new_start(simulated):
