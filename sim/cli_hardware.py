@@ -1,22 +1,26 @@
-"""The commands for hardware: verilog."""
+"""The commands for hardware: verilog, build."""
 
 from pathlib import Path
 
 import click
 
 from ..model.registers import Generation
+from .console import fail
 
 BLOCKS = ("pc", "processor", "reporting", "x87", "msr", "chipset", "pic")
 
 
-@click.command("verilog")
-@click.option("--block", type=click.Choice(BLOCKS), default="pc", show_default=True, help="What to write.")
-@click.option(
+GENERATION_OPTION = click.option(
     "--generation",
     type=click.Choice([generation.value for generation in Generation], case_sensitive=False),
     default=Generation.AMD64.value,
     show_default=True,
 )
+
+
+@click.command("verilog")
+@click.option("--block", type=click.Choice(BLOCKS), default="pc", show_default=True, help="What to write.")
+@GENERATION_OPTION
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=".", help="The folder.")
 def verilog_command(block: str, generation: str, out: Path) -> None:
     """Write a block as Verilog-2001, with a FuseSoC core file and templates in Verilog and VHDL.
@@ -33,3 +37,49 @@ def verilog_command(block: str, generation: str, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for path in write(exported, out):
         click.echo(path)
+
+
+@click.command("build")
+@click.argument("board")
+@GENERATION_OPTION
+@click.option("--clock", type=click.FloatRange(1, 1000), help="MHz to hold timing to, if not the board's.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="The folder; by default build-BOARD."
+)
+@click.option("--plan", "plan_only", is_flag=True, help="Write the build plan only, for tools elsewhere.")
+def build_command(
+    board: str, generation: str, clock: float | None, out: Path | None, plan_only: bool
+) -> None:
+    """Build the bitstream of BOARD: icebreaker, hx8k, ulx3s, colorlight; arty with --plan.
+
+    Needs pip install 'irq13[fpga]' and nothing else. Prints LUTs, flip-flops and Fmax; exit status 1 if the
+    design is slower than its clock.
+
+    \b
+    Example:
+      irq13 build icebreaker
+      irq13 build arty --plan --out arty
+    """
+    from rich.console import Console
+
+    from ..model.registers import Parameters
+    from .build import BOARDS, execute, prepare
+
+    plan = prepare(board, Parameters(Generation(generation)), clock)
+    spec = BOARDS[board]
+    folder = out or Path(f"build-{board}")
+    if plan_only or spec.bitstream is None:
+        if not plan_only:
+            fail(f"{spec.title}: its tools are the vendor's; --plan writes the plan", 2)
+        folder.mkdir(parents=True, exist_ok=True)
+        plan.extract(folder)
+        click.echo(f"{folder}: sh build_irq13.sh builds it there")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with Console(stderr=True).status(spec.title) as status:
+        report = execute(plan, spec, folder, clock, lambda step: status.update(f"{spec.title}: {step}"))
+    click.echo(f"{spec.title}, {generation}: {report.luts} LUTs, {report.flip_flops} flip-flops")
+    click.echo(f"Fmax {report.fmax:.1f} MHz, requested {report.requested:.1f} MHz")
+    click.echo(report.bitstream)
+    if not report.in_time:
+        fail("the design is slower than its clock", 1)

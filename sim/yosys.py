@@ -32,5 +32,7 @@ def run_yosys(script: str, package: str = BUILTIN, *, quiet: bool = True) -> str
 
 
 def last_line(text: str) -> str:
-    """The last line that is not empty: where tools say what went wrong."""
-    return next((line for line in reversed(text.splitlines()) if line.strip()), "it failed without a word")
+    """Where a tool says what went wrong: its last error, or else the last line that is not empty."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.upper().startswith("ERROR")]
+    return [*lines, *errors][-1] if lines else "it failed without a word"

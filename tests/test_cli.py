@@ -10,7 +10,7 @@ import pytest
 from irq13.sim import Trace
 from irq13.sim.scenario import shipped
 
-COMMANDS = ["run", "scenarios", "lockstep", "replay", "msr", "check", "view", "explain", "verilog"]
+COMMANDS = ["run", "scenarios", "lockstep", "replay", "msr", "check", "view", "explain", "verilog", "build"]
 ENDLESS = "limit = 1000000\nprogram = '''\nnop 900000\n'''\n"
 
 

