@@ -69,7 +69,6 @@ BOARDS: Mapping[str, BoardSpec] = {
         "colorlight_5a75b_r7_0.Colorlight_5A75B_R70Platform",
         ("j", 1),
         ("1", "2", "3", "5"),
-        lights=1,
         **_ECP5,
     ),
     "arty": BoardSpec(
