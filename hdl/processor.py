@@ -41,6 +41,7 @@ class Processor(wiring.Component):
         if not isinstance(parameters, Parameters):
             raise TypeError(f"parameters must be Parameters, not {parameters!r}")
         self.parameters = parameters
+        self._reporting = Reporting(parameters)
         super().__init__(
             {
                 "reset": In(1),
@@ -66,7 +67,7 @@ class Processor(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         x87 = X87()
-        reporting = Reporting(self.parameters)
+        reporting = self._reporting
         msr = MsrFile(self.parameters)
         m.submodules.x87 = ResetInserter(self.reset)(x87)
         m.submodules.reporting = ResetInserter(self.reset)(reporting)

@@ -53,6 +53,9 @@ class Reporting(wiring.Component):
         if not isinstance(parameters, Parameters):
             raise TypeError(f"parameters must be Parameters, not {parameters!r}")
         self.parameters = parameters
+        # Registers besides FERR#: which pending flags are immediate, and how long the window has been open.
+        self._kind = Signal(6)
+        self._age = Signal(range(parameters.nowait_window + 1))
         super().__init__(
             {
                 "op": In(OperationSignature()),
@@ -131,7 +134,7 @@ class Reporting(wiring.Component):
         A flag that FLDCW unmasks, or that an image brings, is deferred (choice: SDM1 D.2.1.1 is silent).
         """
         op = self.op
-        kind = Signal(6)
+        kind = self._kind
         deferred = Array(Const(DEFERRED[family], 6) for family in Family)
         raised_now = Value.cast(self.raised)[:6] & ~deferred[op.family]
         with m.If(op.ready & op.code.matches(*LOADS)):
@@ -147,7 +150,7 @@ class Reporting(wiring.Component):
         Withdrawn in the middle, it leaves FERR# asserted; presented again, it finds nothing to report.
         """
         length = self.parameters.nowait_window
-        age = Signal(range(length + 1))
+        age = self._age
         open_now = Signal()
         done = Signal()
         m.d.comb += [

@@ -1,4 +1,4 @@
-"""The commands for hardware: verilog, build."""
+"""The commands for hardware: verilog, build, prove."""
 
 from pathlib import Path
 
@@ -83,3 +83,47 @@ def build_command(
     click.echo(report.bitstream)
     if not report.in_time:
         fail("the design is slower than its clock", 1)
+
+
+@click.command("prove")
+@click.argument("names", nargs=-1, metavar="[PROPERTY]...")
+@click.option(
+    "--generation",
+    type=click.Choice([generation.value for generation in Generation], case_sensitive=False),
+    help="Only this one.",
+)
+def prove_command(names: tuple[str, ...], generation: str | None) -> None:
+    """Prove the design's properties for all inputs and all time, and reach each state that it should reach.
+
+    By k-induction with Yosys's own solver; needs pip install 'irq13[formal]'. Exit status 1 if one fails.
+
+    \b
+    Example:
+      irq13 prove
+      irq13 prove ignne-em never-lost --generation AMD64
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from .console import standard_output
+    from .prove import prove, selected
+
+    chosen = selected(names)
+    generations = [Generation(generation)] if generation else list(Generation)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("property", "generation", "", "depth", "seconds", "what it says"):
+        table.add_column(title, no_wrap=True, justify="right" if title in ("depth", "seconds") else "left")
+    failed = count = 0
+    with Console(stderr=True).status("proving") as status:
+        for one in prove(chosen, generations):
+            status.update(f"proved {one.prop.name} on {one.generation.value}")
+            word = ("reached" if one.prop.is_cover else "proved") if one.holds else "[bold red]FAILS[/]"
+            says = "" if one.prop.is_cover else one.prop.says
+            cells = (one.prop.name, one.generation.value, word, str(one.depth), f"{one.seconds:.1f}", says)
+            table.add_row(*cells)
+            count += 1
+            failed += not one.holds
+    standard_output().print(table)
+    click.echo(f"\n{count - failed} of {count} hold")
+    if failed:
+        raise SystemExit(1)

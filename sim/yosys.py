@@ -26,6 +26,8 @@ def run_yosys(script: str, package: str = BUILTIN, *, quiet: bool = True) -> str
     done = subprocess.run(
         [*command, *(["-q"] if quiet else []), "-"], input=script, capture_output=True, encoding="utf-8"
     )
+    if f"No module named '{package}'" in done.stderr:
+        raise ToolError(f"{package} is not installed: pip install {package.replace('_', '-')}")
     if done.returncode:
         raise ToolError(last_line(done.stderr or done.stdout))
     return done.stdout

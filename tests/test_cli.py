@@ -10,7 +10,19 @@ import pytest
 from irq13.sim import Trace
 from irq13.sim.scenario import shipped
 
-COMMANDS = ["run", "scenarios", "lockstep", "replay", "msr", "check", "view", "explain", "verilog", "build"]
+COMMANDS = [
+    "run",
+    "scenarios",
+    "lockstep",
+    "replay",
+    "msr",
+    "check",
+    "view",
+    "explain",
+    "verilog",
+    "build",
+    "prove",
+]
 ENDLESS = "limit = 1000000\nprogram = '''\nnop 900000\n'''\n"
 
 
