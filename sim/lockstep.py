@@ -152,9 +152,10 @@ class Stimulus:
             icw4 = 0x01 | pick.choice((0, 0, 0x02)) | pick.choice((0, 0, 0x10))
             icw4 |= pick.choice((0, 0, 0, 0x08, 0x0C))
             words.append(IoAccess(port, True, icw1))
-            words.append(IoAccess(port + 1, True, base))
+            words.append(IoAccess(port + 1, True, pick.choice((base, base, pick.getrandbits(8)))))
             if not icw1 & 0x02:
-                words.append(IoAccess(port + 1, True, cascade))
+                odd = pick.choice((1 << pick.randrange(8), pick.getrandbits(8)))
+                words.append(IoAccess(port + 1, True, pick.choice((cascade, cascade, cascade, odd))))
             words.append(IoAccess(port + 1, True, icw4))
             words.append(IoAccess(port + 1, True, pick.choice((0, 0, pick.getrandbits(8)))))
         return words

@@ -120,3 +120,32 @@ def _decode(now: dict[str, int]) -> PcOutputs:
         master=PicRegisters(now["master_irr"], now["master_isr"], now["master_imr"]),
         slave=PicRegisters(now["slave_irr"], now["slave_isr"], now["slave_imr"]),
     )
+
+
+def pack_outputs(outputs: PcOutputs) -> int:
+    """All outputs, OUTPUT_BITS wide: what `unpack` takes."""
+    packed = shift = 0
+    levels = _levels(outputs)
+    for name, width in OUTPUTS.items():
+        packed |= int(levels[name]) << shift
+        shift += width
+    return packed
+
+
+def _levels(outputs: PcOutputs) -> dict[str, int]:
+    """The level of each output."""
+    response = outputs.msr_response or MsrResponse(False, 0)
+    levels = {name: getattr(outputs, name) for name in OUTPUTS if hasattr(outputs, name)}
+    levels |= {name: outputs.decision is decision for name, decision in _ANSWERS.items()}
+    for pic in ("master", "slave"):
+        registers = getattr(outputs, pic)
+        levels |= {f"{pic}_{register}": getattr(registers, register) for register in PicRegisters._fields}
+    return levels | {
+        "msr_request_ready": outputs.msr_ready,
+        "msr_response_valid": outputs.msr_response is not None,
+        "msr_response_fault": response.fault,
+        "msr_response_data": response.data,
+        "io_read_data": outputs.io_data,
+        "ignne_em": Hwcr.IGNNE_EM in outputs.hwcr,
+        "allow_ferr_on_ne": Hwcr.ALLOW_FERR_ON_NE in outputs.hwcr,
+    }

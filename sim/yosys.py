@@ -1,7 +1,10 @@
-"""Runs Yosys: the one that comes with Amaranth, or YoWASP's, which has every command."""
+"""Runs Yosys (the one that comes with Amaranth, or YoWASP's, which has every command) and other tools."""
 
 import subprocess
 import sys
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
 
 from .errors import ToolError
 
@@ -31,6 +34,35 @@ def run_yosys(script: str, package: str = BUILTIN, *, quiet: bool = True) -> str
     if done.returncode:
         raise ToolError(last_line(done.stderr or done.stdout))
     return done.stdout
+
+
+def lines_of(command: list[str], folder: Path, what: str) -> Iterator[str]:
+    """What a program prints, both outputs together, line by line while it runs; it ends with this.
+
+    Raises
+    ------
+    ToolError
+        If it fails.
+    """
+    said = deque(maxlen=50)
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                said.append(line)
+                yield line
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        raise ToolError(f"{what} failed: {last_line(''.join(said))}")
 
 
 def last_line(text: str) -> str:

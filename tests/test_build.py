@@ -40,7 +40,7 @@ def test_a_plan_has_the_pins_with_pull_ups_and_open_drain(board, tmp_path):
     for name in ("ferr", "ignne", "irq", "intr"):
         assert f"irq13_0__{name}" in text
     # A constraint, or on iCE40 a parameter of the pin's cell.
-    assert len(re.findall(r"PULL(?:UP|MODE)[ ={]+(?:1|UP|TRUE)", text)) >= 2
+    assert len(re.findall(r'PULL(?:UP|MODE)[ ={"]+(?:1|UP|TRUE)', text)) >= 2
 
 
 def test_a_board_of_a_vendor_is_planned_only(tmp_path):
