@@ -78,8 +78,17 @@ class MsrFile:
         """A request is accepted when the response to the one before it is gone, or goes now."""
         return self.response is None or response_ready
 
-    def clock(self, request: MsrRequest | None, response_ready: bool) -> None:
-        """The rising edge. A faulting access changes nothing."""
+    def clock(self, request: MsrRequest | None, response_ready: bool, emulated: bool | None = None) -> None:
+        """The rising edge. A faulting access changes nothing.
+
+        Parameters
+        ----------
+        emulated: what port emulation makes of the IGNNE bit, or None; a WRMSR in the same cycle wins
+            (**choice**), and an RDMSR gives the bit as it was.
+        """
+        before = self.ignne
+        if emulated is not None:
+            self.ignne = emulated
         if not self.ready(response_ready):
             return
         self.response = None
@@ -91,7 +100,7 @@ class MsrFile:
             self._write(request)
             self.response = MsrResponse()
         else:
-            self.response = MsrResponse(data=self._read(request.address))
+            self.response = MsrResponse(data=self._read(request.address, before))
 
     def _write(self, request: MsrRequest) -> None:
         if request.address == Msr.HWCR:
@@ -99,7 +108,7 @@ class MsrFile:
         else:
             self.ignne = bool(request.data & IGNNE_BIT)
 
-    def _read(self, address: int) -> int:
+    def _read(self, address: int, ignne: bool) -> int:
         # IGNNE reads the stored bit, also while IgnneEm = 0 (**choice**: "current value of IGNNE" in
         # APM2 15.30.2 could be read as the pin).
-        return int(self.hwcr) if address == Msr.HWCR else int(self.ignne)
+        return int(self.hwcr) if address == Msr.HWCR else int(ignne)

@@ -99,21 +99,23 @@ class Processor:
 
     def clock(self, inputs: ProcessorInputs, decision: Decision) -> None:
         """The rising edge; `decision` is what has settled for these inputs."""
-        emulated = self.parameters.port_emulation and Hwcr.IGNNE_EM in self.msr.hwcr
         was_asserted = self.reporting.ferr
         self._clock_reporting(inputs, decision)
-        if emulated:
-            # Before the MSR access of the same cycle, so that a WRMSR wins (**choice**).
-            if was_asserted and inputs.f0_write:
-                self.msr.ignne = True
-            if was_asserted and not self.reporting.ferr:
-                self.msr.ignne = False
-        self.msr.clock(inputs.msr, inputs.msr_response_ready)
+        emulated = self._emulated_port(was_asserted, inputs.f0_write)
+        self.msr.clock(inputs.msr, inputs.msr_response_ready, emulated)
         self.synchroniser = [not inputs.ignne_n, *self.synchroniser[:-1]]
         if inputs.reset:
             self.state = ErrorState()
             self.msr.reset()
             self.reporting.reset()
+
+    def _emulated_port(self, was_asserted: bool, f0_write: bool) -> bool | None:
+        """What the processor as its own port F0h makes of the IGNNE bit, or None (PPR)."""
+        if not self.parameters.port_emulation or Hwcr.IGNNE_EM not in self.msr.hwcr or not was_asserted:
+            return None
+        if not self.reporting.ferr:
+            return False
+        return True if f0_write else None
 
     def _clock_reporting(self, inputs: ProcessorInputs, decision: Decision) -> None:
         after = self.state

@@ -5,8 +5,9 @@ import itertools
 import operator
 
 import pytest
-from bench import F0, IDLE, NE, Bench, op, wrmsr
+from bench import F0, IDLE, NE, Bench, op, rdmsr, wrmsr
 from irq13.model import Cr0, ExceptionFlag, Msr, Operation
+from irq13.model.msr import MsrResponse
 from irq13.model.x87 import OperationRequest
 
 NON_WAITING = set(
@@ -275,6 +276,15 @@ def test_port_emulation_makes_the_msr_bit_behave_like_the_flip_flop(pc):
     assert out.ignne_msr == "000011100"
     assert out.ignne == "000011100"
     assert out.ferr_n == "110000011"
+
+
+def test_a_read_in_the_cycle_in_which_port_emulation_clears_the_bit_gives_it_as_it_was(pc):
+    dut = pc("AMD64", port_emulation=True)
+    dut.run(wrmsr(Msr.HWCR, 0x100), IDLE, F0, IDLE)
+    dut.run(op("fdiv", raises="ZE"), IDLE, IDLE, F0, IDLE, op("fnclex"))
+    before, after = dut.run(rdmsr(Msr.IGNNE), IDLE)
+    assert (before.ignne_msr, after.ignne_msr) == (True, False)
+    assert after.msr_response == MsrResponse(data=1)
 
 
 def test_without_port_emulation_f0_leaves_the_msr_alone(pc):
