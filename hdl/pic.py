@@ -106,7 +106,10 @@ class Pic(wiring.Component):
         self._read_isr = Signal()
         self._poll = Signal()
         self._rotate_aeoi = Signal()
-        # Priority resolution: the level that would be acknowledged now.
+        # In service and not put aside by the special mask mode.
+        self._busy = Signal(8)
+        # Priority resolution: the level that would be acknowledged now, as at most one bit and as a number.
+        self._granted = Signal(8)
         self._found = Signal()
         self._level = Signal(3)
         # Between the INTA pulses: what the first one froze.
@@ -143,63 +146,58 @@ class Pic(wiring.Component):
         ]
 
     def _elaborate_priority(self, m, slaves):
-        """Requests and in-service bits turned so that bit 0 has the highest priority."""
+        """The one request that has priority over all other requests and all that is in service."""
         requests = self.irr & ~self.imr
-        busy = self.isr & ~(self.imr & self._smm.replicate(8))
         # In special fully nested mode a slave's input is not held back by itself, only by those above.
         nested = slaves & self._icw4.sfnm.replicate(8)
-        turned_requests = Signal(8)
-        turned_busy = Signal(8)
-        turned_nested = Signal(8)
-        turn = self._turn
+        ready = (self._expect == Expect.OCW1).replicate(8)
         m.d.comb += [
-            turned_requests.eq(turn(requests)),
-            turned_busy.eq(turn(busy)),
-            turned_nested.eq(turn(nested)),
-        ]
-        rank = Signal(3)
-        found = Signal()
-        blocked_above = 0
-        granted = []
-        for index in range(8):
-            held = blocked_above | (turned_busy[index] & ~turned_nested[index])
-            granted.append(turned_requests[index] & ~held)
-            blocked_above = blocked_above | turned_busy[index]
-        for index in reversed(range(8)):
-            with m.If(granted[index]):
-                m.d.comb += [rank.eq(index), found.eq(1)]
-        m.d.comb += [
-            self._found.eq(found & (self._expect == Expect.OCW1)),
-            self._level.eq(Mux(self._found, rank + self._bottom + 1, 7)),
+            self._busy.eq(self.isr & ~(self.imr & self._smm.replicate(8))),
+            # A request that is itself held back is so by something in service, which holds back this one too.
+            self._granted.eq(requests & (~self._busy | nested) & ~self._below(requests | self._busy) & ready),
+            self._found.eq(self._granted.any()),
+            self._level.eq(_number(self._granted) | (~self._found).replicate(3)),
             self.int_.eq(self._found),
         ]
 
-    def _turn(self, levels):
-        """Bit 0 of the result is the level above the bottom one round the circle."""
-        return (Cat(levels, levels) >> (self._bottom + 1))[:8]
+    def _below(self, levels):
+        """The levels that stand below any of these, the one above the bottom one being the highest."""
+        below = []
+        for level in range(8):
+            above = [
+                levels[other] & self._bottom.matches(*(b for b in range(8) if _above(other, level, b)))
+                for other in range(8)
+                if other != level
+            ]
+            below.append(Cat(above).any())
+        return Cat(below)
 
     def _elaborate_inta(self, m, slaves, master, set_isr, clear_isr):
         first = self.inta & ~self._second
         last = self.inta & self._second
-        level = Mux(self._second, self._frozen_level, self._level)
-        found = Mux(self._second, self._frozen_found, self._found)
         called = self.cas == self._icw3[:3]
         alone = self._icw1.sngl
-        to_slave = Signal()
+        to_slave = self._granted & slaves
+        still_to_slave = self._frozen_found & slaves.bit_select(self._frozen_level, 1)
         m.d.comb += [
-            to_slave.eq(found & slaves.bit_select(level, 1)),
-            self.cas_out.eq(Mux((self.inta | self._second) & to_slave, level, 0)),
+            self.cas_out.eq(
+                Mux(
+                    self._second,
+                    self._frozen_level & still_to_slave.replicate(3),
+                    _number(to_slave) & self.inta.replicate(3),
+                )
+            ),
             self.vector.eq(Cat(self._frozen_level, self._base)),
             self.vector_valid.eq(last & self._addressed),
         ]
-        takes = self._found & (alone | master | called)
+        takes = alone | master | called
         with m.If(first):
-            m.d.comb += set_isr.eq(takes << self._level)
+            m.d.comb += set_isr.eq(self._granted & takes.replicate(8))
             m.d.sync += [
                 self._second.eq(1),
                 self._frozen_level.eq(self._level),
-                self._frozen_found.eq(takes),
-                self._addressed.eq(alone | Mux(master, ~to_slave, called)),
+                self._frozen_found.eq(self._found & takes),
+                self._addressed.eq(alone | Mux(master, ~to_slave.any(), called)),
             ]
         with m.If(last):
             m.d.sync += self._second.eq(0)
@@ -216,7 +214,7 @@ class Pic(wiring.Component):
         # A read after the poll command is an acknowledge.
         with m.If(self.read & self._poll & ~self.write & ~self.inta):
             m.d.sync += self._poll.eq(0)
-            m.d.comb += set_isr.eq(self._found << self._level)
+            m.d.comb += set_isr.eq(self._granted)
             with m.If(self._found & self._icw4.aeoi):
                 m.d.comb += clear_isr.eq(set_isr)
                 with m.If(self._rotate_aeoi):
@@ -267,17 +265,23 @@ class Pic(wiring.Component):
 
     def _elaborate_ocw2(self, m, clear_isr):
         ocw2 = Ocw2(self.write_data)
-        ending = self._turn(self.isr & ~(self.imr & self._smm.replicate(8)))
-        rank = Signal(3)
-        for index in reversed(range(8)):
-            with m.If(ending[index]):
-                m.d.comb += rank.eq(index)
-        level = Signal(3)
-        some = ocw2.sl | ending.any()
-        m.d.comb += level.eq(Mux(ocw2.sl, ocw2.level, rank + self._bottom + 1))
+        highest = self._busy & ~self._below(self._busy)
+        ending = Signal(8)
+        m.d.comb += ending.eq(Mux(ocw2.sl, 1 << ocw2.level, highest))
+        some = ocw2.sl | self._busy.any()
         with m.If(ocw2.eoi):
-            m.d.comb += clear_isr.eq(some << level)
+            m.d.comb += clear_isr.eq(ending)
         with m.If(ocw2.r & (ocw2.eoi | ocw2.sl) & some):
-            m.d.sync += self._bottom.eq(level)
+            m.d.sync += self._bottom.eq(_number(ending))
         with m.If(~ocw2.eoi & ~ocw2.sl):
             m.d.sync += self._rotate_aeoi.eq(ocw2.r)
+
+
+def _above(one: int, other: int, bottom: int) -> bool:
+    """Whether a level has priority over another one while `bottom` has the lowest."""
+    return (one - bottom - 1) % 8 < (other - bottom - 1) % 8
+
+
+def _number(levels):
+    """Which level it is, of at most one; 0 for none."""
+    return Cat(Cat(levels[level] for level in range(8) if level >> bit & 1).any() for bit in range(3))

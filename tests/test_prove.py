@@ -47,7 +47,7 @@ MUTANTS = {
     "msr-fault": ("AMD64", "msr", WRITES_IGNNE, WRITES_IGNNE.replace(" & ~fault", "")),
     "ignne-em": ("AMD64", "processor", "msr.ignne, pin)", "msr.ignne | pin, pin)"),
     "8259a-mask": ("AMD64", "pic", "self.irr & ~self.imr", "self.irr & ~(self.imr >> 1)"),
-    "8259a-order": ("AMD64", "pic", "blocked_above | turned_busy[index]\n", "turned_busy[index]\n"),
+    "8259a-order": ("AMD64", "pic", "self._below(requests | self._busy)", "self._below(requests)"),
     "reach freeze": ("I486", "reporting", STUCK, "stops.eq(0)"),
 }
 PROVE = """
