@@ -102,28 +102,20 @@ def prove_command(names: tuple[str, ...], generation: str | None) -> None:
       irq13 prove
       irq13 prove ignne-em never-lost --generation AMD64
     """
-    from rich.console import Console
-    from rich.table import Table
-
-    from .console import standard_output
     from .prove import prove, selected
 
     chosen = selected(names)
     generations = [Generation(generation)] if generation else list(Generation)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("property", "generation", "", "depth", "seconds", "what it says"):
-        table.add_column(title, no_wrap=True, justify="right" if title in ("depth", "seconds") else "left")
+    width = max(len(prop.name) for prop in chosen)
+    click.echo(f"{'property':<{width}}  {'on':<5}  {'':<7}  depth  seconds")
     failed = count = 0
-    with Console(stderr=True).status("proving") as status:
-        for one in prove(chosen, generations):
-            status.update(f"proved {one.prop.name} on {one.generation.value}")
-            word = ("reached" if one.prop.is_cover else "proved") if one.holds else "[bold red]FAILS[/]"
-            says = "" if one.prop.is_cover else one.prop.says
-            cells = (one.prop.name, one.generation.value, word, str(one.depth), f"{one.seconds:.1f}", says)
-            table.add_row(*cells)
-            count += 1
-            failed += not one.holds
-    standard_output().print(table)
+    for one in prove(chosen, generations):
+        word = ("reached" if one.prop.is_cover else "proved") if one.holds else "FAILS"
+        says = "" if one.prop.is_cover else f"  {one.prop.says}"
+        numbers = f"{one.depth:>5}  {one.seconds:>7.1f}"
+        click.echo(f"{one.prop.name:<{width}}  {one.generation.value:<5}  {word:<7}  {numbers}{says}")
+        count += 1
+        failed += not one.holds
     click.echo(f"\n{count - failed} of {count} hold")
     if failed:
         raise SystemExit(1)
