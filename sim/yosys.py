@@ -1,5 +1,7 @@
 """Runs Yosys (the one that comes with Amaranth, or YoWASP's, which has every command) and other tools."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -52,6 +54,7 @@ def lines_of(command: list[str], folder: Path, what: str) -> Iterator[str]:
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
+        start_new_session=True,
     ) as process:
         assert process.stdout is not None
         try:
@@ -59,7 +62,8 @@ def lines_of(command: list[str], folder: Path, what: str) -> Iterator[str]:
                 said.append(line)
                 yield line
         except BaseException:
-            process.kill()
+            # All that it has started too, in a session of their own.
+            os.killpg(process.pid, signal.SIGKILL)
             raise
     if process.returncode:
         raise ToolError(f"{what} failed: {last_line(''.join(said))}")
