@@ -11,10 +11,9 @@ from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
 from ..model.registers import (
+    BIOS_WORDS,
     CONTROL_FNINIT,
     CONTROL_RESET,
-    PIC_MASTER,
-    PIC_SLAVE,
     Generation,
     Operation,
     Parameters,
@@ -26,19 +25,6 @@ from .uart import UartReceiver, UartTransmitter
 
 GENERATIONS = tuple(Generation)
 """A generation's number on the line is its place here."""
-BIOS = (
-    (PIC_MASTER, 0x11),
-    (PIC_MASTER + 1, 0x08),
-    (PIC_MASTER + 1, 0x04),
-    (PIC_MASTER + 1, 0x01),
-    (PIC_SLAVE, 0x11),
-    (PIC_SLAVE + 1, 0x70),
-    (PIC_SLAVE + 1, 0x02),
-    (PIC_SLAVE + 1, 0x01),
-    (PIC_MASTER + 1, 0x00),
-    (PIC_SLAVE + 1, 0x00),
-)
-"""ICWs and masks with which a BIOS sets up both 8259As, so that INTR can be seen as well."""
 ZERO_DIVIDE = 1 << 2
 PAUSE = 0.01
 """Seconds without a byte after which a broken packet is forgotten."""
@@ -183,8 +169,8 @@ class Demo(wiring.Component):
         unmasked = Signal()
         control = Mux(unmasked, CONTROL_RESET, CONTROL_FNINIT)
         operations = Array((Operation.FNINIT, Operation.FLDCW, Operation.ARITHMETIC, Operation.FWAIT))
-        writes = Array((address << 8) | value for address, value in BIOS)
-        place = Signal(range(max(len(BIOS), len(operations))))
+        writes = Array((address << 8) | value for address, value in BIOS_WORDS)
+        place = Signal(range(max(len(BIOS_WORDS), len(operations))))
         m.d.sync += before.eq(self.button)
         with m.FSM():
             with m.State("BIOS"):
@@ -193,7 +179,7 @@ class Demo(wiring.Component):
                     Cat(self.io_write_data, self.io_address).eq(writes[place]),
                 ]
                 m.d.sync += place.eq(place + 1)
-                with m.If(place == len(BIOS) - 1):
+                with m.If(place == len(BIOS_WORDS) - 1):
                     m.d.sync += place.eq(0)
                     m.next = "WAIT"
             with m.State("WAIT"), m.If(self.button & ~before & ~self.stop):

@@ -139,6 +139,14 @@ PIC_MASTER = 0x20
 """Even port of the master 8259A; the odd one is 21h."""
 PIC_SLAVE = 0xA0
 """Even port of the slave 8259A; the odd one is A1h."""
+BIOS_WORDS = (
+    # SDM1 D.2.1.2 takes the PC/AT's programming for granted: edge triggered, cascaded on IR2, 8086 mode,
+    # vectors 08h-0Fh and 70h-77h, nothing masked.
+    *((PIC_MASTER, 0x11), (PIC_MASTER + 1, 0x08), (PIC_MASTER + 1, 0x04), (PIC_MASTER + 1, 0x01)),
+    *((PIC_SLAVE, 0x11), (PIC_SLAVE + 1, 0x70), (PIC_SLAVE + 1, 0x02), (PIC_SLAVE + 1, 0x01)),
+    *((PIC_MASTER + 1, 0x00), (PIC_SLAVE + 1, 0x00)),
+)
+"""What a BIOS writes to the two 8259As: port and byte."""
 CASCADE_IRQ = 2
 """The master's input that the slave's INT goes to."""
 

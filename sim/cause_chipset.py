@@ -110,7 +110,7 @@ def _request_edges(pic: str, moment: Moment) -> tuple[Edge, ...]:
 def _f0_write(moment: Moment) -> Cause:
     io = moment.now.inputs.io
     if io is not None and io.write and io.address == PORT_F0:
-        return Cause(f"{moment.now.doing} writes port F0h", moment.here("step") or moment.latest("step"))
+        return Cause(f"{moment.now.doing} writes port F0h", moment.latest("step"))
     return Cause("the write is over", moment.here("step"))
 
 

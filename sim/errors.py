@@ -1,4 +1,8 @@
-"""Failures of what is not ours, which the command line turns into one line."""
+"""Failures that the command line turns into one line."""
+
+
+class Divergence(Exception):
+    """Model and HDL disagree. The message names the cycle, the signals and the cycles before."""
 
 
 class ToolError(Exception):

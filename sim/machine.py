@@ -15,6 +15,7 @@ from ..model.pc import PcInputs, PcOutputs
 from ..model.registers import Cr0, ExceptionFlag, Hwcr, Parameters
 from ..model.reporting import Decision
 from ..model.x87 import OperationRequest
+from .errors import Divergence
 from .packing import pack, unpack
 
 
@@ -95,10 +96,6 @@ class HdlMachine:
                 await ctx.tick()
                 self._cycle += 1
                 await ctx.delay(0)
-
-
-class Divergence(Exception):
-    """Model and HDL disagree. The message names the cycle, the signals and the cycles before."""
 
 
 class LockstepMachine:

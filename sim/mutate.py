@@ -21,7 +21,7 @@ from ..model.pc import PcInputs, PcOutputs
 from ..model.registers import Parameters
 from .errors import ToolError
 from .lockstep import Stimulus
-from .packing import INPUT_BITS, INPUTS, OUTPUT_BITS, OUTPUTS, pack, pack_outputs
+from .packing import INPUT_BITS, INPUTS, OUTPUT_BITS, OUTPUTS, join, pack, pack_outputs
 from .verilog import BLOCKS, Flat
 from .yosys import FULL, lines_of, run_yosys
 
@@ -174,12 +174,9 @@ def _write_stimulus(path: Path, parameters: Parameters, cycles: int, seed: int) 
 
 def _counts(outputs: PcOutputs) -> int:
     """A payload means nothing while it is not valid."""
-    mask = shift = 0
-    for name, width in OUTPUTS.items():
-        if outputs.msr_response is not None or name not in _PAYLOAD:
-            mask |= ((1 << width) - 1) << shift
-        shift += width
-    return mask
+    valid = outputs.msr_response is not None
+    ones = {name: (1 << width) - 1 if valid or name not in _PAYLOAD else 0 for name, width in OUTPUTS.items()}
+    return join(ones, OUTPUTS)
 
 
 def _bench(width: int) -> str:

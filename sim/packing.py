@@ -3,7 +3,7 @@
 The ports follow each other in the order of `hdl.Pc`'s signature, the first one in the lowest bits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from .. import hdl
 from ..model.msr import MsrRequest, MsrResponse
@@ -12,6 +12,7 @@ from ..model.pic import PicRegisters
 from ..model.registers import Cr0, ExceptionFlag, Family, Hwcr, Operation
 from ..model.reporting import Decision
 from ..model.x87 import OperationRequest
+from .errors import Divergence
 
 _NO_OPERATION = OperationRequest(Operation.ARITHMETIC, Family.BASIC, control=0)
 _NO_MSR = MsrRequest(0)
@@ -54,8 +55,22 @@ INPUT_BITS = sum(INPUTS.values())
 OUTPUT_BITS = sum(OUTPUTS.values())
 
 
-class ProtocolError(Exception):
-    """Outputs that no PC can show."""
+def join(levels: Mapping[str, int], widths: Mapping[str, int]) -> int:
+    """Levels side by side in one number, in the order of their widths."""
+    packed = shift = 0
+    for name, width in widths.items():
+        packed |= int(levels[name]) << shift
+        shift += width
+    return packed
+
+
+def split(packed: int, widths: Mapping[str, int]) -> dict[str, int]:
+    """The levels that `join` has put together."""
+    levels = {}
+    for name, width in widths.items():
+        levels[name] = packed & ((1 << width) - 1)
+        packed >>= width
+    return levels
 
 
 def values_of(inputs: PcInputs) -> dict[str, int]:
@@ -65,11 +80,7 @@ def values_of(inputs: PcInputs) -> dict[str, int]:
 
 def pack(inputs: PcInputs) -> int:
     """All inputs, INPUT_BITS wide."""
-    packed = shift = 0
-    for name, width in INPUTS.items():
-        packed |= (int(_GET[name](inputs)) & ((1 << width) - 1)) << shift
-        shift += width
-    return packed
+    return join(values_of(inputs), INPUTS)
 
 
 def unpack(packed: int) -> PcOutputs:
@@ -77,14 +88,10 @@ def unpack(packed: int) -> PcOutputs:
 
     Raises
     ------
-    ProtocolError
+    Divergence
         If the operation port gives several answers at once.
     """
-    now = {}
-    for name, width in OUTPUTS.items():
-        now[name] = packed & ((1 << width) - 1)
-        packed >>= width
-    return _decode(now)
+    return _decode(split(packed, OUTPUTS))
 
 
 _ANSWERS = {f"op_{decision.name.lower()}": decision for decision in Decision if decision is not Decision.IDLE}
@@ -94,7 +101,7 @@ def _decode(now: dict[str, int]) -> PcOutputs:
     """The outputs of the HDL, as the model would give them."""
     answers = [decision for name, decision in _ANSWERS.items() if now[name]]
     if len(answers) > 1:
-        raise ProtocolError(f"the operation port gives several answers at once: {answers}")
+        raise Divergence(f"the operation port gives several answers at once: {answers}")
     response = MsrResponse(bool(now["msr_response_fault"]), now["msr_response_data"])
     hwcr = Hwcr(now["allow_ferr_on_ne"] * Hwcr.ALLOW_FERR_ON_NE | now["ignne_em"] * Hwcr.IGNNE_EM)
     return PcOutputs(
@@ -124,12 +131,7 @@ def _decode(now: dict[str, int]) -> PcOutputs:
 
 def pack_outputs(outputs: PcOutputs) -> int:
     """All outputs, OUTPUT_BITS wide: what `unpack` takes."""
-    packed = shift = 0
-    levels = _levels(outputs)
-    for name, width in OUTPUTS.items():
-        packed |= int(levels[name]) << shift
-        shift += width
-    return packed
+    return join(_levels(outputs), OUTPUTS)
 
 
 def _levels(outputs: PcOutputs) -> dict[str, int]:

@@ -4,18 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..model.chipset import IoAccess
-from ..model.registers import PIC_MASTER, PIC_SLAVE
+from ..model.registers import BIOS_WORDS
 from ..model.x87 import OperationRequest
 from .steps import X87, Bios, Io, Nop, Step
-
-BIOS_WORDS = (
-    # SDM1 D.2.1.2 takes the PC/AT's programming for granted: edge triggered, cascaded on IR2, 8086 mode,
-    # vectors 08h-0Fh and 70h-77h, nothing masked.
-    *((PIC_MASTER, 0x11), (PIC_MASTER + 1, 0x08), (PIC_MASTER + 1, 0x04), (PIC_MASTER + 1, 0x01)),
-    *((PIC_SLAVE, 0x11), (PIC_SLAVE + 1, 0x70), (PIC_SLAVE + 1, 0x02), (PIC_SLAVE + 1, 0x01)),
-    *((PIC_MASTER + 1, 0x00), (PIC_SLAVE + 1, 0x00)),
-)
-"""What the step `bios` writes to the two 8259As."""
 
 
 class Hypervisor(NamedTuple):

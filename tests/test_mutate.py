@@ -4,10 +4,11 @@ import pytest
 from irq13.model import Parameters
 from irq13.model.pc import PcInputs
 from irq13.model.registers import Generation
+from irq13.sim.errors import Divergence
 from irq13.sim.lockstep import Stimulus
 from irq13.sim.machine import ModelMachine
 from irq13.sim.mutate import Mutant, _is_equivalent, _netlist, mutate
-from irq13.sim.packing import pack_outputs, unpack
+from irq13.sim.packing import OUTPUTS, join, pack_outputs, unpack
 from irq13.sim.yosys import FULL, run_yosys
 
 
@@ -47,3 +48,9 @@ def test_packed_outputs_unpack_to_what_they_were(generation):
         outputs = machine.step(stimulus.next(outputs))
         assert unpack(pack_outputs(outputs)) == outputs
     assert machine.settle(PcInputs()).decision.name == "IDLE"
+
+
+def test_several_answers_at_once_are_a_divergence():
+    levels = dict.fromkeys(OUTPUTS, 0) | {"op_ready": 1, "op_freeze": 1}
+    with pytest.raises(Divergence, match="several answers at once"):
+        unpack(join(levels, OUTPUTS))

@@ -13,7 +13,7 @@ from irq13.model import Parameters
 from irq13.model.pc import PcInputs
 from irq13.model.registers import Generation
 from irq13.sim.machine import HdlMachine
-from irq13.sim.packing import INPUTS, OUTPUTS, values_of
+from irq13.sim.packing import INPUTS, OUTPUTS, split, values_of
 from irq13.sim.run import Driver
 from irq13.sim.scenario import load, shipped
 from irq13.sim.verilog import BLOCKS, export, write
@@ -49,12 +49,9 @@ class Recorded(HdlMachine):
         self.cycles = []
 
     def step(self, inputs):
-        packed, levels = self._settle(inputs), []
+        levels = split(self._settle(inputs), OUTPUTS)
         outputs = super().step(inputs)
-        for width in OUTPUTS.values():
-            levels.append(packed & ((1 << width) - 1))
-            packed >>= width
-        self.cycles.append((list(values_of(inputs).values()), levels))
+        self.cycles.append((list(values_of(inputs).values()), list(levels.values())))
         return outputs
 
 
