@@ -97,8 +97,8 @@ class Cpu:
         self._start(block_of(program.main))
 
     def reset(self) -> None:
-        """The RESET pin: it drops what it does and goes on at `Program.after_reset`."""
-        self._start(self._after_reset)
+        """The RESET pin in this cycle: it drops what it does, and in the next one begins `Program.after_reset`."""
+        self._start(self._after_reset, held=True)
 
     def clock(self, outputs: PcOutputs) -> None:
         """The rising edge that ends a cycle, in which the machine showed `outputs`."""
@@ -116,7 +116,7 @@ class Cpu:
             self.current.text if self.current else "-", handler, self.interrupts, self.nmi, self.waiting
         )
 
-    def _start(self, block: tuple[Instruction, ...]) -> None:
+    def _start(self, block: tuple[Instruction, ...], held: bool = False) -> None:
         self.cr0 = Cr0(0)
         self.interrupts = False
         self.current: Step | None = None
@@ -130,7 +130,7 @@ class Cpu:
         self._host = False
         if self._hypervisor:
             self._exit(block_of(self._hypervisor.start))
-        self._thread = self._run()
+        self._thread = self._run(held)
         self.inputs = next(self._thread)
 
     def _drive(self, **inputs) -> PcInputs:
@@ -141,7 +141,9 @@ class Cpu:
         """An event in the cycle whose outputs have just been received."""
         self.events.append(Event(self.cycle - 1, self.current, kind, value))
 
-    def _run(self) -> Generator[PcInputs, PcOutputs, None]:
+    def _run(self, held: bool) -> Generator[PcInputs, PcOutputs, None]:
+        if held:
+            yield self._drive()
         while True:
             if self._interrupted() and not self._shadow:
                 yield from self._interrupt()
