@@ -12,6 +12,7 @@ import click
 
 from ..model.registers import Generation
 from .cli_hardware import build_command, mutate_command, prove_command, verilog_command
+from .cli_lanes import fuzz_command, sweep_command
 from .cli_waves import check_command, explain_command, view_command
 from .console import ASCII_OPTION, SIGNALS_OPTION, WIDE, canvas_for, fail, standard_output
 from .errors import BoardError, ToolError
@@ -281,5 +282,5 @@ def _echo_json(value) -> None:
 
 
 HARDWARE = (verilog_command, build_command, prove_command, mutate_command)
-for command in (check_command, view_command, explain_command, *HARDWARE):
+for command in (check_command, view_command, explain_command, sweep_command, fuzz_command, *HARDWARE):
     main.add_command(command)

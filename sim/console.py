@@ -27,6 +27,18 @@ def standard_output() -> "Console":
     return Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
 
+def stderr_console() -> "Console":
+    """Standard error, for progress."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def stderr_status(text: str):
+    """A context that shows on standard error what is being done."""
+    return stderr_console().status(text)
+
+
 def canvas_for(console: "Console", as_ascii: bool) -> "Canvas":
     """How waves are drawn on it: with box characters if its encoding has them."""
     from .wavetext import ASCII, BOX, Canvas

@@ -97,7 +97,7 @@ class Cpu:
         self._start(block_of(program.main))
 
     def reset(self) -> None:
-        """The RESET pin in this cycle: it drops what it does, and in the next one begins `Program.after_reset`."""
+        """The RESET pin in this cycle: it drops what it does, and in the next one begins `after_reset`."""
         self._start(self._after_reset, held=True)
 
     def clock(self, outputs: PcOutputs) -> None:

@@ -11,3 +11,7 @@ class ToolError(Exception):
 
 class BoardError(Exception):
     """The board does not answer, answers nonsense, was reset, or is another one than expected."""
+
+
+class NetlistError(ValueError):
+    """A design that cannot be simulated in lanes; the message says what in it, and where."""

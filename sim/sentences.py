@@ -111,6 +111,9 @@ class Rule:
     signals: tuple[str, ...]
     find: Callable[[Trace, Condition], tuple[int, list[Violation]]]
     condition: Condition
+    parts: tuple = ()
+    """Its form and what it speaks of, for a check that is not of a trace: ('follows', event, span, trigger,
+    exact), ('never', event), ('absent', state), ('stable', signal); of other forms the name alone."""
 
     def check(self, trace: Trace) -> Report:
         """Put it to the test. Raises TraceError for a signal that is not there, or cycles without a clock."""
@@ -253,11 +256,11 @@ def parse_rule(text: str) -> Rule:
     text = " ".join(text.split())
     body, found, condition_text = text.partition(" while ")
     condition = parse_condition(condition_text) if found else Condition(())
-    signals, find = _body(body)
+    signals, find, parts = _body(body)
     names = [*signals, *(name for name, _ in condition.terms)]
     if body.endswith(" stable") and not found:
         raise ValueError(f"expected {body} while CONDITION")
-    return Rule(text, tuple(dict.fromkeys(names)), find, condition)
+    return Rule(text, tuple(dict.fromkeys(names)), find, condition, parts)
 
 
 def parse_condition(text: str) -> Condition:
@@ -279,30 +282,32 @@ def parse_edge(text: str) -> Edge:
     return Edge(found[1], found[2])
 
 
-def _body(body: str) -> tuple[list[str], Callable]:
+def _body(body: str) -> tuple[list[str], Callable, tuple]:
     if body.startswith("order "):
         events = [parse_edge(part) for part in body.removeprefix("order ").split(",")]
         if len(events) < 2:
             raise ValueError("order needs at least two events, with commas between")
-        return [event.signal for event in events], in_order(events)
+        return [event.signal for event in events], in_order(events), ("order",)
     if found := re.fullmatch(r"(.+) (within|exactly) (\S+) (\w+) after (.+)", body):
         event, trigger = parse_edge(found[1]), parse_edge(found[5])
         span = _span(found[3], found[4])
-        return [event.signal, trigger.signal], follows(event, span, trigger, found[2] == "exactly")
+        exact = found[2] == "exactly"
+        parts = "follows", event, span, trigger, exact
+        return [event.signal, trigger.signal], follows(event, span, trigger, exact), parts
     if found := re.fullmatch(r"(.+ = .+) never", body):
         state = parse_condition(found[1])
-        return [name for name, _ in state.terms], absent(state)
+        return [name for name, _ in state.terms], absent(state), ("absent", state)
     if found := re.fullmatch(r"(.+) never", body):
         event = parse_edge(found[1])
-        return [event.signal], never(event)
+        return [event.signal], never(event), ("never", event)
     if found := re.fullmatch(r"(\S+) stable", body):
-        return [found[1]], stable(found[1])
+        return [found[1]], stable(found[1]), ("stable", found[1])
     if found := re.fullmatch(r"(\S+) (low|high) at least (\S+) (\w+)", body):
-        return [found[1]], pulse(found[1], _LEVELS.index(found[2]), _span(found[3], found[4]))
+        return [found[1]], pulse(found[1], _LEVELS.index(found[2]), _span(found[3], found[4])), ("pulse",)
     if found := re.fullmatch(r"(\S+) stable (\S+) (\w+) (before|after) (.+)", body):
         event = parse_edge(found[5])
         span = _span(found[2], found[3])
-        return [found[1], event.signal], quiet(found[1], span, event, found[4] == "before")
+        return [found[1], event.signal], quiet(found[1], span, event, found[4] == "before"), ("quiet",)
     raise ValueError(
         "expected EVENT within|exactly N cycles after EVENT, EVENT never, STATE never, SIGNAL stable, SIGNAL "
         f"low|high at least N ns, SIGNAL stable N ns before|after EVENT, order EVENT, EVENT; not {body!r}"

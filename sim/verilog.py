@@ -56,7 +56,11 @@ _LINT = """\
 
 
 class Flat(Elaboratable):
-    """A component under flat names, without a reset of its clock domain.
+    """A component under flat names.
+
+    Parameters
+    ----------
+    domain_reset: whether its clock domain has a reset of its own.
 
     Attributes
     ----------
@@ -65,9 +69,9 @@ class Flat(Elaboratable):
     ports: in the order of the component's signature.
     """
 
-    def __init__(self, component: Component) -> None:
+    def __init__(self, component: Component, *, domain_reset: bool = False) -> None:
         self.component = component
-        self.clock = ClockDomain("sync", reset_less=True)
+        self.clock = ClockDomain("sync", reset_less=not domain_reset)
         self.ports = hdl.flat_ports(component)
 
     def elaborate(self, platform) -> Module:
@@ -102,7 +106,7 @@ def export(block: str, parameters: Parameters) -> Export:
     flat = Flat(BLOCKS[block](parameters))
     header = _comment(name, flat, parameters)
     files = {
-        f"{name}.v": header + _verilog(name, flat),
+        f"{name}.v": header + verilog_of(name, flat),
         f"{name}.core": _core(name),
         f"{name}_template.v": _verilog_template(name, flat.ports),
         f"{name}_template.vhd": _vhdl_template(name, flat.ports),
@@ -118,7 +122,8 @@ def write(exported: Export, folder: Path) -> list[Path]:
     return [folder / name for name in exported.files]
 
 
-def _verilog(name: str, flat: Flat) -> str:
+def verilog_of(name: str, flat: Flat) -> str:
+    """A design as one flat Verilog-2001 module. Raises ToolError if Yosys fails."""
     ports = [flat.clock.clk, *(port.signal for port in flat.ports)]
     text = rtlil.convert(flat, name=name, ports=ports)
     kinds = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")

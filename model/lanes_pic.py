@@ -1,0 +1,314 @@
+"""The 8259A of `pic`, one bit at a time for many chips at once (Intel 8259A datasheet, order number 231468).
+
+Bits and words as in `lanes`. Sections of the datasheet are named where their rules stand.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Bit = Any
+Word = list[Bit]
+PIC_STATE = {
+    "sampled": (8, 0),
+    "armed": (8, 0),
+    "isr": (8, 0),
+    "imr": (8, 0xFF),
+    "base": (5, 0),
+    "icw3": (8, 7),
+    "next": (3, 0),
+    "level_triggered": (1, 0),
+    "single": (1, 0),
+    "needs_icw4": (1, 0),
+    "fully_nested": (1, 0),
+    "buffered": (1, 0),
+    "buffered_master": (1, 0),
+    "auto_eoi": (1, 0),
+    "top": (8, 1),
+    "special_mask": (1, 0),
+    "read_isr": (1, 0),
+    "poll": (1, 0),
+    "rotate": (1, 0),
+    "second": (1, 0),
+    "resolved": (1, 0),
+    "addressed": (1, 0),
+    "level": (3, 7),
+}
+"""Registers of a chip: width and value at power-up. `next` has a bit for each of ICW2, ICW3 and ICW4 that the
+next write to the odd port is; `top` marks the level of highest priority."""
+
+
+class PicBus(NamedTuple):
+    """What a chip sees in a cycle."""
+
+    write: Bit
+    read: Bit
+    a0: Bit
+    data: Word
+    inta: Bit
+    cas: Word
+    sp: Bit
+
+
+class LanePic:
+    """The 8259A. It holds no state.
+
+    Parameters
+    ----------
+    zero: the constant 0 as a bit.
+    """
+
+    def __init__(self, zero: Bit) -> None:
+        self.zero = zero
+        self.one = ~zero
+
+    def settle(self, state: Mapping[str, Word], bus: PicBus) -> "PicState":
+        """A chip in a cycle."""
+        return PicState(self, state, bus)
+
+
+class PicState:
+    """One cycle of a chip.
+
+    Attributes
+    ----------
+    int_: INT.
+    data: what a read gives.
+    vector, drives: what the second INTA pulse reads, and whether this chip gives it.
+    cas: CAS2-CAS0 as a master drives them.
+    irr, isr, imr: the registers.
+    """
+
+    def __init__(self, pic: LanePic, state: Mapping[str, Word], bus: PicBus) -> None:
+        self._zero, self._one = pic.zero, pic.one
+        self._state, self._bus = state, bus
+        (level_triggered,) = state["level_triggered"]
+        # EDGE AND LEVEL TRIGGERED MODES: a line that is high, in edge mode only if it was low before.
+        self.irr = [
+            line & (armed | level_triggered)
+            for line, armed in zip(state["sampled"], state["armed"], strict=True)
+        ]
+        self.isr, self.imr = state["isr"], state["imr"]
+        (buffered,), (as_master,) = state["buffered"], state["buffered_master"]
+        self._master = (buffered & as_master) | (~buffered & bus.sp)
+        (self._alone,) = state["single"]
+        cascades = self._master & ~self._alone
+        self._slaves = [bit & cascades for bit in state["icw3"]]
+        self._prioritise()
+        self._acknowledge()
+        self.data = self._read()
+
+    def _prioritise(self) -> None:
+        """FULLY NESTED MODE: walk down from the top; what is in service stops the walk."""
+        state = self._state
+        (special,), (nested,) = state["special_mask"], state["fully_nested"]
+        idle = ~self._any(state["next"])
+        asked = [request & ~mask & idle for request, mask in zip(self.irr, self.imr, strict=True)]
+        # SPECIAL MASK MODE: a masked level in service holds nothing back.
+        self._busy = [served & ~(mask & special) for served, mask in zip(self.isr, self.imr, strict=True)]
+        # SPECIAL FULLY NESTED MODE: a slave in service may ask again.
+        blocks = list(self._busy)
+        takes = [
+            request & (~busy | (slave & nested))
+            for request, busy, slave in zip(asked, self._busy, self._slaves, strict=True)
+        ]
+        self._granted = self._highest(takes, [a | b for a, b in zip(takes, blocks, strict=True)])
+        self._found = self._any(self._granted)
+        self._ended = self._highest(self._busy, self._busy)
+        self.int_ = self._found
+
+    def _highest(self, wanted: Word, stops: Word) -> Word:
+        """Those of the wanted levels above which nothing stops the walk: at most one."""
+        top = self._state["top"]
+        result = [self._zero] * 8
+        # Twice around, so that a walk that begins at any level comes past all of them once.
+        walking = self._zero
+        for step in range(15):
+            level = step % 8
+            # The walk begins at the top, and ends before it comes there again.
+            walking = walking | top[level] if step < 8 else walking & ~top[level]
+            result[level] = result[level] | (walking & wanted[level])
+            walking = walking & ~stops[level]
+        return result
+
+    def _acknowledge(self) -> None:
+        """INTERRUPT SEQUENCE and CASCADE MODE: two INTA pulses."""
+        state, bus = self._state, self._bus
+        (second,), (resolved,), (self._addressed,) = state["second"], state["resolved"], state["addressed"]
+        self._first_pulse = bus.inta & ~second
+        self._last_pulse = bus.inta & second
+        self._kept = self._one_hot(state["level"])
+        now = self._number(self._granted)
+        to_slave = self._any(a & b for a, b in zip(self._granted, self._slaves, strict=True))
+        was_slave = resolved & self._any(a & b for a, b in zip(self._kept, self._slaves, strict=True))
+        self._to_slave = to_slave
+        self.cas = [
+            (self._first_pulse & to_slave & a) | (second & was_slave & b)
+            for a, b in zip(now, state["level"], strict=True)
+        ]
+        self.drives = self._last_pulse & self._addressed
+        self.vector = [*state["level"], *state["base"]]
+
+    def _read(self) -> Word:
+        """READING THE 8259A STATUS; the POLL COMMAND goes before it."""
+        (poll,), (reads_isr,) = self._state["poll"], self._state["read_isr"]
+        level = self._number(self._granted)
+        polled = [*(bit & self._found for bit in level), *[self._zero] * 4, self._found]
+        plain = [
+            (self._bus.a0 & mask) | (~self._bus.a0 & ((reads_isr & served) | (~reads_isr & request)))
+            for mask, served, request in zip(self.imr, self.isr, self.irr, strict=True)
+        ]
+        return [(poll & a) | (~poll & b) for a, b in zip(polled, plain, strict=True)]
+
+    def clock(self, ir: Word) -> dict[str, Word]:
+        """The registers after the rising edge."""
+        state, bus = self._state, self._bus
+        write = bus.write & ~bus.inta
+        odd, even = write & bus.a0, write & ~bus.a0
+        data = bus.data
+        icw1 = even & data[4]
+        ocw3 = even & ~data[4] & data[3]
+        ocw2 = even & ~data[4] & ~data[3]
+        after = {name: list(word) for name, word in state.items()}
+        (auto,), (rotates,) = state["auto_eoi"], state["rotate"]
+        (poll,) = state["poll"]
+        polls = bus.read & poll & ~bus.write & ~bus.inta
+        called = self._called()
+        takes = self._alone | self._master | called
+        taken = [(self._first_pulse & takes & bit) | (polls & bit) for bit in self._granted]
+        (resolved,) = state["resolved"]
+        finishes = self._last_pulse & self._addressed & resolved & auto
+        polled_away = polls & auto
+        ended = [
+            (finishes & kept) | (polled_away & granted)
+            for kept, granted in zip(self._kept, self._granted, strict=True)
+        ]
+        # AUTOMATIC ROTATION: the level that has been served goes to the bottom.
+        bottom = [rotates & bit for bit in ended]
+        more, lower = self._end_of_interrupt(ocw2)
+        ended = [a | b for a, b in zip(ended, more, strict=True)]
+        bottom = [a | b for a, b in zip(bottom, lower, strict=True)]
+        after["isr"] = [
+            (old | new) & ~over & ~icw1 for old, new, over in zip(self.isr, taken, ended, strict=True)
+        ]
+        after["armed"] = [
+            (~line | (old & ~gone)) & ~icw1
+            for line, old, gone in zip(state["sampled"], state["armed"], taken, strict=True)
+        ]
+        after["sampled"] = list(ir)
+        moved = self._any(bottom)
+        top = [(moved & bottom[(level - 1) % 8]) | (~moved & state["top"][level]) for level in range(8)]
+        after["top"] = [top[0] | icw1, *(bit & ~icw1 for bit in top[1:])]
+        self._follow_inta(after, takes, called)
+        self._write_odd(after, odd)
+        self._write_ocw3(after, ocw3, polls)
+        nobody = ocw2 & ~data[5] & ~data[6]
+        after["rotate"] = [(nobody & data[7]) | (~nobody & rotates)]
+        self._write_icw1(after, icw1)
+        return after
+
+    def _called(self) -> Bit:
+        """A slave is called by its number."""
+        result = self._one
+        for bit, mine in zip(self._bus.cas, self._state["icw3"][:3], strict=True):
+            result = result & ~(bit ^ mine)
+        return result
+
+    def _follow_inta(self, after: dict[str, Word], takes: Bit, called: Bit) -> None:
+        first, last = self._first_pulse, self._last_pulse
+        (second,) = after["second"]
+        after["second"] = [(second | first) & ~last]
+        # Without a request it is level 7, and no bit in service: a spurious interrupt.
+        level = [bit | ~self._found for bit in self._number(self._granted)]
+        after["level"] = [
+            (first & new) | (~first & old) for new, old in zip(level, after["level"], strict=True)
+        ]
+        answers = self._alone | (self._master & ~self._to_slave) | (~self._master & called)
+        for name, value in (("resolved", self._found & takes), ("addressed", answers)):
+            (old,) = after[name]
+            after[name] = [(first & value) | (~first & old)]
+
+    def _end_of_interrupt(self, ocw2: Bit) -> tuple[Word, Word]:
+        """OPERATION CONTROL WORD 2: R, SL and EOI. Returns what ends, and what goes to the bottom."""
+        data = self._bus.data
+        rotate, specific, eoi = data[7], data[6], data[5]
+        named = self._one_hot(data[:3])
+        ended = [
+            ocw2 & eoi & ((specific & name) | (~specific & high))
+            for name, high in zip(named, self._ended, strict=True)
+        ]
+        bottom = [
+            ocw2 & rotate & ((specific & name) | (~specific & eoi & high))
+            for name, high in zip(named, self._ended, strict=True)
+        ]
+        return ended, bottom
+
+    def _write_odd(self, after: dict[str, Word], odd: Bit) -> None:
+        """ICW2, ICW3 and ICW4 in their order, and OCW1."""
+        state, data = self._state, self._bus.data
+        icw2, icw3, icw4 = state["next"]
+        (needs,) = state["needs_icw4"]
+        ocw1 = odd & ~icw2 & ~icw3 & ~icw4
+
+        def take(name: str, condition: Bit, word: Word) -> None:
+            after[name] = [
+                (condition & new) | (~condition & old) for new, old in zip(word, after[name], strict=True)
+            ]
+
+        take("imr", ocw1, data)
+        take("base", odd & icw2, data[3:])
+        take("icw3", odd & icw3, data)
+        fourth = odd & icw4
+        for name, place in (("fully_nested", 4), ("buffered", 3), ("buffered_master", 2), ("auto_eoi", 1)):
+            take(name, fourth, [data[place]])
+        to_third = icw2 & ~self._alone
+        to_fourth = ((icw2 & self._alone) | icw3) & needs
+        take("next", odd, [self._zero, to_third, to_fourth])
+
+    def _write_ocw3(self, after: dict[str, Word], ocw3: Bit, polls: Bit) -> None:
+        """OPERATION CONTROL WORD 3: the poll bit goes before the choice of a register."""
+        data = self._bus.data
+        (special,), (isr,), (poll,) = after["special_mask"], after["read_isr"], after["poll"]
+        changes = ocw3 & data[6]
+        after["special_mask"] = [(changes & data[5]) | (~changes & special)]
+        picks = ocw3 & ~data[2] & data[1]
+        after["read_isr"] = [(picks & data[0]) | (~picks & isr)]
+        after["poll"] = [(poll & ~polls) | (ocw3 & data[2])]
+
+    def _write_icw1(self, after: dict[str, Word], icw1: Bit) -> None:
+        """INITIALIZATION COMMAND WORD 1. ISR is cleared too (**choice**: the datasheet does not say)."""
+        data = self._bus.data
+        for name in (
+            "special_mask",
+            "read_isr",
+            "poll",
+            "rotate",
+            "fully_nested",
+            "buffered",
+            "buffered_master",
+        ):
+            after[name] = [bit & ~icw1 for bit in after[name]]
+        for name in ("auto_eoi", "second", "imr"):
+            after[name] = [bit & ~icw1 for bit in after[name]]
+        for name, place in (("level_triggered", 3), ("single", 1), ("needs_icw4", 0)):
+            (old,) = after[name]
+            after[name] = [(icw1 & data[place]) | (~icw1 & old)]
+        after["next"] = [after["next"][0] | icw1, *(bit & ~icw1 for bit in after["next"][1:])]
+        after["icw3"] = [bit | icw1 if place < 3 else bit & ~icw1 for place, bit in enumerate(after["icw3"])]
+
+    def _any(self, bits) -> Bit:
+        result = self._zero
+        for bit in bits:
+            result = result | bit
+        return result
+
+    def _number(self, one_hot: Word) -> Word:
+        return [self._any(one_hot[level] for level in range(8) if level >> bit & 1) for bit in range(3)]
+
+    def _one_hot(self, number: Word) -> Word:
+        outputs = []
+        for level in range(8):
+            bit = self._one
+            for place, one in enumerate(number):
+                bit = bit & (one if level >> place & 1 else ~one)
+            outputs.append(bit)
+        return outputs

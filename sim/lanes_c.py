@@ -1,0 +1,400 @@
+"""The compiled engine: a step as C over vectors, built with the compiler that is found, called by ctypes.
+
+One function runs a block of lanes, as many as a vector has bits, through all its cycles, so that the state of
+a block stays in the first-level cache. With AVX-512 each operation of three bits is one VPTERNLOG.
+"""
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .errors import ToolError
+from .lane_plan import Compute, Interface, Plan, Store, Value, Watch
+from .tables import formulas, moved
+
+FLAGS = ("-O2", "-fno-semantic-interposition", "-fPIC", "-shared", "-w")
+NEVER = (1 << 64) - 1
+"""The cycle of what has not happened."""
+
+
+_Key = tuple[str, int]
+
+
+class Compiler(NamedTuple):
+    """A C compiler and what it makes for this processor."""
+
+    command: tuple[str, ...]
+    flags: tuple[str, ...]
+    identity: str
+    """Its version and the features of the processor; part of the cache's key."""
+    ternary: bool
+    """It has AVX-512."""
+    vector_bits: int
+
+
+@cache
+def find_compiler() -> Compiler | None:
+    """The compiler: $CC, cc, gcc, clang, or zig from the wheel ziglang; None if there is none that works."""
+    candidates = [os.environ["CC"].split()] if os.environ.get("CC") else []
+    candidates += [[name] for name in ("cc", "gcc", "clang")]
+    try:
+        import ziglang  # type: ignore[import-not-found] # noqa: F401
+
+        candidates.append([sys.executable, "-m", "ziglang", "cc"])
+    except ModuleNotFoundError:
+        pass
+    for command in candidates:
+        if shutil.which(command[0]) is None:
+            continue
+        for native in (("-march=native",), ()):
+            macros = _macros([*command, *native])
+            if macros is None:
+                continue
+            ternary = "__AVX512F__" in macros
+            bits = 512 if ternary else 256 if "__AVX2__" in macros else 128
+            identity = hashlib.sha256(macros.encode()).hexdigest()
+            return Compiler(tuple(command), native, identity, ternary, bits)
+    return None
+
+
+def _macros(command: list[str]) -> str | None:
+    """What the preprocessor knows of compiler and processor, or None if it does not run."""
+    try:
+        done = subprocess.run(
+            [*command, "-dM", "-E", "-x", "c", os.devnull], capture_output=True, encoding="utf-8", timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 and "__STDC__" in done.stdout else None
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept: $XDG_CACHE_HOME/irq13 or ~/.cache/irq13, made if need be."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base) / "irq13"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def source_of(plan: Plan, bits: int, ternary: bool, toggles: bool) -> str:
+    """The kernel in C.
+
+    Parameters
+    ----------
+    bits: of a vector: 128, 256 or 512.
+    ternary: write VPTERNLOG.
+    toggles: also keep which registers ever changed, lane by lane.
+    """
+    interface = plan.interface
+    writer = _Writer(plan, ternary, toggles)
+    body = writer.lines
+    fails = " | ".join(f"w{place}" for place in range(interface.fails))
+    if fails:
+        kept = "".join(f"now[{place}] = w{place}; " for place in range(interface.fails))
+        body.append(f"if (some({fails})) {{ {kept}first(now, start + cycle, fst); }}")
+    lines = "\n      ".join(body)
+    return _TEMPLATE.format(
+        bits=bits,
+        bytes=bits // 8,
+        words=bits // 64,
+        registers=len(interface.init),
+        inputs=interface.input_planes,
+        watches=len(interface.watches),
+        room=max(1, len(interface.watches)),
+        fails=interface.fails,
+        ternary=int(ternary),
+        type=f"__m{bits}i",
+        prefix={512: "_mm512", 256: "_mm256"}.get(bits, "_mm"),
+        clear="fst[j] = (uint64_t)-1;" if interface.fails else "",
+        slots=max(1, writer.slots),
+        toggles="toggles + block * REGISTERS" if toggles else "0",
+        body=lines,
+    )
+
+
+class _Writer:
+    """The actions as statements, never with more values at hand than there are vector registers.
+
+    A compiler's register allocator does not see far in thousands of lines without a branch: it would keep, copy
+    and spill far more than is needed. So what is used again last is put away here (L. A. Belady, 1966), and a
+    barrier keeps the compiler from undoing that.
+
+    Attributes
+    ----------
+    lines: of C.
+    slots: of memory, for what is put away.
+    """
+
+    def __init__(self, plan: Plan, ternary: bool, toggles: bool) -> None:
+        self.lines: list[str] = []
+        self.slots = 0
+        self._ternary = ternary
+        self._toggles = toggles
+        # Some are needed for a result and for what is read from memory.
+        self._room = 28 if ternary else 12
+        self._names: dict[_Key, str] = {}
+        self._away: dict[_Key, int] = {}
+        self._free: list[int] = []
+        self._uses = _uses(plan, toggles)
+        self._versions = 0
+        for place, action in enumerate(plan.actions):
+            self._write(place, action)
+
+    def _write(self, place: int, action: Compute | Watch | Store) -> None:
+        keys = _keys(action, self._toggles)
+        for key in keys:
+            self._fetch(key, keys)
+        match action:
+            case Compute(operation, inputs):
+                names = [self._text(one) for one in inputs]
+                ends = [at for at, key in enumerate(keys) if self._next_use(key, place + 1) is None]
+                if self._ternary:
+                    formula = _ternary(operation.table, names, ends[0] if ends else None)
+                else:
+                    formula = _formula(operation.table, names)
+                self._forget(keys, place)
+                self._name(("n", operation.number), formula, ())
+                return
+            case Store(at, value):
+                if self._toggles:
+                    self.lines.append(f"tg[{at}] |= {self._names['q', at]} ^ {self._text(value)};")
+                self.lines.append(f"st[{at}] = {self._text(value)};")
+            case Watch(at, value):
+                self.lines.append(f"const v w{at} = {self._text(value)} & valid;")
+                self.lines.append(f"sum[{at}] = add(sum[{at}], w{at});")
+        self._forget(keys, place)
+
+    def _text(self, value: Value) -> str:
+        name = "zero" if value.kind == "c" else self._names[value.kind, value.number]
+        return f"~{name}" if value.complemented else name
+
+    def _fetch(self, key: _Key, keep: Sequence[_Key]) -> None:
+        """Have a value at hand."""
+        if key in self._names:
+            return
+        kind, number = key
+        source = {"q": f"st[{number}]", "i": f"in[{number}]"}.get(kind) or f"sp[{self._away[key]}]"
+        self._name(key, source, keep)
+
+    def _name(self, key: _Key, formula: str, keep: Sequence[_Key]) -> None:
+        self._versions += 1
+        name = f"{key[0]}{self._versions}"
+        self.lines.append(f"const v {name} = {formula};")
+        self._names[key] = name
+        if len(self._names) > self._room:
+            # The one whose next use is farthest away.
+            candidates = [one for one in self._names if one not in keep and one != key]
+            self._put_away(max(candidates, key=lambda one: self._uses[one][0]))
+
+    def _put_away(self, key: _Key) -> None:
+        name = self._names.pop(key)
+        if key[0] == "n" and key not in self._away:
+            if not self._free:
+                self._free.append(self.slots)
+                self.slots += 1
+            self._away[key] = self._free.pop()
+            self.lines.append(f"sp[{self._away[key]}] = {name};")
+        self.lines.append("BARRIER;")
+
+    def _next_use(self, key: _Key, after: int) -> int | None:
+        return next((use for use in self._uses[key] if use >= after), None)
+
+    def _forget(self, keys: Sequence[_Key], place: int) -> None:
+        """Drop what is not used after this place."""
+        for key in dict.fromkeys(keys):
+            uses = self._uses[key]
+            while uses and uses[0] <= place:
+                uses.popleft()
+            if not uses:
+                self._names.pop(key, None)
+                if key in self._away:
+                    self._free.append(self._away.pop(key))
+
+
+def _keys(action: Compute | Watch | Store, toggles: bool) -> list[_Key]:
+    """The values that an action reads."""
+    values = action.inputs if isinstance(action, Compute) else (action.value,)
+    keys = [(one.kind, one.number) for one in values if one.kind != "c"]
+    if toggles and isinstance(action, Store):
+        keys.append(("q", action.place))
+    return keys
+
+
+def _uses(plan: Plan, toggles: bool) -> dict[_Key, deque[int]]:
+    """The places at which each value is read."""
+    uses: dict[_Key, deque[int]] = {}
+    for place, action in enumerate(plan.actions):
+        for key in _keys(action, toggles):
+            uses.setdefault(key, deque()).append(place)
+    return uses
+
+
+def _ternary(table: int, names: list[str], over: int | None) -> str:
+    """One instruction. VPTERNLOG overwrites its first operand: best one that nobody needs any more."""
+    if len(names) < 3 and formulas(True)[table].cost < 2:
+        return _formula(table, names)
+    names = (names + [names[0]] * 3)[:3]
+    if over is not None:
+        places = tuple(range(3))
+        places = (*places[:over], 2, *places[over + 1 : 2], over) if over < 2 else places
+        table, names = moved(table, places), [names[place] for place in places]
+    x, y, z = names
+    # Its table has the first operand as the highest bit.
+    return f"T({z}, {y}, {x}, {table})"
+
+
+def _formula(table: int, names: list[str]) -> str:
+    known = formulas(True)
+    variables = dict(zip((0xAA, 0xCC, 0xF0), names, strict=False)) | {0: "zero", 0xFF: "~zero"}
+
+    def text(part: int) -> str:
+        _, operator, left, right = known[part]
+        if not operator:
+            return variables[part]
+        if operator == "~":
+            return f"(~{text(left)})"
+        if operator == "&~":
+            return f"(~{text(right)} & {text(left)})"
+        return f"({text(left)} {operator} {text(right)})"
+
+    return text(table)
+
+
+_TEMPLATE = """\
+#include <stdint.h>
+#include <stddef.h>
+typedef uint64_t v __attribute__((vector_size({bytes}), aligned({bytes})));
+enum {{ WORDS = {words}, REGISTERS = {registers}, INPUTS = {inputs}, WATCHES = {watches}, FAILS = {fails} }};
+#define BARRIER __asm__ volatile("" ::: "memory")
+#if {ternary}
+#include <immintrin.h>
+#define T(a, b, c, table) ((v){prefix}_ternarylogic_epi64(({type})(a), ({type})(b), ({type})(c), table))
+static inline int some(v x) {{ return {prefix}_test_epi64_mask(({type})x, ({type})x) != 0; }}
+#else
+static inline int some(v x) {{
+  uint64_t any = 0;
+  for (int j = 0; j < WORDS; j++) any |= x[j];
+  return any != 0;
+}}
+#endif
+#if {ternary} && defined(__AVX512VPOPCNTDQ__)
+static inline v add(v sum, v x) {{ return sum + (v){prefix}_popcnt_epi64(({type})x); }}
+#else
+static inline v add(v sum, v x) {{
+  for (int j = 0; j < WORDS; j++) sum[j] += __builtin_popcountll(x[j]);
+  return sum;
+}}
+#endif
+
+/* Keep the cycle in which each failure came first, and the lanes that it came in. */
+static __attribute__((noinline, cold)) void first(const v *now, uint64_t cycle, uint64_t *fst) {{
+  for (int j = 0; j < FAILS; j++) {{
+    if (fst[2 * j] != (uint64_t)-1) continue;
+    for (int word = 0; word < WORDS; word++) if (now[j][word]) {{
+      fst[2 * j] = cycle;
+      fst[2 * j + 1] = word * 64 + __builtin_ctzll(now[j][word]);
+      break;
+    }}
+  }}
+}}
+
+void run(v *state, const v *inputs, const v *valids, v *toggles, uint64_t *counts, uint64_t *firsts,
+         uint64_t blocks, uint64_t cycles, uint64_t start) {{
+  const v zero = {{0}};
+  for (uint64_t block = 0; block < blocks; block++) {{
+    v *st = state + block * REGISTERS;
+    const v *in = inputs + block * INPUTS;
+    v *tg = {toggles};
+    const v valid = valids[block];
+    uint64_t *fst = firsts + block * 2 * FAILS;
+    v sum[{room}] = {{0}}, now[{fails} + 1], sp[{slots}];
+    __asm__ volatile("" : "+m"(sp));
+    for (uint64_t cycle = 0; cycle < cycles; cycle++) {{
+      {body}
+    }}
+    for (int j = 0; j < WATCHES; j++)
+      for (int word = 0; word < WORDS; word++) counts[block * WATCHES + j] += sum[j][word];
+  }}
+}}
+"""
+
+
+def build(source: str, compiler: Compiler) -> Path:
+    """The shared library of a kernel, compiled if it is not in the cache.
+
+    Raises
+    ------
+    ToolError
+        If the compiler fails. OSError if the cache's folder cannot be written.
+    """
+    key = hashlib.sha256("\0".join([source, compiler.identity, *FLAGS]).encode()).hexdigest()
+    target = cache_folder() / f"kernel-{key[:32]}.so"
+    if target.exists():
+        return target
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".build-") as folder:
+        text, library = Path(folder) / "kernel.c", Path(folder) / "kernel.so"
+        text.write_text(source, encoding="utf-8")
+        command = [*compiler.command, *compiler.flags, *FLAGS, str(text), "-o", str(library)]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
+        if done.returncode:
+            raise ToolError(
+                f"{compiler.command[0]} failed: {(done.stderr.strip() or 'no message').splitlines()[0]}"
+            )
+        os.replace(library, target)
+    return target
+
+
+class CompiledKernel:
+    """A kernel in a shared library.
+
+    Parameters
+    ----------
+    interface: of the plan that it was compiled from.
+    library: what `build` gave.
+    bits: of its vectors.
+    """
+
+    def __init__(self, interface: Interface, library: Path, bits: int) -> None:
+        self.interface = interface
+        self._words = bits // 64
+        self._run = ctypes.CDLL(str(library)).run
+        self._run.argtypes = [ctypes.c_void_p] * 6 + [ctypes.c_uint64] * 3
+        self._run.restype = None
+
+    def words_for(self, lanes: int) -> int:
+        """Those of a vector."""
+        return self._words
+
+    def run(
+        self,
+        state: np.ndarray,
+        inputs: np.ndarray,
+        valid: np.ndarray,
+        toggles: np.ndarray | None,
+        counts: np.ndarray,
+        firsts: np.ndarray,
+        cycles: int,
+        start: int,
+    ) -> None:
+        """Blocks of lanes through some cycles; arrays as in `lanes.Lanes`. Without the GIL."""
+        pointers = [one.ctypes.data if one is not None else None for one in (state, inputs, valid, toggles)]
+        self._run(*pointers, counts.ctypes.data, firsts.ctypes.data, len(state), cycles, start)
+
+
+def aligned(shape: Sequence[int]) -> np.ndarray:
+    """Zeros on a boundary of 64 bytes, as vectors need."""
+    size = int(np.prod(shape))
+    raw = np.zeros(size + 8, dtype=np.uint64)
+    offset = (-raw.ctypes.data % 64) // 8
+    return raw[offset : offset + size].reshape(shape)
