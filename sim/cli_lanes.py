@@ -86,7 +86,8 @@ def sweep_command(
     elif any(options[f"second_{name}"] is not None for name in ("from", "to", "width")):
         raise click.UsageError("--second-from, --second-to and --second-width need --second-pin")
     alone = _phase(phase, len(pulses)) if phase else None
-    with Progress(console=stderr_console(), transient=True) as progress:
+    console = stderr_console()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("cycles", total=None)
         done = sweep(
             chosen,
@@ -272,7 +273,8 @@ def _campaign(
         TextColumn("{task.percentage:3.0f} %  {task.fields[said]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=stderr_console(), transient=True) as progress:
+    console = stderr_console()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=result.plan.shards * fuzz.SHARD, completed=result.cycles, said="")
         before = result.cycles
 
@@ -316,7 +318,7 @@ def _summarise(result: "Result") -> None:
 
 
 def _show_failure(result: "Result", engine: str) -> None:
-    """The failure with the fewest events, under Amaranth's simulator: what differs, drawn, with its waveform."""
+    """The failure with the fewest events, under Amaranth's simulator: drawn, with its waveform."""
     from .. import hdl
     from ..model.registers import Parameters
     from .console import canvas_for

@@ -126,8 +126,8 @@ def source_of(plan: Plan, bits: int, ternary: bool, toggles: bool) -> str:
 class _Writer:
     """The actions as statements, never with more values at hand than there are vector registers.
 
-    A compiler's register allocator does not see far in thousands of lines without a branch: it would keep, copy
-    and spill far more than is needed. So what is used again last is put away here (L. A. Belady, 1966), and a
+    A compiler's register allocator does not see far in thousands of lines without a branch: it would copy and
+    spill far more than is needed. So what is used again last is put away here (L. A. Belady, 1966), and a
     barrier keeps the compiler from undoing that.
 
     Attributes

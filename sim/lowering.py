@@ -4,10 +4,12 @@ A memory, a latch, a second clock or a negative edge is refused.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amaranth.back import rtlil
+from amaranth.hdl import CombinationalCycle
 from amaranth.lib.wiring import Component
 
 from .bitblast import Cell, evaluate
@@ -37,11 +39,16 @@ def lower(
     Raises
     ------
     NetlistError
-        For a memory, a latch, more than one clock, a combinational loop, or a cell without gates.
+        For a memory, a latch, more than one clock, a combinational loop (through words, even
+        where no bit of them depends on itself), or a cell without gates.
     """
     flat = Flat(component, domain_reset=domain_reset)
     domain = [flat.clock.clk, *([flat.clock.rst] if flat.clock.rst is not None else [])]
-    text = rtlil.convert(flat, name="top", ports=[*domain, *(port.signal for port in flat.ports)])
+    try:
+        text = rtlil.convert(flat, name="top", ports=[*domain, *(port.signal for port in flat.ports)])
+    except CombinationalCycle as error:
+        where = re.findall(r"^  (\S+:\d+): ", str(error), re.M)
+        raise NetlistError(f"{where[0] if where else 'the design'}: a combinational loop") from None
     script = f"read_rtlil <<rtlil\n{text}\nrtlil\nhierarchy -top top\nproc\nflatten\nopt_clean\nwrite_json\n"
     module = json.loads(run_yosys(script))["modules"]["top"]
     return _Lowering(module, tie).netlist.settled(free)
@@ -122,7 +129,9 @@ class _Lowering:
                     state[name] = False
                     waits = {drivers[bit] for bit in self._read(name) if bit in drivers}
                     if any(state.get(one) is False for one in waits):
-                        raise NetlistError(f"{_where(name, self._cells[name])}: a combinational loop")
+                        raise NetlistError(
+                            f"{_where(name, self._cells[name])}: a loop through parts of words"
+                        )
                     stack += [one for one in waits if one not in state]
                     continue
                 stack.pop()

@@ -20,6 +20,8 @@ from .scenario import PINS, PinEvent, Scenario
 
 CLOCK_BITS = 21
 """Of the cycle number: scenarios last at most a million cycles."""
+NEVER = 1 << (CLOCK_BITS - 1)
+"""A cycle that no scenario comes to."""
 CHUNK = 32
 """Cycles between two looks whether all is at rest."""
 MOST = 16_000_000
@@ -189,8 +191,9 @@ def sweep(
         raise ValueError("a sweep needs at least one cycle of each event")
     if len(first) * len(second) > MOST:
         raise ValueError(f"{len(first) * len(second)} phases: at most {MOST} fit into one sweep")
-    if max(first[-1], second[-1]) + scenario.limit >= 1 << CLOCK_BITS:
-        raise ValueError(f"cycles must stay below {(1 << CLOCK_BITS) - scenario.limit}")
+    last = max(first[-1], second[-1]) + max(one.width or 0 for one in pulses)
+    if last + scenario.limit >= NEVER:
+        raise ValueError(f"cycles must stay below {NEVER - scenario.limit}, not {last}")
     wanted = ("sweep", scenario.parameters_for(generation), scenario.program, scenario.pins, tuple(pulses))
     recipe = cached(wanted, lambda: _recipe(scenario, generation, pulses))
     kernel = recipe.kernel(engine)
@@ -199,7 +202,7 @@ def sweep(
     if len(pulses) == 1:
         # From the first cycle in which all is at rest on, every phase is the same.
         idle = Lanes(kernel, 1)
-        _set_times(idle, pulses, [np.array([(1 << CLOCK_BITS) - 1])])
+        _set_times(idle, pulses, [np.array([NEVER])])
         rest = _run(idle, 0, scenario.limit, lambda done, total: None)
         rows = np.minimum(rows, first.start + -(-max(rest - first.start, 0) // first.step) * first.step)
     unique, where = np.unique(rows, return_inverse=True)
