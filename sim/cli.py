@@ -12,6 +12,7 @@ import click
 
 from ..model.registers import Generation
 from .cli_hardware import build_command, mutate_command, prove_command, verilog_command
+from .cli_kit import capture_command, conform_command, image_command, vectors_command
 from .cli_lanes import fuzz_command, sweep_command
 from .cli_waves import check_command, explain_command, view_command
 from .console import ASCII_OPTION, SIGNALS_OPTION, WIDE, canvas_for, fail, standard_output
@@ -282,5 +283,6 @@ def _echo_json(value) -> None:
 
 
 HARDWARE = (verilog_command, build_command, prove_command, mutate_command)
-for command in (check_command, view_command, explain_command, sweep_command, fuzz_command, *HARDWARE):
+KIT = (vectors_command, image_command, conform_command, capture_command)
+for command in (check_command, view_command, explain_command, sweep_command, fuzz_command, *KIT, *HARDWARE):
     main.add_command(command)

@@ -38,7 +38,11 @@ class ModelMachine:
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
-        self._pc = model.Pc(parameters)
+        self.power_up()
+
+    def power_up(self) -> None:
+        """Begin again, as after construction."""
+        self._pc = model.Pc(self.parameters)
         self.settle = self._pc.settle
         self.step = self._pc.step
 
@@ -66,6 +70,13 @@ class HdlMachine:
         self._cycle = 0
         self._simulator.add_testbench(self._testbench, background=True)
         # Starts the test bench: a coroutine that never ran warns when it is collected.
+        self._settle(PcInputs())
+
+    def power_up(self) -> None:
+        """Begin again, as after construction: much sooner than building the design anew."""
+        self._go = False
+        self._cycle = 0
+        self._simulator.reset()
         self._settle(PcInputs())
 
     def settle(self, inputs: PcInputs) -> PcOutputs:
@@ -123,6 +134,13 @@ class LockstepMachine:
         self._cycle = 0
         self._history: deque[tuple[int, PcInputs, PcOutputs]] = deque(maxlen=self.HISTORY)
 
+    def power_up(self) -> None:
+        """Begin again, as after construction."""
+        self._model = ModelMachine(self.parameters)
+        self._hdl.power_up()
+        self._cycle = 0
+        self._history.clear()
+
     def settle(self, inputs: PcInputs) -> PcOutputs:
         return self._compare(inputs, self._model.settle(inputs), self._hdl.settle(inputs))
 
@@ -149,7 +167,7 @@ class LockstepMachine:
         raise Divergence("\n".join(lines))
 
 
-MACHINES: dict[str, Callable[[Parameters], Machine]] = {
+MACHINES: dict[str, Callable[[Parameters], HdlMachine | ModelMachine | LockstepMachine]] = {
     "hdl": HdlMachine,
     "model": ModelMachine,
     "lockstep": LockstepMachine,

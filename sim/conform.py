@@ -1,0 +1,419 @@
+"""The bootable image on an emulator, and what it logs against the reference.
+
+An emulator runs as a process of its own, with a limit of time, in a temporary folder. One that crashes or
+hangs loses the case that it was at, and goes on behind it.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..model.registers import Generation
+from .errors import ToolError
+from .image import image, only
+from .image_cases import CASES, Line, expected, text_of
+
+LIMIT = 30.0
+"""Seconds for one start of an emulator."""
+MODES = {"r": "real", "p": "protected"}
+_LINE = re.compile(r"^case (\d+) ([rp]) (\S+?):((?: [0-9a-f]{8})*) ?(ok|differs|skipped)$")
+_BEGUN = re.compile(r"^case (\d+) ([rp]) (\S*)$")
+
+
+class Seen(NamedTuple):
+    """What came of a case in a mode."""
+
+    lines: tuple[Line, ...] | None
+    """Its log; None where there is none."""
+    why: str = ""
+    """Why there is none: 'skipped', 'crashed', 'hung' or 'not run', and what was said last."""
+
+
+class Row(NamedTuple):
+    """A case in a mode, judged."""
+
+    number: int
+    mode: str
+    """'r' or 'p'."""
+    generation: Generation
+    seen: Seen
+
+    @property
+    def expected(self) -> tuple[Line, ...]:
+        return tuple(expected(CASES[self.number], self.generation))
+
+    @property
+    def verdict(self) -> str:
+        """'agrees', 'differs', 'crashes', 'hangs', 'skipped' or 'not run'."""
+        if self.seen.lines is None:
+            words = {"crashed": "crashes", "hung": "hangs", "skipped": "skipped"}
+            return words.get(self.seen.why.partition(":")[0], "not run")
+        return "agrees" if self.seen.lines == self.expected else "differs"
+
+    def text(self, lines: Sequence[Line] | None) -> str:
+        """A log for a reader."""
+        if lines is None:
+            return self.seen.why
+        return ", ".join(text_of(CASES[self.number], line) for line in lines) or "nothing"
+
+    @property
+    def sentence(self) -> str:
+        """What is different, with the manual's section."""
+        case = CASES[self.number]
+        where = f"{case.name} ({self.generation.value}, {MODES[self.mode]} mode)"
+        if self.seen.lines is None:
+            return f"{where}: {self.verdict}; expected {self.text(self.expected)} ({case.rule})"
+        got, wanted = list(self.seen.lines), list(self.expected)
+        at = next(
+            (n for n, (a, b) in enumerate(zip(got, wanted, strict=False)) if a != b),
+            min(len(got), len(wanted)),
+        )
+        found = self.text(got[at : at + 1]) if at < len(got) else "the end"
+        want = self.text(wanted[at : at + 1]) if at < len(wanted) else "the end"
+        behind = f" after {self.text(wanted[at - 1 : at])}" if at else ""
+        return f"{where}: {found} instead of {want}{behind} ({case.rule})"
+
+
+class Emulator(NamedTuple):
+    """How to start one."""
+
+    name: str
+    program: str
+    package: str
+    """Debian's."""
+    processors: dict[Generation, str]
+    command: Callable[[Path, str], list[str]]
+    """In a folder with `floppy.img`, for a processor; it logs COM1 to `com1.log` there."""
+    together: bool
+    """It can run all cases after one start; otherwise one case leaves traces in the next."""
+    version: str
+    """A regular expression in what `--version` or `--help` prints."""
+
+
+def _qemu(folder: Path, processor: str) -> list[str]:
+    drive = f"if=floppy,format=raw,file={folder / 'floppy.img'}"
+    options = [
+        "-M",
+        "pc",
+        "-accel",
+        "tcg",
+        "-m",
+        "32",
+        "-display",
+        "none",
+        "-nic",
+        "none",
+        "-no-reboot",
+        "-monitor",
+        "none",
+    ]
+    return [
+        "qemu-system-x86_64",
+        *options,
+        "-cpu",
+        processor,
+        "-serial",
+        f"file:{folder / 'com1.log'}",
+        "-drive",
+        drive,
+    ]
+
+
+def _bochs(folder: Path, processor: str) -> list[str]:
+    (folder / "bochsrc").write_text(
+        f"""\
+megs: 32
+cpu: model={processor}, count=1, ips=50000000, reset_on_triple_fault=0
+romimage: file=/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+floppya: 1_44={folder / "floppy.img"}, status=inserted, write_protected=1
+boot: floppy
+com1: enabled=1, mode=file, dev={folder / "com1.log"}
+log: {folder / "bochs.log"}
+panic: action=fatal
+error: action=report
+display_library: term
+speaker: enabled=0
+""",
+        encoding="utf-8",
+    )
+    (folder / "commands").write_text("c\n", encoding="utf-8")
+    return ["bochs", "-q", "-f", str(folder / "bochsrc"), "-rc", str(folder / "commands")]
+
+
+EMULATORS = {
+    "qemu": Emulator(
+        "QEMU",
+        "qemu-system-x86_64",
+        "qemu-system-x86",
+        {Generation.I486: "486", Generation.P6: "pentium3", Generation.AMD64: "phenom"},
+        _qemu,
+        False,
+        r"version (\S+)",
+    ),
+    "bochs": Emulator(
+        "Bochs",
+        "bochs",
+        "bochs bochs-term",
+        {Generation.I486: "pentium", Generation.P6: "p3_katmai", Generation.AMD64: "athlon64_venice"},
+        _bochs,
+        True,
+        r"Bochs x86 Emulator (\S+)",
+    ),
+}
+
+
+def version_of(emulator: Emulator) -> str:
+    """Its name and version.
+
+    Raises
+    ------
+    ToolError
+        If it is not installed.
+    """
+    for option in ("--version", "--help"):
+        try:
+            done = subprocess.run(
+                [emulator.program, option],
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=30,
+                stdin=subprocess.DEVNULL,
+            )
+        except FileNotFoundError:
+            raise ToolError(f"{emulator.program} is not installed: apt install {emulator.package}") from None
+        except subprocess.TimeoutExpired:
+            continue
+        if found := re.search(emulator.version, done.stdout + done.stderr):
+            return f"{emulator.name} {found[1]}"
+    return emulator.name
+
+
+def conform(
+    emulator: Emulator,
+    generation: Generation,
+    limit: float = LIMIT,
+    cases: Sequence[int] | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[Row]:
+    """All cases on an emulator's processor of a generation.
+
+    Parameters
+    ----------
+    limit: seconds for one start.
+    cases: numbers, by default all.
+    progress: called with the number of cases that are done.
+
+    Raises
+    ------
+    ToolError
+        If the emulator or NASM is not installed.
+    """
+    numbers = list(range(len(CASES))) if cases is None else list(cases)
+    floppy = image()
+    runs = [(numbers[0], numbers[-1] + 1)] if emulator.together and numbers else [(n, n + 1) for n in numbers]
+    seen: dict[tuple[int, str], Seen] = {}
+    with ThreadPoolExecutor(1 if emulator.together else min(4, os.cpu_count() or 1)) as pool:
+        for found in pool.map(lambda run: _cases(emulator, generation, floppy, run, limit), runs):
+            seen |= found
+            progress(len(found) // len(MODES))
+    return [
+        Row(number, mode, generation, seen.get((number, mode), Seen(None, "not run")))
+        for number in numbers
+        for mode in MODES
+    ]
+
+
+def _cases(
+    emulator: Emulator, generation: Generation, floppy: bytes, run: tuple[int, int], limit: float
+) -> dict[tuple[int, str], Seen]:
+    """Cases from the first to before the second number, with as many starts as it takes."""
+    first, end = run
+    seen: dict[tuple[int, str], Seen] = {}
+    modes = 3
+    while first < end:
+        # A case of which one mode is missing runs alone.
+        text, ending = _start(
+            emulator, generation, only(floppy, first, end if modes == 3 else first + 1, modes), limit
+        )
+        found = parse(text)
+        seen |= found.seen
+        if found.over:
+            first, modes = (end, 3) if modes == 3 else (first + 1, 3)
+            continue
+        number, mode = found.under_way or (first, "r" if modes & 1 else "p")
+        seen[number, mode] = Seen(None, ending)
+        first, modes = (number, 2) if mode == "r" else (number + 1, 3)
+    return seen
+
+
+def _start(emulator: Emulator, generation: Generation, floppy: bytes, limit: float) -> tuple[str, str]:
+    """One start: what came over COM1, and how it ended if not with the last case."""
+    with tempfile.TemporaryDirectory(prefix="irq13-") as name:
+        folder = Path(name)
+        (folder / "floppy.img").write_bytes(floppy)
+        log = folder / "com1.log"
+        command = emulator.command(folder, emulator.processors[generation])
+        terminal = _Terminal()
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=terminal.slave,
+            stdout=terminal.slave,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=os.environ | {"TERM": "xterm"},
+        )
+        try:
+            ending = _wait(process, log, limit)
+        finally:
+            # All that it has started too.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            said = terminal.close()
+        text = log.read_text("ascii", "replace") if log.exists() else ""
+        return text, f"{ending}: {said}" if ending == "crashed" and said else ending
+
+
+def _wait(process: subprocess.Popen, log: Path, limit: float) -> str:
+    """Until the image has said that it is done, the emulator ends, or time is up."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        if log.exists() and "skipped\n" in log.read_text("ascii", "replace").partition("done: ")[2]:
+            return "done"
+        if process.poll() is not None:
+            return "crashed"
+        time.sleep(0.05)
+    return "hung"
+
+
+class _Terminal:
+    """A pseudo-terminal that swallows what a program draws, and keeps the end of it."""
+
+    def __init__(self) -> None:
+        import pty
+
+        self._master, self.slave = pty.openpty()
+        self._said = b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def close(self) -> str:
+        """The last line of text."""
+        os.close(self.slave)
+        self._thread.join(5)
+        os.close(self._master)
+        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._said.decode("utf-8", "replace"))
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return lines[-1][:200] if lines else ""
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:
+                return
+            if not data:
+                return
+            self._said = (self._said + data)[-4096:]
+
+
+class Log(NamedTuple):
+    """What a log says."""
+
+    generation: Generation | None
+    seen: dict[tuple[int, str], Seen]
+    under_way: tuple[int, str] | None
+    """The case that was begun and not ended."""
+    over: bool
+
+
+def parse(text: str) -> Log:
+    """A log from COM1 or port E9h, however it was cut off."""
+    generation, under_way, over = None, None, False
+    seen: dict[tuple[int, str], Seen] = {}
+    for raw in text.splitlines():
+        line = raw.strip()
+        if found := re.match(r"processor (I486|P6|AMD64)", line):
+            generation = Generation(found[1])
+        elif found := _LINE.match(line):
+            key = int(found[1]), found[2]
+            if key[0] >= len(CASES) or CASES[key[0]].name != found[3]:
+                raise ValueError(
+                    f"case {key[0]} is called {found[3]} there: the log is of another version of the image"
+                )
+            under_way = None
+            words = [int(word, 16) for word in found[4].split()]
+            lines = tuple(Line(word >> 16, word & 0xFFFF) for word in words)
+            seen[key] = Seen(None, "skipped") if found[5] == "skipped" else Seen(lines)
+        elif found := _BEGUN.match(line):
+            under_way = int(found[1]), found[2]
+        elif line.startswith("done: "):
+            over = True
+    return Log(generation, seen, under_way, over)
+
+
+def from_log(path: Path) -> list[Row]:
+    """The rows of a log that was taken elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If it is not a log of the image. OSError if it cannot be read.
+    """
+    try:
+        log = parse(path.read_text("utf-8", "replace"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if log.generation is None:
+        raise ValueError(f"{path}: not a log of the image: expected a line 'processor I486', P6 or AMD64")
+    rows = []
+    for number in range(len(CASES)):
+        for mode in MODES:
+            missing = Seen(None, "hung" if log.under_way == (number, mode) else "not run")
+            rows.append(Row(number, mode, log.generation, log.seen.get((number, mode), missing)))
+    return rows
+
+
+def document(rows: Sequence[Row], version: str) -> dict[str, Any]:
+    """The same as data, for a program."""
+    return {
+        "target": version,
+        "cases": [
+            {
+                "case": CASES[row.number].name,
+                "mode": MODES[row.mode],
+                "generation": row.generation.value,
+                "rule": CASES[row.number].rule,
+                "expected": row.text(row.expected),
+                "seen": row.text(row.seen.lines),
+                "verdict": row.verdict,
+            }
+            for row in rows
+        ],
+        "counts": counts(rows),
+    }
+
+
+def counts(rows: Sequence[Row]) -> dict[str, int]:
+    """How many rows have each verdict."""
+    return {
+        verdict: sum(row.verdict == verdict for row in rows)
+        for verdict in dict.fromkeys(row.verdict for row in rows)
+    }
+
+
+def differences(rows: Sequence[Row]) -> Iterator[Row]:
+    """Rows that speak against the target."""
+    return (row for row in rows if row.verdict not in ("agrees", "skipped"))
