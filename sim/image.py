@@ -158,6 +158,7 @@ def _operation(operation: str, bits: int, label: str, place: int) -> list[str]:
         "mask": ["mov al, 0FFh", "out 0A1h, al"],
         "unmask": ["mov al, 0DFh", "out 0A1h, al"],
         "settle": [f"mov ecx, {_LOOPS}", f"{wait}: in al, 80h", "dec ecx", f"jnz {wait}"],
+        "spin": [f"{wait}: jmp {wait}"],
         "sti": ["sti"],
         "cli": ["cli"],
     }[verb]

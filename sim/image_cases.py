@@ -8,6 +8,7 @@ is what the image expects.
     sw, cw                   FNSTSW, FNSTCW, and what they store goes to the log
     mark                     a line in the log
     out f0, eoi, mask, unmask, irr, isr, sti, cli, settle
+    spin                     nothing, for ever
     cr0.ts 1                 a bit of CR0, in the next instruction in effect
     rdmsr HWCR 180           bits of an MSR go to the log; wrmsr IGNNE 1
 """
@@ -212,6 +213,7 @@ def _cases() -> tuple[Case, ...]:
         _case("vm-cr", "APM2 15.30.1", "rdmsr VM_CR 0, mark", amd=True),
         _case("ignne-msr-ends-freeze", "APM2 15.30.2", _QUIET + "wrmsr HWCR 100, wrmsr IGNNE 1, fwait, fld1, mark, fnclex, wrmsr IGNNE 0, wrmsr HWCR 0", amd=True),
         _case("ignne-em-cuts-the-pin", "APM2 15.30.2", "wrmsr HWCR 100, " + _ZE + "fwait, mark, fnclex, wrmsr HWCR 0", "out f0, settle, eoi, fnclex", amd=True),
+        _case("timer-ends-it", "the image itself: the timer ends what never ends", "fninit, sti, spin, mark"),
     ]  # fmt: skip
     return tuple(cases)
 
@@ -257,6 +259,7 @@ def _steps(operation: str) -> list[str]:
         "irr": ["out 0xa0, 0x0a", "in 0xa0"],
         "isr": ["out 0xa0, 0x0b", "in 0xa0"],
         "settle": ["nop 30"],
+        "spin": ["wait irq13"],
         "sti": ["sti"],
         "cli": ["cli"],
     }[verb]
