@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .errors import NetlistError
-from .mapping import Operation, X, map_gates
+from .mapping import Operation, map_gates
 from .netlist import Netlist
+from .tables import X
 
 
 class Value(NamedTuple):

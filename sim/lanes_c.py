@@ -5,6 +5,7 @@ a block stays in the first-level cache. With AVX-512 each operation of three bit
 """
 
 import ctypes
+import errno
 import hashlib
 import os
 import shutil
@@ -13,6 +14,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -80,11 +82,25 @@ def _macros(command: list[str]) -> str | None:
 
 
 def cache_folder() -> Path:
-    """Where compiled kernels are kept: $XDG_CACHE_HOME/irq13 or ~/.cache/irq13, made if need be."""
+    """Where compiled kernels are kept: $XDG_CACHE_HOME/irq13 or ~/.cache/irq13, made if need be.
+
+    Where that cannot be written it is a folder for temporary files. Libraries are loaded from there, so it
+    has to be our own.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder.
+    """
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "irq13"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    owner = os.getuid() if hasattr(os, "getuid") else 0
+    places = (Path(base) / "irq13", Path(tempfile.gettempdir()) / f"irq13-{owner}")
+    for folder in places:
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK) and folder.stat().st_uid == owner:
+                return folder
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(places[0]))
 
 
 def source_of(plan: Plan, bits: int, ternary: bool, toggles: bool) -> str:

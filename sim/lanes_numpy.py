@@ -1,4 +1,4 @@
-"""The engine without a compiler: a step as calls of numpy on planes of many words, in place.
+"""The engine without a compiler: a step as calls of numpy on planes of many words.
 
 The planes of a block are rows of one array, small enough for the caches; what is computed goes into rows that
 are used again as soon as their value has been read for the last time.
@@ -36,7 +36,6 @@ class _Writer:
         self._rows = 0
         self._where: dict[int, str] = {}
         self._uses = self._count(plan)
-        # A store whose value is computed last may be computed in place.
         self.lines = [f"  {line}" for action in plan.actions for line in self._write(action)]
 
     @staticmethod
@@ -123,11 +122,6 @@ class _Writer:
             self._free += rows
 
         yield from write(table, target)
-
-    @property
-    def rows(self) -> int:
-        """Rows that it needs at once."""
-        return self._rows
 
 
 class NumpyKernel:

@@ -8,7 +8,7 @@ cheaper; whatever reads it knows.
 from typing import NamedTuple
 
 from .gates import Graph, Kind
-from .tables import ALL, VARIABLES, X, Y, Z, costs, depends, moved
+from .tables import ALL, VARIABLES, X, costs, depends, moved
 
 CUTS = 6
 """Cuts kept for each gate."""
@@ -164,6 +164,3 @@ def _cover(
                     stack.append((leaf, False))
     complemented = {one.number for one in operations if chosen[one.number].flipped}
     return Mapping(operations, complemented, sum(price[one.table] for one in operations)), fanout
-
-
-__all__ = ["Mapping", "Operation", "X", "Y", "Z", "map_gates"]

@@ -14,7 +14,7 @@ from ..model.registers import Parameters
 from .fuzz_bench import FAILS, driven_netlist
 from .lanes import Kernel, Lanes, recipe_of
 from .netlist import Netlist
-from .packing import INPUTS, read_inputs, values_of
+from .packing import INPUTS, values_of
 
 TRANSFERS = ("operation", "msr", "io", "ferr_enable", "inta", "reset")
 """Inputs that count in the cycle in which they come."""
@@ -184,6 +184,3 @@ def _shorten(inputs: list[PcInputs], fails: _Oracle) -> list[PcInputs]:
             return inputs
         inputs = shorter[found]
     return inputs
-
-
-__all__ = ["Minimised", "minimise", "read_inputs"]

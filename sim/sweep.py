@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ..model.registers import Generation
-from .errors import NetlistError
 from .kernel_cache import cached
 from .lanes import Lanes, Recipe, cores, recipe_of
 from .run import Run, run
@@ -371,6 +370,3 @@ def _order(ranks: np.ndarray) -> str:
         names = [text for text, rank in zip(MOMENTS.values(), ranks, strict=True) if rank == place]
         parts.append(" + ".join(names))
     return ", ".join(parts)
-
-
-__all__ = ["MOMENTS", "NetlistError", "Outcome", "PinPulse", "Sweep", "phase", "pulse", "sweep"]

@@ -35,7 +35,7 @@ from ..model.registers import (
 from ..model.x87 import OperationRequest
 from .files import replacing
 from .machine import MACHINES
-from .packing import INPUTS, OUTPUTS, pack_outputs, read_inputs, split, values_of
+from .packing import OUTPUTS, pack_outputs, read_inputs, split, values_of
 from .run import Driver
 from .scenario import load
 
@@ -518,5 +518,3 @@ FAMILIES: dict[str, tuple[str, Callable[[], Iterator[Case]]]] = {
     "svm": ("FERR_FREEZE in a guest", _svm),
 }
 """Title and cases of each file."""
-
-assert set(INPUTS) == set(IDLE)

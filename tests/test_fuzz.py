@@ -25,8 +25,9 @@ from irq13.sim.lowering import lower
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
+def cache(tmp_path_factory, tool):
     """One for the whole module, also for processes that are started here."""
+    tool("cc")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         fuzz._kernel.cache_clear()

@@ -191,21 +191,12 @@ MUTATIONS = {
 
 
 @pytest.fixture(scope="module")
-def captured(tmp_path_factory, tool_for_module):
+def captured(tmp_path_factory, tool):
     """A capture of this processor, where it can be taken."""
-    tool_for_module("nasm")
+    tool("nasm")
     path = tmp_path_factory.mktemp("captured") / "mine.json"
     path.write_text(json.dumps(document(capture(sequences(600, 1)), 1)))
     return path
-
-
-@pytest.fixture(scope="module")
-def tool_for_module():
-    def find(name):
-        if shutil.which(name) is None:
-            pytest.fail(f"{name} is not installed")
-
-    return find
 
 
 def _mutant(folder, file, old, new):

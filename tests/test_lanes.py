@@ -1,5 +1,6 @@
 """Lanes: every engine gives the model's outputs, whatever the number of lanes, blocks and threads."""
 
+import os
 import re
 
 import numpy as np
@@ -25,7 +26,8 @@ WATCHED = ("op_freeze", "irq13")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
+def cache(tmp_path_factory, tool):
+    tool("cc")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -247,6 +249,17 @@ def test_a_kernel_is_compiled_once(bench):
     assert lanes_c.build(bench[2].sources["c"], compiler) == first
     assert first.stat().st_mtime_ns == stamp
     assert not list(first.parent.glob(".build-*"))
+
+
+def test_a_cache_that_cannot_be_written_is_elsewhere(tmp_path, monkeypatch):
+    """In the folder for temporary files; where that is not to be had either, it is one line."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(lanes_c.tempfile, "gettempdir", lambda: str(tmp_path))
+    assert lanes_c.cache_folder() == tmp_path / f"irq13-{os.getuid()}"
+    monkeypatch.setattr(lanes_c.tempfile, "gettempdir", lambda: str(tmp_path / "file"))
+    with pytest.raises(PermissionError, match="Permission denied"):
+        lanes_c.cache_folder()
 
 
 def test_recipes_are_kept_and_a_damaged_one_is_made_anew(bench, tmp_path, monkeypatch):

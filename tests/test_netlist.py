@@ -112,8 +112,10 @@ class Counter(wiring.Component):
 
 
 @pytest.mark.parametrize("engine", ["numpy", "compiled"])
-def test_initial_values_resets_and_synchronisers(engine):
+def test_initial_values_resets_and_synchronisers(engine, tool):
     """An input takes two cycles, from an initial value of its own; the domain's reset is an input."""
+    if engine == "compiled":
+        tool("cc")
     lanes = Lanes(kernel_of(lower(Counter(), domain_reset=True), engine=engine), 3)
     lanes.set_input("stop", [0, 1, 0])
     assert lanes.register("count").tolist() == [3, 3, 3]
