@@ -247,13 +247,10 @@ def test_two_workers_come_to_the_same_and_one_may_die(scheduler, plan, whole):
 
 @pytest.mark.filterwarnings("ignore")
 def test_workers_of_another_version_are_refused(scheduler, plan, monkeypatch):
-    monkeypatch.setattr("irq13.sim.cluster.fingerprint", _other)
+    # By value to the workers, which cannot import this module; another answer in each process.
+    monkeypatch.setattr("irq13.sim.cluster.fingerprint", lambda: os.getpid())
     with pytest.raises(ToolError, match="the worker has another version of irq13"):
         next(over_dask(Result(plan), scheduler.scheduler_address))
-
-
-def _other():
-    return os.getpid()
 
 
 def test_without_dask_it_is_said_how_to_get_it(plan, monkeypatch):
