@@ -119,6 +119,20 @@ class TestInterrupts:
         result = go("bios\nsti\nnop 50", handlers=handlers, pins="irq5 high at 20\nirq5 low at 21")
         assert [event.value for event in result.events if event.kind == "enters"] == [0x0F]
 
+    def test_nothing_is_driven_while_reset_is_asserted(self, on):
+        """The first instruction comes when RESET has gone; before, its effect would be lost with all else."""
+        result = go(
+            "nop 40",
+            handlers={"reset": "first: wrmsr HWCR 0x100\nload: fldcw masks=none\nlast: nop"},
+            pins="reset high at 5\nreset low at 9",
+            generation="AMD64",
+            on=on,
+        )
+        assert [event.cycle for event in result.events if event.step.label == "first"] == [9]
+        assert result.trace.cycle(result.trace["ignne_em"].rises()[0]) == 10
+        assert result.trace["masks"].at(result.trace.end) == 0
+        assert story(result, "executes")[-1] == "executes last"
+
     def test_the_reset_pin_starts_over(self):
         handlers = {"reset": "again: nop 3", "75h": "nop 50\niret"}
         result = go(
