@@ -223,10 +223,16 @@ def conform(
     floppy = image()
     runs = [(numbers[0], numbers[-1] + 1)] if emulator.together and numbers else [(n, n + 1) for n in numbers]
     seen: dict[tuple[int, str], Seen] = {}
+    job = _Job(emulator, generation, floppy, limit, threading.Event())
     with ThreadPoolExecutor(1 if emulator.together else min(4, os.cpu_count() or 1)) as pool:
-        for found in pool.map(lambda run: _cases(emulator, generation, floppy, run, limit), runs):
-            seen |= found
-            progress(len(found) // len(MODES))
+        try:
+            for found in pool.map(lambda run: _cases(job, *run), runs):
+                seen |= found
+                progress(len(found) // len(MODES))
+        except BaseException:
+            # Ctrl-C does not wait for an emulator that hangs.
+            job.stop.set()
+            raise
     return [
         Row(number, mode, generation, seen.get((number, mode), Seen(None, "not run")))
         for number in numbers
@@ -234,18 +240,24 @@ def conform(
     ]
 
 
-def _cases(
-    emulator: Emulator, generation: Generation, floppy: bytes, run: tuple[int, int], limit: float
-) -> dict[tuple[int, str], Seen]:
-    """Cases from the first to before the second number, with as many starts as it takes."""
-    first, end = run
+class _Job(NamedTuple):
+    """What all starts of an emulator have in common."""
+
+    emulator: Emulator
+    generation: Generation
+    floppy: bytes
+    limit: float
+    stop: threading.Event
+    """Set when nobody wants the rest any more."""
+
+
+def _cases(job: _Job, first: int, end: int) -> dict[tuple[int, str], Seen]:
+    """Cases from `first` to before `end`, with as many starts as it takes."""
     seen: dict[tuple[int, str], Seen] = {}
     modes = 3
-    while first < end:
+    while first < end and not job.stop.is_set():
         # A case of which one mode is missing runs alone.
-        text, ending = _start(
-            emulator, generation, only(floppy, first, end if modes == 3 else first + 1, modes), limit
-        )
+        text, ending = _start(job, only(job.floppy, first, end if modes == 3 else first + 1, modes))
         found = parse(text)
         seen |= found.seen
         if found.over:
@@ -257,13 +269,13 @@ def _cases(
     return seen
 
 
-def _start(emulator: Emulator, generation: Generation, floppy: bytes, limit: float) -> tuple[str, str]:
+def _start(job: _Job, floppy: bytes) -> tuple[str, str]:
     """One start: what came over COM1, and how it ended if not with the last case."""
     with tempfile.TemporaryDirectory(prefix="irq13-") as name:
         folder = Path(name)
         (folder / "floppy.img").write_bytes(floppy)
         log = folder / "com1.log"
-        command = emulator.command(folder, emulator.processors[generation])
+        command = job.emulator.command(folder, job.emulator.processors[job.generation])
         terminal = _Terminal()
         process = subprocess.Popen(
             command,
@@ -275,7 +287,7 @@ def _start(emulator: Emulator, generation: Generation, floppy: bytes, limit: flo
             env=os.environ | {"TERM": "xterm"},
         )
         try:
-            ending = _wait(process, log, limit)
+            ending = _wait(process, log, job)
         finally:
             # All that it has started too.
             with suppress(ProcessLookupError):
@@ -286,10 +298,10 @@ def _start(emulator: Emulator, generation: Generation, floppy: bytes, limit: flo
         return text, f"{ending}: {said}" if ending == "crashed" and said else ending
 
 
-def _wait(process: subprocess.Popen, log: Path, limit: float) -> str:
+def _wait(process: subprocess.Popen, log: Path, job: _Job) -> str:
     """Until the image has said that it is done, the emulator ends, or time is up."""
-    deadline = time.monotonic() + limit
-    while time.monotonic() < deadline:
+    deadline = time.monotonic() + job.limit
+    while time.monotonic() < deadline and not job.stop.is_set():
         if log.exists() and "skipped\n" in log.read_text("ascii", "replace").partition("done: ")[2]:
             return "done"
         if process.poll() is not None:
