@@ -129,6 +129,7 @@ def conform_command(
       irq13 conform com1.log
     """
     from . import conform
+    from .emulators import EMULATORS, version_of
     from .image_cases import CASES
 
     known = [case.name for case in CASES]
@@ -139,9 +140,9 @@ def conform_command(
             )
     numbers = [number for number, name in enumerate(known) if not names or name in names]
     rows: list[Row] = []
-    if target in conform.EMULATORS:
-        emulator = conform.EMULATORS[target]
-        version = conform.version_of(emulator)
+    if target in EMULATORS:
+        emulator = EMULATORS[target]
+        version = version_of(emulator)
         chosen = [Generation(name) for name in generations] or list(Generation)
         with stderr_console().status(version) as status:
             for one in chosen:
@@ -152,7 +153,7 @@ def conform_command(
         rows = [row for row in conform.from_log(Path(target)) if row.number in numbers]
     else:
         raise click.BadParameter(
-            f"no target {target!r}: expected {', '.join(conform.EMULATORS)}, or a log file",
+            f"no target {target!r}: expected {', '.join(EMULATORS)}, or a log file",
             param_hint="'TARGET'",
         )
     if as_json:

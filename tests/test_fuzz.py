@@ -10,6 +10,7 @@ import time
 
 import pytest
 from click.testing import CliRunner
+from distributed import LocalCluster
 from irq13 import hdl
 from irq13.hdl import reporting
 from irq13.model import Generation, Parameters
@@ -214,8 +215,7 @@ def test_ctrl_c_keeps_what_there_is_and_the_campaign_goes_on(tmp_path):
 @pytest.fixture(scope="module")
 def scheduler():
     """A scheduler and two worker processes, on this machine."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
+    with LocalCluster(
         n_workers=2,
         threads_per_worker=1,
         processes=True,

@@ -9,7 +9,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import irq13.sim.conform as conform_module
 import jsonschema
 import pytest
 from click.testing import CliRunner
@@ -19,7 +18,8 @@ from irq13.sim import vectors
 from irq13.sim.assembler import assemble
 from irq13.sim.capture import OPERATIONS, capture, document, sequences
 from irq13.sim.cli import main
-from irq13.sim.conform import EMULATORS, Emulator, Log, Row, Seen, conform, counts, from_log, parse
+from irq13.sim.conform import Log, Row, Seen, conform, counts, from_log, parse
+from irq13.sim.emulators import EMULATORS, Emulator, version_of
 from irq13.sim.errors import ToolError
 from irq13.sim.image import SIZE, image, only
 from irq13.sim.image_cases import CASES, INT, MARK, Line, expected, text_of
@@ -423,7 +423,7 @@ sleep 3600
 def test_a_missing_emulator_is_one_line():
     absent = EMULATORS["qemu"]._replace(program="no-such-emulator")
     with pytest.raises(ToolError, match="no-such-emulator is not installed: apt install qemu-system-x86"):
-        conform_module.version_of(absent)
+        version_of(absent)
 
 
 # Logs
