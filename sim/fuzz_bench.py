@@ -9,7 +9,7 @@ from .lane_build import Builder, Word
 from .lane_stimulus import FEEDBACK, STATE, WORDS, stimulus
 from .monitors import Monitors
 from .netlist import Netlist
-from .packing import INPUTS, OUTPUTS
+from .packing import INPUTS, OUTPUTS, PAYLOAD
 
 RULES = (
     "chipset_ignne_n = 0 never while ferr_n = 1",
@@ -85,7 +85,7 @@ def _compared(
     wrong: list[Bit] = []
     for name in OUTPUTS:
         # A payload means nothing while it is not valid.
-        counts = valid if name in ("msr_response_fault", "msr_response_data") else build.one
+        counts = valid if name in PAYLOAD else build.one
         wrong += [(a ^ b) & counts for a, b in zip(got[name], expected[name], strict=True)]
     signals = {name.removeprefix("op_"): word for name, word in (*inputs.items(), *got.items())}
     monitors = Monitors(build, signals)

@@ -15,10 +15,10 @@ is what the image expects.
 
 from typing import NamedTuple
 
-from .. import model
-from ..model.pc import PcInputs, PcOutputs
+from ..model.pc import PcOutputs
 from ..model.registers import Generation, Parameters
 from .cpu import Event
+from .machine import KeptMachine
 from .program import Program
 from .run import Driver
 from .steps import Step, parse_step
@@ -265,20 +265,6 @@ def _steps(operation: str) -> list[str]:
     }[verb]
 
 
-class _Watched:
-    """A model that keeps what it shows."""
-
-    def __init__(self, parameters: Parameters) -> None:
-        self.parameters = parameters
-        self.outputs: list[PcOutputs] = []
-        self._pc = model.Pc(parameters)
-        self.settle = self._pc.settle
-
-    def step(self, inputs: PcInputs) -> PcOutputs:
-        self.outputs.append(self._pc.step(inputs))
-        return self.outputs[-1]
-
-
 def expected(case: Case, generation: Generation) -> list[Line]:
     """The log that the reference writes."""
     steps: dict[int, tuple[str, int, bool]] = {}
@@ -304,7 +290,7 @@ def expected(case: Case, generation: Generation) -> list[Line]:
     handler = [*block(case.handler, HANDLER), plain("iret")]
     fault = [*block(case.fault, FAULT), plain("iret")]
     not_available = [plain("mov cr0.ts 0"), plain("mov cr0.em 0"), plain("iret")]
-    watched = _Watched(Parameters(generation))
+    watched = KeptMachine(Parameters(generation))
     driver = Driver(watched, Program(main, {0x75: handler, 16: fault, 7: not_available}))
     driver.run(2000)
     lines = [_line(event, steps, watched.outputs) for event in driver.cpu.events]

@@ -20,7 +20,7 @@ from .lane_stimulus import FEEDBACK, STATE, WORDS, seeds, stimulus
 from .lanes import Lanes
 from .machine import Machine
 from .netlist import Netlist
-from .packing import OUTPUTS, pack_outputs, read_inputs
+from .packing import OUTPUTS, PAYLOAD, pack_outputs, read_inputs
 
 SIGNATURE_BITS = 64
 HASH = "hash"
@@ -87,8 +87,9 @@ def observed(ports: Mapping[str, Any]) -> list:
     valid = ports["msr_response_valid"][0]
     bits = []
     for name, width in OUTPUTS.items():
-        payload = name in ("msr_response_fault", "msr_response_data")
-        bits += [ports[name][place] & valid if payload else ports[name][place] for place in range(width)]
+        bits += [
+            ports[name][place] & valid if name in PAYLOAD else ports[name][place] for place in range(width)
+        ]
     return bits
 
 

@@ -52,7 +52,6 @@ class LaneCpu:
         self._restart = code.after_reset if code.start is None else code.start
         width = code.width
         cr0 = sum(1 << place for place, bit in enumerate(CR0_BITS) if self.hypervisor and bit is Cr0.NE)
-        self._reset_cr0 = cr0
 
         def begun(name: str, bits: int, init: int, restart: int) -> Word:
             """A register; RESET gives it another value than it had at power-up."""
@@ -101,10 +100,8 @@ class LaneCpu:
         self._first_pulse, self.second_pulse = self._first_pulse & go, self.second_pulse & go
         self.takes_nmi, self.awaits = self.takes_nmi & go, self.awaits & go
         waiting = self._first_pulse | self.second_pulse | self.takes_nmi | self.awaits | self.done
-        self._running = go & ~waiting
-        self.at = [
-            build.equal(self._place, place) & self._running for place in range(len(self.code.instructions))
-        ]
+        running = go & ~waiting
+        self.at = [build.equal(self._place, place) & running for place in range(len(self.code.instructions))]
 
     def performs(self, *kinds: type) -> Bit:
         """An instruction of these kinds is under way."""

@@ -31,6 +31,8 @@ class Kernel(Protocol):
     """One step of a netlist, ready to run."""
 
     interface: Interface
+    toggles: bool
+    """It keeps which registers ever changed."""
 
     def words_for(self, lanes: int) -> int:
         """Words of a plane that are computed together."""
@@ -80,7 +82,7 @@ class Recipe:
         if engine == "numpy" or compiler is None or "c" not in self.sources:
             return lanes_numpy.NumpyKernel(self.interface, self.sources["python"], self.toggles)
         library = lanes_c.build(self.sources["c"], compiler)
-        return lanes_c.CompiledKernel(self.interface, library, self.bits)
+        return lanes_c.CompiledKernel(self.interface, library, self.bits, self.toggles)
 
 
 NO_COMPILER = "no C compiler found ($CC, cc, gcc, clang, or pip install 'irq13[fast]'): numpy is used"
@@ -163,7 +165,7 @@ class Lanes:
         self._state = lanes_c.aligned((blocks, len(interface.init), words))
         self._inputs = lanes_c.aligned((blocks, interface.input_planes, words))
         self._valid = lanes_c.aligned((blocks, words))
-        self._toggles = lanes_c.aligned(self._state.shape)
+        self._toggles = lanes_c.aligned(self._state.shape) if kernel.toggles else None
         self._counts = np.zeros((blocks, len(interface.watches)), dtype=np.uint64)
         self._firsts = np.full((blocks, interface.fails, 2), np.uint64(lanes_c.NEVER), dtype=np.uint64)
         self._state[:, np.array(interface.init, dtype=bool)] = np.uint64(lanes_c.NEVER)
@@ -181,7 +183,7 @@ class Lanes:
                 self._state[part],
                 self._inputs[part],
                 self._valid[part],
-                self._toggles[part],
+                None if self._toggles is None else self._toggles[part],
                 self._counts[part],
                 self._firsts[part],
                 cycles,
@@ -222,6 +224,8 @@ class Lanes:
 
     def toggled(self) -> dict[str, int]:
         """Of each register the bits that ever changed, in any lane; the kernel must keep toggles."""
+        if self._toggles is None:
+            raise ValueError("this kernel keeps no toggles: make it with toggles=True")
         seen = np.bitwise_or.reduce(self._toggles & self._valid[:, None], axis=(0, 2)) != 0
         return {
             name: sum(int(seen[plane]) << bit for bit, plane in planes.items())

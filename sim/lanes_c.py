@@ -227,10 +227,12 @@ class CompiledKernel:
     interface: of the plan that it was compiled from.
     library: what `build` gave.
     bits: of its vectors.
+    toggles: whether it keeps which registers ever changed.
     """
 
-    def __init__(self, interface: Interface, library: Path, bits: int) -> None:
+    def __init__(self, interface: Interface, library: Path, bits: int, toggles: bool) -> None:
         self.interface = interface
+        self.toggles = toggles
         self._words = bits // 64
         self._run = ctypes.CDLL(str(library)).run
         self._run.argtypes = [ctypes.c_void_p] * 6 + [ctypes.c_uint64] * 3

@@ -136,7 +136,7 @@ class NumpyKernel:
 
     def __init__(self, interface: Interface, source: str, toggles: bool) -> None:
         self.interface = interface
-        self._toggles = toggles
+        self.toggles = toggles
         self._rows = 1 + max(
             (int(part.split("]")[0]) for part in source.split("t[")[1:] if part[0] != "-"), default=0
         )

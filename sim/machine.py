@@ -47,6 +47,26 @@ class ModelMachine:
         self.step = self._pc.step
 
 
+class KeptMachine(ModelMachine):
+    """The reference model, with all that it was given and that it showed.
+
+    Attributes
+    ----------
+    inputs, outputs: by cycle.
+    """
+
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(parameters)
+        self.inputs: list[PcInputs] = []
+        self.outputs: list[PcOutputs] = []
+        self.step = self._keep
+
+    def _keep(self, inputs: PcInputs) -> PcOutputs:
+        self.inputs.append(inputs)
+        self.outputs.append(self._pc.step(inputs))
+        return self.outputs[-1]
+
+
 class HdlMachine:
     """The Amaranth design under Amaranth's simulator.
 

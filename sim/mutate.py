@@ -20,14 +20,13 @@ from ..model.pc import PcInputs, PcOutputs
 from ..model.registers import Parameters
 from .errors import ToolError
 from .lockstep import Stimulus
-from .packing import INPUT_BITS, INPUTS, OUTPUT_BITS, OUTPUTS, join, pack, pack_outputs
+from .packing import INPUT_BITS, INPUTS, OUTPUT_BITS, OUTPUTS, PAYLOAD, join, pack, pack_outputs
 from .verilator import verilator
 from .verilog import BLOCKS, Flat
 from .yosys import FULL, lines_of, run_yosys
 
 SETTLE = 4
 """Cycles of RESET and idling, unbroken, before each mutant."""
-_PAYLOAD = ("msr_response_fault", "msr_response_data")
 
 
 class Mutant(NamedTuple):
@@ -162,7 +161,7 @@ def _write_stimulus(path: Path, parameters: Parameters, cycles: int, seed: int) 
 def _counts(outputs: PcOutputs) -> int:
     """A payload means nothing while it is not valid."""
     valid = outputs.msr_response is not None
-    ones = {name: (1 << width) - 1 if valid or name not in _PAYLOAD else 0 for name, width in OUTPUTS.items()}
+    ones = {name: (1 << width) - 1 if valid or name not in PAYLOAD else 0 for name, width in OUTPUTS.items()}
     return join(ones, OUTPUTS)
 
 

@@ -52,6 +52,8 @@ INPUTS = {port.name: len(port.signal) for port in _PORTS if port.is_input}
 """Width of each input, by name."""
 OUTPUTS = {port.name: len(port.signal) for port in _PORTS if not port.is_input}
 """Width of each output, by name."""
+PAYLOAD = ("msr_response_fault", "msr_response_data")
+"""Outputs that mean nothing while `msr_response_valid` is 0."""
 INPUT_BITS = sum(INPUTS.values())
 OUTPUT_BITS = sum(OUTPUTS.values())
 

@@ -4,10 +4,9 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .. import model
 from ..model.chipset import IoAccess
 from ..model.msr import MsrRequest
-from ..model.pc import PcInputs, PcOutputs
+from ..model.pc import PcInputs
 from ..model.registers import (
     BIOS_WORDS,
     PIC_MASTER,
@@ -24,6 +23,7 @@ from ..model.registers import (
     ReservedBits,
 )
 from ..model.x87 import OperationRequest
+from .machine import KeptMachine
 from .run import Driver
 from .scenario import load
 
@@ -144,25 +144,11 @@ def _scenarios(family: str) -> Iterator[Case]:
         scenario = load(name)
         for generation in scenario.generations:
             parameters = scenario.parameters_for(generation)
-            recorder = _InputRecorder(parameters)
+            recorder = KeptMachine(parameters)
             Driver(recorder, scenario.program, scenario.pins).run(scenario.limit)
             yield Case(
                 f"{generation.value} {name}", f"{rule} ({scenario.title})", parameters, [], recorder.inputs
             )
-
-
-class _InputRecorder:
-    """A model that keeps what is driven."""
-
-    def __init__(self, parameters: Parameters) -> None:
-        self.parameters = parameters
-        self.inputs: list[PcInputs] = []
-        self._pc = model.Pc(parameters)
-        self.settle = self._pc.settle
-
-    def step(self, inputs: PcInputs) -> PcOutputs:
-        self.inputs.append(inputs)
-        return self._pc.step(inputs)
 
 
 def _handshake() -> Iterator[Case]:

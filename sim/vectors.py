@@ -8,6 +8,7 @@ power-up. Files are by family; the same irq13 writes the same bytes.
 import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -96,15 +97,7 @@ def _row(case: Case) -> dict[str, Any]:
 
 
 def _parameters(parameters: Parameters) -> dict[str, Any]:
-    return {
-        "generation": parameters.generation.value,
-        "synchroniser_stages": parameters.synchroniser_stages,
-        "reserved_bits": parameters.reserved_bits.value,
-        "port_emulation": parameters.port_emulation,
-        "ferr_enable": parameters.ferr_enable,
-        "nowait_window": parameters.nowait_window,
-        "fpu_irq": parameters.fpu_irq,
-    }
+    return {name: getattr(value, "value", value) for name, value in asdict(parameters).items()}
 
 
 def _packed(steps: Iterable[PcInputs]) -> list[Inputs]:
