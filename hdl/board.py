@@ -5,7 +5,7 @@ unmasked in turn, and then wait at a waiting instruction, so that FERR#, IRQ 13 
 pull IGNNE# low and it goes on. A host that attaches (see `link`) takes over, one clock cycle a packet.
 """
 
-from amaranth.hdl import Array, Cat, Const, EnableInserter, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Array, Cat, EnableInserter, Module, Mux, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
@@ -46,7 +46,7 @@ class Board(wiring.Component):
     ferr_n: Out(1), drive FERR# low if 0: open drain.
     ignne_drive_n: Out(1), drive IGNNE# low if 0; ignne_pin_n: In(1), the level of the pin, asynchronous.
     irq13, intr: Out(1).
-    freeze: Out(1), a waiting instruction is frozen; ignne: Out(1), IGNNE in effect.
+    freeze: Out(1), a waiting instruction is frozen; ignne: Out(1), IGNNE in effect; a cycle late, as INTR is.
     attached: Out(1), a host has taken over.
 
     Raises
@@ -92,14 +92,20 @@ class Board(wiring.Component):
             idle_inputs=idle_inputs(inputs),
             pause=max(round(self.clock * PAUSE), 4 * self.divisor),
         )
-        m.submodules.pc = ResetInserter(link.restart)(EnableInserter(link.step | ~link.attached)(pc))
+        # What reaches the PC, and what leaves it for the pins, is a register: its timing is its own.
+        restart = Signal()
+        enable = Signal(init=1)
+        m.d.sync += [restart.eq(link.restart), enable.eq(link.step | ~link.attached)]
+        m.submodules.pc = EnableInserter(enable)(ResetInserter(restart)(pc))
         wiring.connect(m, receiver.bytes, link.received)
         wiring.connect(m, link.transmitted, transmitter.bytes)
         m.submodules.demo = demo = Demo()
         m.submodules.button = FFSynchronizer(self.button, demo.button)
+        executes = pc.op.valid & pc.op.ready
+        executed = Signal()
         own = {
-            "ignne_drive_n": self.ignne_pin_n,
-            "op_valid": demo.op_valid,
+            # Withdrawn until the demo, which is a cycle ahead and one behind, presents the next one.
+            "op_valid": demo.op_valid & ~executes & ~executed,
             "op_code": demo.op_code,
             "op_raises": demo.op_raises,
             "op_control": demo.op_control,
@@ -107,20 +113,32 @@ class Board(wiring.Component):
             "io_address": demo.io_address,
             "io_write_data": demo.io_write_data,
         }
-        driven = Cat(own.get(port.name, Const(0, len(port.signal))) for port in inputs)
+        place = 0
+        for port in inputs:
+            linked = link.inputs[place : place + len(port.signal)]
+            place += len(port.signal)
+            if port.name == "ignne_drive_n":
+                # The pin is asynchronous: the first register that sees it is the PC's synchroniser.
+                m.d.comb += port.value.eq(Mux(link.attached, linked, self.ignne_pin_n))
+                continue
+            registered = Signal(len(port.signal), name=port.name)
+            m.d.sync += registered.eq(Mux(link.attached, linked, own.get(port.name, 0)))
+            m.d.comb += port.value.eq(registered)
+        m.d.sync += [
+            executed.eq(executes),
+            self.intr.eq(pc.intr),
+            self.freeze.eq(pc.op.freeze),
+            self.ignne.eq(pc.ignne),
+        ]
         m.d.comb += [
             receiver.line.eq(self.rx),
             self.tx.eq(transmitter.line),
-            demo.ready.eq(pc.op.ready),
+            demo.ready.eq(executed),
             demo.stop.eq(link.attached),
-            Cat(port.value for port in inputs).eq(Mux(link.attached, link.inputs, driven)),
             link.outputs.eq(Cat(port.value for port in outputs)),
             self.ferr_n.eq(pc.ferr_n),
             self.ignne_drive_n.eq(pc.chipset_ignne_n),
             self.irq13.eq(pc.irq13),
-            self.intr.eq(pc.intr),
-            self.freeze.eq(pc.op.freeze),
-            self.ignne.eq(pc.ignne),
             self.attached.eq(link.attached),
         ]
         return m
@@ -142,7 +160,7 @@ class Demo(wiring.Component):
     ----------
     button: In(1), pressed.
     stop: In(1), forget what is under way.
-    ready: In(1), the operation that is presented executes.
+    ready: In(1), the operation that is presented has executed.
     op_valid: Out(1), op_code: Out(5), op_raises: Out(7), op_control: Out(16), to the operation port.
     io_write: Out(1), io_address: Out(16), io_write_data: Out(8), to the I/O bus.
     """

@@ -86,9 +86,9 @@ class Link(wiring.Component):
     received: In(stream of 8 bits), transmitted: Out(stream of 8 bits).
     attached: Out(1), the PC's inputs come from `inputs`, and its clock stands still but for `step`.
     restart: Out(1), the PC is to go to its state at power-up.
-    step: Out(1), one clock edge for the PC.
-    inputs: Out, stable in a cycle with `step`.
-    outputs: In, as they settle for `inputs`.
+    step: Out(1), one clock edge for the PC, in this cycle or the next.
+    inputs: Out, stable for many cycles before and after `step`.
+    outputs: In, as they settle for `inputs`, a few cycles later at most.
     """
 
     def __init__(
@@ -144,14 +144,45 @@ class Link(wiring.Component):
         left = Signal(range(max(in_bytes, out_bytes, identity_bytes, self.settle) + 1))
         idle = Signal(range(self.pause + 1))
         good = Signal()
-        has_payload = (command == Command.SETTLE) | (command == Command.STEP)
-        again = stepped & (command == Command.STEP) & (sequence == last_step)
+        # Everything on the line is slow, so what is long is cut by registers: the command once it is
+        # decoded, the outputs of the PC, which stands still, and the byte that the checksum counts.
+        attaches, runs, settles, steps = (Signal() for _ in range(4))
+        again = Signal()
+        seen = Signal(output_bits)
+        counted = Signal(8)
+        counts = Signal()
+        m.d.sync += [
+            attaches.eq(command == Command.ATTACH),
+            runs.eq(command == Command.RUN),
+            settles.eq(command == Command.SETTLE),
+            steps.eq(command == Command.STEP),
+            again.eq(stepped & steps & (sequence == last_step)),
+            seen.eq(self.outputs),
+            checksum.data.eq(counted),
+            checksum.valid.eq(counts),
+        ]
+        has_payload = settles | steps
         m.d.comb += self.inputs.eq(packet)
+
+        # What becomes of the answer in the next cycle.
+        identifies, sees, turns = (Signal() for _ in range(3))
+        m.d.sync += Cat(identifies, sees, turns).eq(0)
+        with m.If(identifies):
+            m.d.sync += answer.eq(identity)
+        with m.Elif(sees):
+            m.d.sync += answer.eq(seen)
+        with m.Elif(turns):
+            # Turned and not shifted out: the same answer may be asked for again.
+            m.d.sync += self._turn(answer, out_bytes)
+
+        def receive():
+            """Count what arrives into the checksum."""
+            m.d.comb += [counted.eq(received.payload), counts.eq(received.valid)]
 
         def send(byte, after):
             """Put a byte on the line, then go on."""
             m.d.comb += [transmitted.valid.eq(1), transmitted.payload.eq(byte)]
-            m.d.comb += [checksum.data.eq(byte), checksum.valid.eq(transmitted.ready)]
+            m.d.comb += [counted.eq(byte), counts.eq(transmitted.ready)]
             with m.If(transmitted.ready):
                 m.next = after
 
@@ -171,7 +202,7 @@ class Link(wiring.Component):
                 ("COMMAND", command, "LENGTH"),
             ):
                 with m.State(state):
-                    self._receive(m, checksum)
+                    receive()
                     with m.If(received.valid):
                         m.d.sync += register.eq(received.payload)
                         m.next = after
@@ -180,10 +211,10 @@ class Link(wiring.Component):
             with m.State("LENGTH"):
                 m.d.sync += left.eq(in_bytes - 1)
                 m.next = "CHECKSUM LOW"
-                with m.If(has_payload):
+                with m.If((command == Command.SETTLE) | (command == Command.STEP)):
                     m.next = "PAYLOAD"
             with m.State("PAYLOAD"):
-                self._receive(m, checksum)
+                receive()
                 with m.If(received.valid):
                     m.d.sync += [packet.eq(Cat(packet[8:], received.payload)), left.eq(left - 1)]
                     with m.If(left == 0):
@@ -207,25 +238,24 @@ class Link(wiring.Component):
                 m.next = "START"
                 with m.If(~good):
                     m.d.sync += status.eq(Status.CHECKSUM)
-                with m.Elif(command == Command.ATTACH):
+                with m.Elif(attaches):
                     m.d.sync += [
                         self.attached.eq(1),
                         stepped.eq(0),
                         packet.eq(self.idle_inputs),
                         left.eq(self.settle - 1),
-                        answer.eq(identity),
+                        identifies.eq(1),
                     ]
                     m.next = "RESTART"
-                with m.Elif(command == Command.RUN):
+                with m.Elif(runs):
                     m.d.sync += self.attached.eq(0)
                 with m.Elif(~has_payload):
                     m.d.sync += status.eq(Status.COMMAND)
                 with m.Elif(~self.attached):
                     m.d.sync += status.eq(Status.DETACHED)
                 with m.Elif(~again):
-                    m.d.sync += answer.eq(self.outputs)
-                    m.d.comb += self.step.eq(command == Command.STEP)
-                    m.d.sync += [stepped.eq(command == Command.STEP), last_step.eq(sequence)]
+                    m.d.comb += self.step.eq(steps)
+                    m.d.sync += [sees.eq(1), stepped.eq(steps), last_step.eq(sequence)]
             with m.State("RESTART"):
                 m.d.comb += [self.restart.eq(1), self.step.eq(1), checksum.start.eq(1)]
                 m.d.sync += left.eq(left - 1)
@@ -240,19 +270,16 @@ class Link(wiring.Component):
                 send(sequence, "SEND STATUS")
             with m.State("SEND STATUS"):
                 send(status, "SEND CHECKSUM LOW")
-                with m.If(command == Command.ATTACH):
+                with m.If(attaches):
                     m.d.sync += left.eq(identity_bytes - 1)
                 with m.Else():
                     m.d.sync += left.eq(out_bytes - 1)
-                with m.If(
-                    transmitted.ready & (status == Status.DONE) & (has_payload | (command == Command.ATTACH))
-                ):
+                with m.If(transmitted.ready & (status == Status.DONE) & (has_payload | attaches)):
                     m.next = "SEND PAYLOAD"
             with m.State("SEND PAYLOAD"):
                 send(answer[:8], "SEND PAYLOAD")
                 with m.If(transmitted.ready):
-                    # Turned and not shifted out: the same answer may be asked for again.
-                    m.d.sync += [self._turn(answer, out_bytes), left.eq(left - 1)]
+                    m.d.sync += [turns.eq(1), left.eq(left - 1)]
                     with m.If(left == 0):
                         m.next = "SEND CHECKSUM LOW"
             for state, part, after in (
@@ -260,14 +287,10 @@ class Link(wiring.Component):
                 ("SEND CHECKSUM HIGH", checksum.crc[8:], "HUNT"),
             ):
                 with m.State(state):
-                    m.d.comb += [transmitted.valid.eq(1), transmitted.payload.eq(part)]
-                    with m.If(transmitted.ready):
+                    m.d.comb += [transmitted.valid.eq(~checksum.valid), transmitted.payload.eq(part)]
+                    with m.If(transmitted.valid & transmitted.ready):
                         m.next = after
         return m
-
-    def _receive(self, m, checksum):
-        """Count what arrives into the checksum."""
-        m.d.comb += [checksum.data.eq(self.received.payload), checksum.valid.eq(self.received.valid)]
 
     @staticmethod
     def _turn(answer, used):

@@ -1,6 +1,6 @@
 """HWCR and IGNNE behind the MSR bus (APM2 15.30, PPR MSRC001_0015)."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -69,8 +69,7 @@ class MsrFile(wiring.Component):
             # A WRMSR in the same cycle comes last in the source and so wins (choice).
             if self.parameters.port_emulation:
                 self._elaborate_port_emulation(m)
-            with m.If(request.payload.cpl == 0):
-                self._elaborate_access(m, accepted, fault)
+            self._elaborate_access(m, accepted, fault)
         return m
 
     def _elaborate_access(self, m, accepted, fault):
@@ -78,28 +77,30 @@ class MsrFile(wiring.Component):
         value = payload.data
         hwcr = HwcrLayout(value[:9])
         manual = self.parameters.reserved_bits is ReservedBits.MANUAL
-        hwcr_bad = (hwcr.reserved.any() | value[9:].any()) if manual else 0
+        hwcr_bad = (hwcr.reserved.any() | value[9:].any()) if manual else Const(0)
         ignne_bad = value[1:].any() if manual else value[1:32].any()
-        with m.Switch(payload.address):
-            with m.Case(Msr.HWCR):
-                m.d.comb += fault.eq(payload.write & hwcr_bad)
-                with m.If(accepted & payload.write & ~fault):
-                    m.d.sync += [
-                        self.ignne_em.eq(hwcr.ignne_em),
-                        self.allow_ferr_on_ne.eq(hwcr.allow_ferr_on_ne),
-                    ]
-                with m.If(accepted & ~payload.write):
-                    m.d.sync += [
-                        answer.data[8].eq(self.ignne_em),
-                        answer.data[7].eq(self.allow_ferr_on_ne),
-                    ]
-            with m.Case(Msr.IGNNE):
-                m.d.comb += fault.eq(payload.write & ignne_bad)
-                with m.If(accepted & payload.write & ~fault):
-                    m.d.sync += self.ignne.eq(value[0])
-                with m.If(accepted & ~payload.write):
-                    # The stored bit, also while IgnneEm = 0 (choice).
-                    m.d.sync += answer.data[0].eq(self.ignne)
+        allowed = payload.cpl == 0
+        at_hwcr = allowed & (payload.address == Msr.HWCR)
+        at_ignne = allowed & (payload.address == Msr.IGNNE)
+        good = (at_hwcr & ~(payload.write & hwcr_bad)) | (at_ignne & ~(payload.write & ignne_bad))
+        m.d.comb += fault.eq(~good)
+        with m.If(accepted & payload.write):
+            with m.If(at_hwcr & ~hwcr_bad):
+                m.d.sync += [
+                    self.ignne_em.eq(hwcr.ignne_em),
+                    self.allow_ferr_on_ne.eq(hwcr.allow_ferr_on_ne),
+                ]
+            with m.If(at_ignne & ~ignne_bad):
+                m.d.sync += self.ignne.eq(value[0])
+        with m.Elif(accepted):
+            with m.If(at_hwcr):
+                m.d.sync += [
+                    answer.data[8].eq(self.ignne_em),
+                    answer.data[7].eq(self.allow_ferr_on_ne),
+                ]
+            with m.If(at_ignne):
+                # The stored bit, also while IgnneEm = 0 (choice).
+                m.d.sync += answer.data[0].eq(self.ignne)
 
     def _elaborate_port_emulation(self, m):
         """The processor as its own port F0h: the MSR bit behaves like the chipset's flip-flop."""

@@ -165,7 +165,7 @@ class Pc(wiring.Component):
                 pic.inta.eq(self.inta),
                 pic.a0.eq(io.address[0]),
                 pic.write.eq(selected & io.write),
-                pic.read.eq(selected & io.read),
+                pic.read.eq(selected & io.read & ~io.write),
                 pic.write_data.eq(io.write_data),
                 Cat(registers.irr, registers.isr, registers.imr).eq(Cat(pic.irr, pic.isr, pic.imr)),
             ]

@@ -1,17 +1,17 @@
 """The 8259A interrupt controller in 8086 mode (Intel 8259A datasheet, order number 231468)."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 
-class Expect(enum.Enum, shape=2):
-    """What the next write to the odd port is."""
+class Expect(enum.Enum, shape=3):
+    """What the next write to the odd port is; bit 2 during an initialisation."""
 
     OCW1 = 0
-    ICW2 = 1
-    ICW3 = 2
-    ICW4 = 3
+    ICW2 = 5
+    ICW3 = 6
+    ICW4 = 7
 
 
 class Icw1(data.Struct):
@@ -59,15 +59,31 @@ class Ocw3(data.Struct):
     zero7: 1
 
 
+class Words(data.Struct):
+    """Which word is written: at most one."""
+
+    icw1: 1
+    icw2: 1
+    icw3: 1
+    icw4: 1
+    ocw1: 1
+    ocw2: 1
+    ocw3: 1
+
+
 class Pic(wiring.Component):
     """One 8259A. IR inputs are sampled once a cycle; what follows from them is combinational.
+
+    The first INTA pulse, and the poll command, freeze the level that is found. In the cycle after that pulse
+    CAS calls a slave, and whoever is meant takes the level in service (choice: the datasheet has CAS from the
+    trailing edge of the first pulse on, so a slave cannot know earlier, and the master goes with it).
 
     Attributes
     ----------
     reset: In(1), gives the state at power-up, with every level masked (choice: the chip has no RESET).
     sp: In(1), level of SP/EN#: 1 makes it a master, 0 a slave, unless ICW4 selects buffered mode.
     ir: In(8), IR7-IR0.
-    write, read: In(1), an access to the even (`a0` = 0) or odd port; `write_data`: In(8).
+    write, read: In(1), an access to the even (`a0` = 0) or odd port, not both; `write_data`: In(8).
     read_data: Out(8), in the same cycle.
     inta: In(1), one INTA pulse; it goes before an access in the same cycle (choice).
     int_: Out(1), INT.
@@ -101,187 +117,215 @@ class Pic(wiring.Component):
         self._icw3 = Signal(8, init=7)
         self._icw4 = Signal(Icw4)
         self._base = Signal(5)
-        self._bottom = Signal(3, init=7)
+        # Which level is at the bottom, as those with a higher number: they come before level 0.
+        self._upper = Signal(8)
         self._smm = Signal()
         self._read_isr = Signal()
         self._poll = Signal()
         self._rotate_aeoi = Signal()
+        # The word that is written, if any.
+        self._words = Signal(Words)
+        # It answers with a level of its own; it may call a slave; it is called.
+        self._leads = Signal()
+        self._cascades = Signal()
+        self._called = Signal()
         # In service and not put aside by the special mask mode.
         self._busy = Signal(8)
-        # Priority resolution: the level that would be acknowledged now, as at most one bit and as a number.
+        self._below_busy = Signal(8)
+        # The level that would be acknowledged now, at most one.
         self._granted = Signal(8)
-        self._found = Signal()
-        self._level = Signal(3)
-        # Between the INTA pulses: what the first one froze.
+        # What the last INTA sequence or poll command froze, at most one level, and how far the sequence is.
+        self._frozen = Signal(8)
+        self._freezes = Signal()
+        self._first = Signal()
+        self._after_first = Signal()
         self._second = Signal()
-        self._frozen_level = Signal(3)
-        self._frozen_found = Signal()
-        self._addressed = Signal()
+        self._last = Signal()
+        self._polled = Signal()
+        # The frozen level goes in service, or is ended by AEOI.
+        self._takes = Signal()
+        self._ends = Signal()
 
     def elaborate(self, platform):
         m = Module()
-        slaves = Signal(8)
-        master = Mux(self._icw4.buf, self._icw4.master, self.sp)
-        m.d.comb += slaves.eq(Mux(master & ~self._icw1.sngl, self._icw3, 0))
-        set_isr = Signal(8)
-        clear_isr = Signal(8)
-        self._elaborate_requests(m, set_isr)
-        self._elaborate_priority(m, slaves)
-        self._elaborate_inta(m, slaves, master, set_isr, clear_isr)
-        self._elaborate_reads(m, set_isr, clear_isr)
-        m.d.sync += self.isr.eq((self.isr | set_isr) & ~clear_isr)
-        with m.If(self.write & ~self.inta):
-            self._elaborate_writes(m, clear_isr)
+        self._elaborate_accesses(m)
+        self._elaborate_requests(m)
+        self._elaborate_priority(m)
+        self._elaborate_inta(m)
+        self._elaborate_in_service(m)
+        self._elaborate_rotation(m)
+        self._elaborate_words(m)
         return ResetInserter(self.reset)(m)
 
-    def _elaborate_requests(self, m, acknowledged):
+    def _elaborate_accesses(self, m):
+        written, words = self.write_data, self._words
+        even, odd = ~self.a0, self.a0
+        poll = words.ocw3 & Ocw3(written).p
+        plain = Mux(self.a0, self.imr, Mux(self._read_isr, self.isr, self.irr))
+        polled = Cat(_number(self._frozen), Const(0, 4), self._frozen.any())
+        write = self.write & ~self.inta
+        m.d.comb += [
+            words.icw1.eq(write & (even & written[4])),
+            words.icw2.eq(write & (odd & (self._expect == Expect.ICW2))),
+            words.icw3.eq(write & (odd & (self._expect == Expect.ICW3))),
+            words.icw4.eq(write & (odd & (self._expect == Expect.ICW4))),
+            words.ocw1.eq(write & (odd & (self._expect == Expect.OCW1))),
+            words.ocw2.eq(write & (even & ~written[4] & ~written[3])),
+            words.ocw3.eq(write & (even & ~written[4] & written[3])),
+            # A read after the poll command is an acknowledge.
+            self._polled.eq(self.read & self._poll & ~self.inta),
+            self._freezes.eq(self._first | poll),
+            self.read_data.eq(Mux(self._poll, polled, plain)),
+        ]
+        m.d.sync += self._poll.eq(poll | (self._poll & ~self._polled & ~words.icw1))
+        with m.If(self._freezes):
+            m.d.sync += self._frozen.eq(self._granted)
+
+    def _elaborate_requests(self, m):
         """Edge mode: a line counts once, from a low level before it to the acknowledge."""
         sampled = Signal(8)
         armed = Signal(8)
-        icw1_written = self.write & ~self.inta & ~self.a0 & self.write_data[4]
-        m.d.comb += self.irr.eq(sampled & (armed | self._icw1.ltim.replicate(8)))
+        rests = ~sampled | self._icw1.ltim.replicate(8)
+        m.d.comb += self.irr.eq(sampled & armed)
         m.d.sync += [
             sampled.eq(self.ir),
-            armed.eq((~sampled | (armed & ~acknowledged)) & ~icw1_written.replicate(8)),
+            armed.eq(rests | (armed & ~(self._frozen & self._takes.replicate(8)))),
         ]
+        with m.If(self._words.icw1):
+            m.d.sync += armed.eq(Icw1(self.write_data).ltim.replicate(8))
 
-    def _elaborate_priority(self, m, slaves):
+    def _elaborate_priority(self, m):
         """The one request that has priority over all other requests and all that is in service."""
-        requests = self.irr & ~self.imr
+        initialising = Value.cast(self._expect)[2]
+        asked, candidates, to_slave = (Signal(8) for _ in range(3))
+        requests = asked & ~initialising.replicate(8)
         # In special fully nested mode a slave's input is not held back by itself, only by those above.
-        nested = slaves & self._icw4.sfnm.replicate(8)
-        ready = (self._expect == Expect.OCW1).replicate(8)
+        nested = self._icw3 & (self._cascades & self._icw4.sfnm).replicate(8)
+        # A request that is itself held back is so by something in service, which holds back this one too.
+        below = self._below(m, asked | self._busy)
+        # The granted level once more, if it is a slave's: written out, as this is the longest path.
+        calls = self._icw3 & (self._cascades & self._first).replicate(8)
         m.d.comb += [
+            asked.eq(self.irr & ~self.imr),
+            candidates.eq(requests & (~self._busy | nested)),
+            to_slave.eq(requests & calls & (~self._busy | self._icw4.sfnm.replicate(8)) & ~below),
             self._busy.eq(self.isr & ~(self.imr & self._smm.replicate(8))),
-            # A request that is itself held back is so by something in service, which holds back this one too.
-            self._granted.eq(requests & (~self._busy | nested) & ~self._below(requests | self._busy) & ready),
-            self._found.eq(self._granted.any()),
-            self._level.eq(_number(self._granted) | (~self._found).replicate(3)),
-            self.int_.eq(self._found),
+            self._granted.eq(candidates & ~below),
+            # Any of the requests above what is in service, so without a look at which is the first.
+            self.int_.eq((candidates & ~self._below_busy).any()),
+            self._below_busy.eq(self._below(m, self._busy)),
         ]
+        with m.If(self.inta | self._words.icw1):
+            m.d.sync += self.cas_out.eq(_number(to_slave))
 
-    def _below(self, levels):
-        """The levels that stand below any of these, the one above the bottom one being the highest."""
-        below = []
+    def _below(self, m, levels):
+        """The levels that stand below any of these."""
+        every, upper, below = (Signal(8) for _ in range(3))
+        m.d.comb += [every.eq(levels), upper.eq(every & self._upper)]
         for level in range(8):
-            above = [
-                levels[other] & self._bottom.matches(*(b for b in range(8) if _above(other, level, b)))
-                for other in range(8)
-                if other != level
-            ]
-            below.append(Cat(above).any())
-        return Cat(below)
+            before = _any_in_pairs(upper, range(level))
+            wrapped = _any_in_pairs(every, range(level)) + _any_in_pairs(upper, range(level + 1, 8))
+            m.d.comb += below[level].eq(Cat(before).any() | (~self._upper[level] & Cat(wrapped).any()))
+        return below
 
-    def _elaborate_inta(self, m, slaves, master, set_isr, clear_isr):
-        first = self.inta & ~self._second
-        last = self.inta & self._second
-        called = self.cas == self._icw3[:3]
-        alone = self._icw1.sngl
-        to_slave = self._granted & slaves
-        still_to_slave = self._frozen_found & slaves.bit_select(self._frozen_level, 1)
+    def _elaborate_inta(self, m):
+        """INTERRUPT SEQUENCE and CASCADE MODE."""
+        master = Mux(self._icw4.buf, self._icw4.master, self.sp)
+        cascaded = self._cascades & (self._frozen & self._icw3).any()
+        meant = self._leads | self._called
         m.d.comb += [
-            self.cas_out.eq(
-                Mux(
-                    self._second,
-                    self._frozen_level & still_to_slave.replicate(3),
-                    _number(to_slave) & self.inta.replicate(3),
-                )
-            ),
-            self.vector.eq(Cat(self._frozen_level, self._base)),
-            self.vector_valid.eq(last & self._addressed),
+            self._first.eq(self.inta & ~self._second),
+            self._last.eq(self.inta & self._second),
+            self._leads.eq(self._icw1.sngl | master),
+            self._cascades.eq(~self._icw1.sngl & master),
+            self._called.eq(~self._leads & (self.cas == self._icw3[:3])),
+            self._takes.eq(self._polled | (self._after_first & meant)),
+            self._ends.eq((self._polled | (self._last & meant)) & self._icw4.aeoi),
+            # Without a request it is level 7.
+            self.vector.eq(Cat(~_number(self._frozen, of=0), self._base)),
+            self.vector_valid.eq(self._last & ((self._leads & ~cascaded) | self._called)),
         ]
-        takes = alone | master | called
-        with m.If(first):
-            m.d.comb += set_isr.eq(self._granted & takes.replicate(8))
-            m.d.sync += [
-                self._second.eq(1),
-                self._frozen_level.eq(self._level),
-                self._frozen_found.eq(self._found & takes),
-                self._addressed.eq(alone | Mux(master, ~to_slave.any(), called)),
-            ]
-        with m.If(last):
+        m.d.sync += self._after_first.eq(self._first)
+        with m.If(self.inta):
+            m.d.sync += self._second.eq(~self._second)
+        with m.If(self._words.icw1):
             m.d.sync += self._second.eq(0)
-            with m.If(self._addressed & self._frozen_found & self._icw4.aeoi):
-                m.d.comb += clear_isr.eq(1 << self._frozen_level)
-                with m.If(self._rotate_aeoi):
-                    m.d.sync += self._bottom.eq(self._frozen_level)
 
-    def _elaborate_reads(self, m, set_isr, clear_isr):
-        with m.If(self._poll):
-            m.d.comb += self.read_data.eq(Mux(self._found, Cat(self._level, Const(0b10000, 5)), 0))
-        with m.Else():
-            m.d.comb += self.read_data.eq(Mux(self.a0, self.imr, Mux(self._read_isr, self.isr, self.irr)))
-        # A read after the poll command is an acknowledge.
-        with m.If(self.read & self._poll & ~self.write & ~self.inta):
-            m.d.sync += self._poll.eq(0)
-            m.d.comb += set_isr.eq(self._granted)
-            with m.If(self._found & self._icw4.aeoi):
-                m.d.comb += clear_isr.eq(set_isr)
-                with m.If(self._rotate_aeoi):
-                    m.d.sync += self._bottom.eq(self._level)
+    def _elaborate_in_service(self, m):
+        ocw2 = Ocw2(self.write_data)
+        highest = Signal(8)
+        m.d.comb += highest.eq(self._busy & ~self._below_busy)
+        ends_highest = self._words.ocw2 & (ocw2.eoi & ~ocw2.sl)
+        for level in range(8):
+            frozen = self._frozen[level]
+            named = self._words.ocw2 & (ocw2.eoi & ocw2.sl & (ocw2.level == level))
+            stays = self.isr[level] & ~named & ~(frozen & self._ends)
+            comes = frozen & self._takes & ~self._ends
+            m.d.sync += self.isr[level].eq((stays & ~(highest[level] & ends_highest)) | comes)
+        with m.If(self._words.icw1):
+            # Choice: the datasheet does not name ISR here.
+            m.d.sync += self.isr.eq(0)
 
-    def _elaborate_writes(self, m, clear_isr):
-        with m.If(self.a0):
-            self._elaborate_odd_writes(m)
-        with m.Elif(self.write_data[4]):
-            # ISR too (choice: the datasheet does not name it).
-            m.d.comb += clear_isr.eq(0xFF)
+    def _elaborate_rotation(self, m):
+        """AUTOMATIC and SPECIFIC ROTATION: the level that is ended goes to the bottom."""
+        ocw2, word = Ocw2(self.write_data), self._words.ocw2
+        upper, named = Signal(8), Signal(8)
+        m.d.comb += [upper.eq(self._busy & self._upper), named.eq(1 << ocw2.level)]
+        above_highest = Mux(upper.any(), _above(upper), _above(self._busy))
+        above_ended = Mux(ocw2.sl, _above(named), above_highest)
+        rotates = word & (ocw2.r & (ocw2.sl | (ocw2.eoi & self._busy.any())))
+        with m.If(rotates | (self._ends & (self._rotate_aeoi & self._frozen.any()))):
+            m.d.sync += self._upper.eq(Mux(self.write & ~self.inta, above_ended, _above(self._frozen)))
+        with m.If(self._words.icw1):
+            m.d.sync += self._upper.eq(0)
+
+    def _elaborate_words(self, m):
+        """What the words set beyond that."""
+        written, words = self.write_data, self._words
+        ocw2, ocw3 = Ocw2(written), Ocw3(written)
+        after_icw3 = Mux(self._icw1.ic4, Expect.ICW4, Expect.OCW1)
+        with m.If(words.ocw1):
+            m.d.sync += self.imr.eq(written)
+        with m.If(words.ocw2 & (~ocw2.eoi & ~ocw2.sl)):
+            m.d.sync += self._rotate_aeoi.eq(ocw2.r)
+        with m.If(words.ocw3 & ocw3.esmm):
+            m.d.sync += self._smm.eq(ocw3.smm)
+        with m.If(words.ocw3 & (~ocw3.p & ocw3.rr)):
+            m.d.sync += self._read_isr.eq(ocw3.ris)
+        with m.If(words.icw2):
+            m.d.sync += [
+                self._base.eq(written[3:]),
+                self._expect.eq(Mux(self._icw1.sngl, after_icw3, Expect.ICW3)),
+            ]
+        with m.If(words.icw3):
+            m.d.sync += [self._icw3.eq(written), self._expect.eq(after_icw3)]
+        with m.If(words.icw4):
+            # Bit 0 is taken as 1: there is no 8080 here.
+            m.d.sync += [self._icw4.eq(written), self._expect.eq(Expect.OCW1)]
+        with m.If(words.icw1):
             m.d.sync += [
                 self._expect.eq(Expect.ICW2),
-                self._icw1.eq(self.write_data),
+                self._icw1.eq(written),
                 self._icw3.eq(7),
                 self._icw4.eq(0),
                 self.imr.eq(0),
-                self._bottom.eq(7),
-                self._second.eq(0),
-                Cat(self._smm, self._read_isr, self._poll, self._rotate_aeoi).eq(0),
+                Cat(self._smm, self._read_isr, self._rotate_aeoi).eq(0),
             ]
-        with m.Elif(self.write_data[3]):
-            ocw3 = Ocw3(self.write_data)
-            with m.If(ocw3.esmm):
-                m.d.sync += self._smm.eq(ocw3.smm)
-            with m.If(ocw3.p):
-                m.d.sync += self._poll.eq(1)
-            with m.Elif(ocw3.rr):
-                m.d.sync += self._read_isr.eq(ocw3.ris)
-        with m.Else():
-            self._elaborate_ocw2(m, clear_isr)
-
-    def _elaborate_odd_writes(self, m):
-        after_icw3 = Mux(self._icw1.ic4, Expect.ICW4, Expect.OCW1)
-        with m.Switch(self._expect):
-            with m.Case(Expect.OCW1):
-                m.d.sync += self.imr.eq(self.write_data)
-            with m.Case(Expect.ICW2):
-                m.d.sync += [
-                    self._base.eq(self.write_data[3:]),
-                    self._expect.eq(Mux(self._icw1.sngl, after_icw3, Expect.ICW3)),
-                ]
-            with m.Case(Expect.ICW3):
-                m.d.sync += [self._icw3.eq(self.write_data), self._expect.eq(after_icw3)]
-            with m.Case(Expect.ICW4):
-                # Bit 0 is taken as 1: there is no 8080 here.
-                m.d.sync += [self._icw4.eq(self.write_data), self._expect.eq(Expect.OCW1)]
-
-    def _elaborate_ocw2(self, m, clear_isr):
-        ocw2 = Ocw2(self.write_data)
-        highest = self._busy & ~self._below(self._busy)
-        ending = Signal(8)
-        m.d.comb += ending.eq(Mux(ocw2.sl, 1 << ocw2.level, highest))
-        some = ocw2.sl | self._busy.any()
-        with m.If(ocw2.eoi):
-            m.d.comb += clear_isr.eq(ending)
-        with m.If(ocw2.r & (ocw2.eoi | ocw2.sl) & some):
-            m.d.sync += self._bottom.eq(_number(ending))
-        with m.If(~ocw2.eoi & ~ocw2.sl):
-            m.d.sync += self._rotate_aeoi.eq(ocw2.r)
 
 
-def _above(one: int, other: int, bottom: int) -> bool:
-    """Whether a level has priority over another one while `bottom` has the lowest."""
-    return (one - bottom - 1) % 8 < (other - bottom - 1) % 8
+def _above(levels):
+    """The levels with a higher number than any of these."""
+    return Cat(levels[:level].any() for level in range(8))
 
 
-def _number(levels):
-    """Which level it is, of at most one; 0 for none."""
-    return Cat(Cat(levels[level] for level in range(8) if level >> bit & 1).any() for bit in range(3))
+def _any_in_pairs(word, levels):
+    """Each pair of neighbours that has some of these levels: any of them. Pairs are shared between levels."""
+    pairs = {}
+    for level in levels:
+        pairs.setdefault(level // 2, []).append(word[level])
+    return [Cat(pair).any() for pair in pairs.values()]
+
+
+def _number(levels, of=1):
+    """Which level it is, of at most one; 0 for none. With `of` = 0 the complement of that number."""
+    return Cat(Cat(levels[level] for level in range(8) if level >> bit & 1 == of).any() for bit in range(3))

@@ -212,23 +212,52 @@ def _state(processor: Processor) -> list[Value]:
 
 
 def the_8259a_never_acknowledges_a_masked_request(proof: Proof) -> None:
+    """What goes in service was not masked when it was found: at the INTA pulse or the poll command."""
     pic = proof.free(Pic(), "pic")
+    unmasked = Signal(8)
+    with proof.m.If(pic._freezes):
+        proof.m.d.sync += unmasked.eq(~pic.imr)
+    proof.always((pic._frozen & ~unmasked) == 0)
     taken = pic.isr & ~proof.past(pic.isr)
-    proof.after_first((taken & proof.past(pic.imr)) == 0)
+    proof.after_first((taken & ~proof.past(unmasked)) == 0)
 
 
 def in_service_bits_never_out_of_priority_order(proof: Proof) -> None:
-    """A level that is taken has priority over all that are in service, outside of the special modes."""
+    """A level that is taken has priority over all that are in service, outside of the special modes.
+
+    Assumed: nothing comes between the two pulses (LOCK#), nor between a poll command and its read.
+    """
     pic = proof.free(Pic(), "pic")
-    plain = Signal()
-    proof.m.d.sync += plain.eq(~pic._smm & ~pic._icw4.sfnm)
-    before, bottom = proof.past(pic.isr), proof.past(pic._bottom)
+    access = pic.write | pic.read
+    proof.m.d.comb += [
+        Assume(~(pic._second & access)),
+        Assume(~(pic._poll & (pic.inta | pic.write))),
+    ]
+    plain = ~pic._smm & ~pic._icw4.sfnm
+    found_plain, kept = Signal(), Signal()
+    with proof.m.If(pic._freezes):
+        proof.m.d.sync += found_plain.eq(plain)
+    proof.m.d.sync += kept.eq(plain & found_plain)
+    waits = pic._after_first | pic._poll
+    before, upper = proof.past(pic.isr), proof.past(pic._upper)
     taken = pic.isr & ~before
-    for level in range(8):
-        for other in range(8):
-            if level != other:
-                below = (Value.cast(level) - bottom - 1)[:3] < (Value.cast(other) - bottom - 1)[:3]
-                proof.after_first(~(plain & taken[level] & before[other]) | below)
+
+    def above(levels: Value, others: Value, upper: Value) -> Value:
+        """Every one of the levels has priority over every one of the others."""
+        return Cat(
+            ~(levels[level] & others[other])
+            | (upper[level] & ~upper[other])
+            | ((upper[level] == upper[other]) & (level < other))
+            for level in range(8)
+            for other in range(8)
+            if level != other
+        ).all()
+
+    # What was found outranks what is in service until it is taken itself: this carries the induction.
+    proof.always(~(waits & plain & found_plain) | above(pic._frozen, pic.isr, pic._upper))
+    proof.always((pic._frozen & (pic._frozen - 1)[:8]) == 0)
+    proof.always(~(pic._poll & pic._second) & (~pic._after_first | pic._second))
+    proof.after_first(~kept | above(taken, before, upper))
     proof.after_first((taken & (taken - 1)[:8]) == 0)
 
 

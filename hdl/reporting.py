@@ -78,14 +78,14 @@ class Reporting(wiring.Component):
         blocked = Signal()
         stops = Signal()
         m.d.comb += waiting.eq(op.code.matches(*WAITING))
-        self._elaborate_faults(m)
-        may_run = op.valid & ~op.nm & ~op.ud
+        may_run = op.valid & ~self._elaborate_faults(m)
         m.d.comb += [
             blocked.eq(may_run & waiting & self.es),
             op.mf.eq(blocked & ne),
             stops.eq(blocked & ~ne & ~self.ignne),
             op.freeze.eq(stops & ~op.vmexit),
-            op.ready.eq(may_run & ~op.mf & ~stops & ~op.window),
+            # Not by way of the other answers: the shorter path.
+            op.ready.eq(may_run & ~(waiting & self.es & (ne | ~self.ignne)) & ~op.window),
         ]
         if self.parameters.generation is Generation.AMD64:
             m.d.comb += op.vmexit.eq(stops & self.intercepts_freeze)
@@ -111,22 +111,20 @@ class Reporting(wiring.Component):
         return m
 
     def _elaborate_faults(self, m):
-        """#NM (SDM3 table 2-2) goes before #UD (SDM3 22.18.6.6); EM makes MMX undefined (table 12-1)."""
+        """#NM (SDM3 table 2-2) goes before #UD (SDM3 22.18.6.6); EM makes MMX undefined (table 12-1).
+
+        Returns: it is one of the two.
+        """
         op, cr0 = self.op, self.cr0
-        not_available = Signal()
-        undefined = Signal()
-        m.d.comb += not_available.eq(cr0.em | cr0.ts)
-        with m.Switch(op.code):
-            with m.Case(Operation.FWAIT):
-                m.d.comb += not_available.eq(cr0.mp & cr0.ts)
-            with m.Case(Operation.MMX):
-                m.d.comb += [not_available.eq(~cr0.em & cr0.ts), undefined.eq(cr0.em)]
-            with m.Case(Operation.UNDEFINED):
-                m.d.comb += undefined.eq(1)
+        fwait, mmx = op.code == Operation.FWAIT, op.code == Operation.MMX
+        undefined = op.code == Operation.UNDEFINED
+        monitored = cr0.mp & cr0.ts
+        not_available = Mux(fwait, monitored, (cr0.ts & ~(mmx & cr0.em)) | (cr0.em & ~mmx))
         m.d.comb += [
             op.nm.eq(op.valid & not_available),
-            op.ud.eq(op.valid & ~not_available & undefined),
+            op.ud.eq(op.valid & ~not_available & (undefined | (mmx & cr0.em))),
         ]
+        return Mux(fwait, monitored, cr0.em | cr0.ts | undefined)
 
     def _elaborate_immediate(self, m):
         """Some pending exception was raised as an immediate one. Returns that bit.

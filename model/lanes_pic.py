@@ -28,9 +28,10 @@ PIC_STATE = {
     "read_isr": (1, 0),
     "poll": (1, 0),
     "rotate": (1, 0),
+    "after_first": (1, 0),
     "second": (1, 0),
+    "cas": (3, 0),
     "resolved": (1, 0),
-    "addressed": (1, 0),
     "level": (3, 7),
 }
 """Registers of a chip: width and value at power-up. `next` has a bit for each of ICW2, ICW3 and ICW4 that the
@@ -133,26 +134,25 @@ class PicState:
     def _acknowledge(self) -> None:
         """INTERRUPT SEQUENCE and CASCADE MODE: two INTA pulses."""
         state, bus = self._state, self._bus
-        (second,), (resolved,), (self._addressed,) = state["second"], state["resolved"], state["addressed"]
+        (second,), (resolved,) = state["second"], state["resolved"]
         self._first_pulse = bus.inta & ~second
         self._last_pulse = bus.inta & second
-        self._kept = self._one_hot(state["level"])
-        now = self._number(self._granted)
-        to_slave = self._any(a & b for a, b in zip(self._granted, self._slaves, strict=True))
-        was_slave = resolved & self._any(a & b for a, b in zip(self._kept, self._slaves, strict=True))
-        self._to_slave = to_slave
-        self.cas = [
-            (self._first_pulse & to_slave & a) | (second & was_slave & b)
-            for a, b in zip(now, state["level"], strict=True)
-        ]
-        self.drives = self._last_pulse & self._addressed
+        self._frozen = [resolved & bit for bit in self._one_hot(state["level"])]
+        self.cas = state["cas"]
+        called = self._one
+        for bit, mine in zip(bus.cas, state["icw3"][:3], strict=True):
+            called = called & ~(bit ^ mine)
+        leads = self._alone | self._master
+        for_slave = self._any(a & b for a, b in zip(self._frozen, self._slaves, strict=True))
+        self._meant = leads | called
+        self.drives = self._last_pulse & ((leads & ~for_slave) | (~leads & called))
         self.vector = [*state["level"], *state["base"]]
 
     def _read(self) -> Word:
         """READING THE 8259A STATUS; the POLL COMMAND goes before it."""
         (poll,), (reads_isr,) = self._state["poll"], self._state["read_isr"]
-        level = self._number(self._granted)
-        polled = [*(bit & self._found for bit in level), *[self._zero] * 4, self._found]
+        (resolved,) = self._state["resolved"]
+        polled = [*(bit & resolved for bit in self._state["level"]), *[self._zero] * 4, resolved]
         plain = [
             (self._bus.a0 & mask) | (~self._bus.a0 & ((reads_isr & served) | (~reads_isr & request)))
             for mask, served, request in zip(self.imr, self.isr, self.irr, strict=True)
@@ -172,23 +172,18 @@ class PicState:
         (auto,), (rotates,) = state["auto_eoi"], state["rotate"]
         (poll,) = state["poll"]
         polls = bus.read & poll & ~bus.write & ~bus.inta
-        called = self._called()
-        takes = self._alone | self._master | called
-        taken = [(self._first_pulse & takes & bit) | (polls & bit) for bit in self._granted]
-        (resolved,) = state["resolved"]
-        finishes = self._last_pulse & self._addressed & resolved & auto
-        polled_away = polls & auto
-        ended = [
-            (finishes & kept) | (polled_away & granted)
-            for kept, granted in zip(self._kept, self._granted, strict=True)
-        ]
+        (after_first,) = state["after_first"]
+        takes = polls | (after_first & self._meant)
+        ends = (polls | (self._last_pulse & self._meant)) & auto
+        taken = [takes & bit for bit in self._frozen]
+        finished = [ends & bit for bit in self._frozen]
         # AUTOMATIC ROTATION: the level that has been served goes to the bottom.
-        bottom = [rotates & bit for bit in ended]
-        more, lower = self._end_of_interrupt(ocw2)
-        ended = [a | b for a, b in zip(ended, more, strict=True)]
+        bottom = [rotates & bit for bit in finished]
+        ended, lower = self._end_of_interrupt(ocw2)
         bottom = [a | b for a, b in zip(bottom, lower, strict=True)]
         after["isr"] = [
-            (old | new) & ~over & ~icw1 for old, new, over in zip(self.isr, taken, ended, strict=True)
+            ((old & ~over) | new) & ~done & ~icw1
+            for old, over, new, done in zip(self.isr, ended, taken, finished, strict=True)
         ]
         after["armed"] = [
             (~line | (old & ~gone)) & ~icw1
@@ -198,7 +193,8 @@ class PicState:
         moved = self._any(bottom)
         top = [(moved & bottom[(level - 1) % 8]) | (~moved & state["top"][level]) for level in range(8)]
         after["top"] = [top[0] | icw1, *(bit & ~icw1 for bit in top[1:])]
-        self._follow_inta(after, takes, called)
+        self._follow_inta(after)
+        self._freeze(after, self._first_pulse | (ocw3 & data[2]))
         self._write_odd(after, odd)
         self._write_ocw3(after, ocw3, polls)
         nobody = ocw2 & ~data[5] & ~data[6]
@@ -206,26 +202,22 @@ class PicState:
         self._write_icw1(after, icw1)
         return after
 
-    def _called(self) -> Bit:
-        """A slave is called by its number."""
-        result = self._one
-        for bit, mine in zip(self._bus.cas, self._state["icw3"][:3], strict=True):
-            result = result & ~(bit ^ mine)
-        return result
-
-    def _follow_inta(self, after: dict[str, Word], takes: Bit, called: Bit) -> None:
+    def _follow_inta(self, after: dict[str, Word]) -> None:
         first, last = self._first_pulse, self._last_pulse
         (second,) = after["second"]
         after["second"] = [(second | first) & ~last]
-        # Without a request it is level 7, and no bit in service: a spurious interrupt.
-        level = [bit | ~self._found for bit in self._number(self._granted)]
-        after["level"] = [
-            (first & new) | (~first & old) for new, old in zip(level, after["level"], strict=True)
+        after["after_first"] = [first]
+        called = self._number([a & b for a, b in zip(self._granted, self._slaves, strict=True)])
+        after["cas"] = [
+            (first & new) | (~first & ~last & old) for new, old in zip(called, after["cas"], strict=True)
         ]
-        answers = self._alone | (self._master & ~self._to_slave) | (~self._master & called)
-        for name, value in (("resolved", self._found & takes), ("addressed", answers)):
-            (old,) = after[name]
-            after[name] = [(first & value) | (~first & old)]
+
+    def _freeze(self, after: dict[str, Word], now: Bit) -> None:
+        """Without a request it is level 7, and no bit in service: a spurious interrupt."""
+        level = [bit | ~self._found for bit in self._number(self._granted)]
+        after["level"] = [(now & new) | (~now & old) for new, old in zip(level, after["level"], strict=True)]
+        (old,) = after["resolved"]
+        after["resolved"] = [(now & self._found) | (~now & old)]
 
     def _end_of_interrupt(self, ocw2: Bit) -> tuple[Word, Word]:
         """OPERATION CONTROL WORD 2: R, SL and EOI. Returns what ends, and what goes to the bottom."""
@@ -287,7 +279,7 @@ class PicState:
             "buffered_master",
         ):
             after[name] = [bit & ~icw1 for bit in after[name]]
-        for name in ("auto_eoi", "second", "imr"):
+        for name in ("auto_eoi", "second", "cas", "imr"):
             after[name] = [bit & ~icw1 for bit in after[name]]
         for name, place in (("level_triggered", 3), ("single", 1), ("needs_icw4", 0)):
             (old,) = after[name]

@@ -1,8 +1,12 @@
 """The 8259A interrupt controller in 8086 mode (Intel 8259A datasheet, order number 231468).
 
 Each section of the datasheet is named where its rule stands. The chip has no clock; here an IR input is
-sampled once a cycle, and everything else follows in the same cycle. It has no RESET pin either: RESET gives
-the state at power-up, with every level masked (**choice**: as in the south bridges that contain it).
+sampled once a cycle, and INT follows in the same cycle. It has no RESET pin either: RESET gives the state at
+power-up, with every level masked (**choice**: as in the south bridges that contain it).
+
+An INTA pulse is a cycle. The first one freezes the level that is found. CAS lines hold the number of a
+slave "from the trailing edge of the first INTA pulse", so it is in the cycle after it that master and slave
+take the level in service and forget the request (**choice**: the datasheet does not say when a slave does).
 """
 
 import enum
@@ -87,9 +91,12 @@ class Pic:
         self.special_fully_nested = self.buffered = self.buffered_master = self.auto_eoi = False
         self.bottom = 7
         self.special_mask = self.read_isr = self.poll = self.rotate_on_auto_eoi = False
-        # Between the two INTA pulses: the level that the first one froze, and what it decided.
-        self.second = self.resolved = self.addressed = False
+        # What the last first INTA pulse or poll command froze: a level, and whether anybody asked for it.
         self.level = 7
+        self.resolved = False
+        # How far an INTA sequence is: the cycle after its first pulse; its second pulse is next.
+        self.after_first = self.second = False
+        self.cas = 0
 
     @property
     def irr(self) -> int:
@@ -129,44 +136,46 @@ class Pic:
 
     def settle(self, inputs: PicInputs) -> PicOutputs:
         """The outputs of this cycle for these inputs; changes nothing."""
-        candidate = self.candidate()
-        selected, resolved = self.level, self.resolved
-        if inputs.inta and not self.second:
-            selected, resolved = (7 if candidate is None else candidate), candidate is not None
-        cascades = (inputs.inta or self.second) and resolved and self._has_slave(selected)
         return PicOutputs(
-            int_=candidate is not None,
-            data=self._read(inputs.a0, candidate),
-            vector=self.base | self.level if inputs.inta and self.second and self.addressed else None,
-            cas=selected if cascades else 0,
+            int_=self.candidate() is not None,
+            data=self._read(inputs.a0),
+            vector=self.base | self.level if self._drives_vector(inputs) else None,
+            cas=self.cas,
             registers=PicRegisters(self.irr, self.isr, self.imr),
         )
 
     def clock(self, inputs: PicInputs) -> None:
         """The rising edge."""
+        candidate = self.candidate()
+        first, last = inputs.inta and not self.second, inputs.inta and self.second
+        polled = inputs.read and self.poll and not inputs.write and not inputs.inta
+        writes = inputs.write and not inputs.inta
+        initialises = writes and not inputs.a0 and bool(inputs.data & 0x10)
+        meant = self.single or self.is_master or self._called(inputs)
+        taken = polled or (self.after_first and meant)
+        ended = (polled or (last and meant)) and self.auto_eoi
+        frozen = 1 << self.level if self.resolved else 0
         armed = self.armed
-        acknowledged = None
-        initialises = False
-        if inputs.inta:
-            acknowledged = self._inta(inputs)
-        elif inputs.write:
-            initialises = not inputs.a0 and bool(inputs.data & 0x10)
-            if initialises:
-                # ICW1: a line has to make an edge from now on.
-                armed = 0
-            self._write(inputs.a0, inputs.data)
-        elif inputs.read and self.poll:
+        if writes:
+            self._write(inputs.a0, inputs.data, candidate)
+        if taken and not initialises:
+            self.isr |= frozen
+            armed &= ~frozen
+        if ended and self.resolved:
+            self._end_automatically()
+        if polled:
             self.poll = False
-            acknowledged = self.candidate()
-            if acknowledged is not None:
-                self._acknowledge(acknowledged)
-                self._end_automatically(acknowledged)
-        if acknowledged is not None:
-            armed &= ~(1 << acknowledged)
-        # A line that is low arms its edge detector.
-        if not initialises:
-            armed |= ~self.sampled & 0xFF
-        self.armed = armed
+        self.after_first = first
+        if first:
+            self._freeze(candidate)
+            cascades = candidate is not None and self._has_slave(candidate)
+            self.cas = self.level if cascades else 0
+            self.second = True
+        if last:
+            self.cas = 0
+            self.second = False
+        # A line that is low arms its edge detector. ICW1: a line has to make an edge from now on.
+        self.armed = 0 if initialises else armed | (~self.sampled & 0xFF)
         self.sampled = inputs.ir
         if inputs.reset:
             self.reset()
@@ -178,53 +187,47 @@ class Pic:
     def _has_slave(self, level: int) -> bool:
         return self.is_master and not self.single and bool(self.icw3 >> level & 1)
 
-    def _inta(self, inputs: PicInputs) -> int | None:
-        """INTERRUPT SEQUENCE, 8086: two pulses. Returns the level that this one acknowledges."""
-        if self.second:
-            self.second = False
-            if self.addressed and self.resolved:
-                self._end_automatically(self.level)
-            return None
-        candidate = self.candidate()
-        self.second = True
-        # CASCADE MODE: a slave answers if the master calls its number.
-        slave_called = inputs.cas == self.icw3 & 7
-        cascades = candidate is not None and self._has_slave(candidate)
-        self.addressed = self.single or (not cascades if self.is_master else slave_called)
-        takes = self.single or self.is_master or slave_called
-        # No request any more: level 7, without an in-service bit (a spurious interrupt).
+    def _called(self, inputs: PicInputs) -> bool:
+        """CASCADE MODE: a slave answers if the master calls its number."""
+        return inputs.cas == self.icw3 & 7
+
+    def _drives_vector(self, inputs: PicInputs) -> bool:
+        """INTERRUPT SEQUENCE, 8086: the second pulse reads the vector from whom the first one found."""
+        if not (inputs.inta and self.second):
+            return False
+        if self.single or self.is_master:
+            return not (self.resolved and self._has_slave(self.level))
+        return self._called(inputs)
+
+    def _freeze(self, candidate: int | None) -> None:
+        """What follows is about this level. No request any more: level 7, without an in-service bit."""
         self.level = 7 if candidate is None else candidate
-        self.resolved = candidate is not None and takes
-        if candidate is None or not takes:
-            return None
-        self._acknowledge(candidate)
-        return candidate
+        self.resolved = candidate is not None
 
-    def _acknowledge(self, level: int) -> None:
-        self.isr |= 1 << level
+    def _end_automatically(self) -> None:
+        """AUTOMATIC END OF INTERRUPT, after the last INTA pulse; of a master also what its slave answers."""
+        self.isr &= ~(1 << self.level)
+        if self.rotate_on_auto_eoi:
+            self.bottom = self.level
 
-    def _end_automatically(self, level: int) -> None:
-        """AUTOMATIC END OF INTERRUPT, after the last INTA pulse."""
-        if self.auto_eoi:
-            self.isr &= ~(1 << level)
-            if self.rotate_on_auto_eoi:
-                self.bottom = level
-
-    def _read(self, a0: bool, candidate: int | None) -> int:
+    def _read(self, a0: bool) -> int:
         """READING THE 8259A STATUS, and the POLL COMMAND, which goes before it."""
         if self.poll:
-            return 0 if candidate is None else 0x80 | candidate
+            return 0x80 | self.level if self.resolved else 0
         if a0:
             return self.imr
         return self.isr if self.read_isr else self.irr
 
-    def _write(self, a0: bool, data: int) -> None:
+    def _write(self, a0: bool, data: int, candidate: int | None) -> None:
         if a0:
             self._write_odd(data)
         elif data & 0x10:
             self._icw1(data)
         elif data & 0x08:
             self._ocw3(data)
+            if data & 0x04:
+                # POLL COMMAND: "Interrupt is frozen from WR to RD."
+                self._freeze(candidate)
         else:
             self._ocw2(data)
 
@@ -239,6 +242,7 @@ class Pic:
         self.special_mask = self.read_isr = self.poll = self.rotate_on_auto_eoi = False
         self.special_fully_nested = self.buffered = self.buffered_master = self.auto_eoi = False
         self.second = False
+        self.cas = 0
 
     def _write_odd(self, data: int) -> None:
         match self.next:

@@ -65,9 +65,8 @@ def _irr(pic: str) -> Rule:
         after, past = _registers(pic, moment, now=True), _registers(pic, moment, now=False)
         if risen := after.irr & ~past.irr:
             return Cause(f"{_lines(risen)} sampled high {moment.then}", _request_edges(pic, moment))
-        if moment.before.inputs.inta:
-            text = f"{_lines(past.irr & ~after.irr)} acknowledged by INTA {moment.then}"
-            return Cause(text, moment.earlier("inta"))
+        if _taken_by_inta(pic, moment):
+            return Cause(f"{_lines(past.irr & ~after.irr)} acknowledged by INTA", moment.earlier("inta"))
         if moment.before.inputs.io:
             return Cause(f"cleared by {moment.before.access} {moment.then}", moment.earlier("step"))
         text = f"{_lines(past.irr & ~after.irr)} went low before it was acknowledged"
@@ -81,13 +80,21 @@ def _isr(pic: str) -> Rule:
         if (reset := moment.reset()) is not None:
             return reset
         after, past = _registers(pic, moment, now=True), _registers(pic, moment, now=False)
+        if _taken_by_inta(pic, moment):
+            return Cause(f"{_lines(after.isr & ~past.isr)} in service: INTA", moment.earlier("inta"))
         if moment.before.inputs.inta:
-            taken = f"{_lines(after.isr & ~past.isr)} in service: " if after.isr & ~past.isr else ""
-            return Cause(f"{taken}INTA {moment.then}", moment.earlier("inta"))
+            return Cause(f"automatic EOI: the second pulse of INTA {moment.then}", moment.earlier("inta"))
         what = "EOI" if after.isr else "the last EOI"
         return Cause(f"{what}: {moment.before.access} {moment.then}", moment.earlier("step"))
 
     return rule
+
+
+def _taken_by_inta(pic: str, moment: Moment) -> bool:
+    """It comes in the cycle after the first pulse; a poll is a read."""
+    after, past = _registers(pic, moment, now=True), _registers(pic, moment, now=False)
+    io = moment.before.inputs.io
+    return bool(after.isr & ~past.isr) and (moment.before.inputs.inta or io is None or io.write)
 
 
 def _registers(pic: str, moment: Moment, now: bool) -> PicRegisters:

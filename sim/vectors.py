@@ -147,9 +147,10 @@ def _pic(pic: Any) -> dict[str, Any]:
         "read_isr",
         "poll",
         "rotate_on_auto_eoi",
+        "after_first",
         "second",
+        "cas",
         "resolved",
-        "addressed",
         "level",
     ]
     return {name: int(getattr(pic, name)) for name in names} | {"expects": pic.next.name}

@@ -71,7 +71,7 @@ def test_wavejson_is_what_wavedrom_draws(handshake):
     assert pins[0] == "pc"
     assert pins[1] == {"name": "FERR#", "wave": "1....0.............1.."}
     assert block == "pc.slave"
-    assert irr == {"name": "IRR", "wave": "=......=..=...........", "data": ["00", "20", "00"]}
+    assert irr == {"name": "IRR", "wave": "=......=...=..........", "data": ["00", "20", "00"]}
     assert data["head"]["tick"] == 10
     svg = wavedrom.render(json.dumps(data)).tostring()
     assert "FERR#" in svg

@@ -33,7 +33,7 @@ def test_it_holds_with_other_parameters_too(stages, window):
 STUCK = "stops.eq(blocked & ~ne & ~self.ignne)"
 REPORTS = "self.es & allowed & ~window_end & (self.ferr | op.window | (due & ~gated))"
 TAKEN = "(error & ~error_before) | (self.irq13 & ~f0_write)"
-WRITES_IGNNE = "with m.If(accepted & payload.write & ~fault):\n                    m.d.sync += self.ignne"
+WRITES_IGNNE = "with m.If(at_ignne & ~ignne_bad):\n                m.d.sync += self.ignne"
 MUTANTS = {
     # Property: generation, file, what stands there, what breaks it.
     "ferr-only-unmasked": ("P6", "reporting", REPORTS, "allowed & (self.ferr | op.ready)"),
@@ -44,10 +44,10 @@ MUTANTS = {
     "one-answer": ("AMD64", "reporting", "op.freeze.eq(stops & ~op.vmexit)", "op.freeze.eq(stops)"),
     "ignne-n": ("P6", "chipset", "~(ff2 & ~self.ferr_n)", "~ff2"),
     "never-lost": ("P6", "chipset", f"({TAKEN})", "((error & ~error_before) | self.irq13) & ~f0_write"),
-    "msr-fault": ("AMD64", "msr", WRITES_IGNNE, WRITES_IGNNE.replace(" & ~fault", "")),
+    "msr-fault": ("AMD64", "msr", WRITES_IGNNE, WRITES_IGNNE.replace(" & ~ignne_bad", "")),
     "ignne-em": ("AMD64", "processor", "msr.ignne, pin)", "msr.ignne | pin, pin)"),
-    "8259a-mask": ("AMD64", "pic", "self.irr & ~self.imr", "self.irr & ~(self.imr >> 1)"),
-    "8259a-order": ("AMD64", "pic", "self._below(requests | self._busy)", "self._below(requests)"),
+    "8259a-mask": ("AMD64", "pic", "asked.eq(self.irr & ~self.imr)", "asked.eq(self.irr & ~(self.imr >> 1))"),
+    "8259a-order": ("AMD64", "pic", "self._below(m, asked | self._busy)", "self._below(m, asked)"),
     "reach freeze": ("I486", "reporting", STUCK, "stops.eq(0)"),
 }
 PROVE = """
