@@ -84,8 +84,7 @@ class Reporting(wiring.Component):
             op.mf.eq(blocked & ne),
             stops.eq(blocked & ~ne & ~self.ignne),
             op.freeze.eq(stops & ~op.vmexit),
-            # Not by way of the other answers: the shorter path.
-            op.ready.eq(may_run & ~(waiting & self.es & (ne | ~self.ignne)) & ~op.window),
+            op.ready.eq(may_run & ~(blocked & (ne | ~self.ignne)) & ~op.window),
         ]
         if self.parameters.generation is Generation.AMD64:
             m.d.comb += op.vmexit.eq(stops & self.intercepts_freeze)

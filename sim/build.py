@@ -65,8 +65,18 @@ def prepare(name: str, parameters: Parameters, clock: float | None = None) -> An
         platform = getattr(import_module(f"amaranth_boards.{module}"), kind)()
     except ModuleNotFoundError as error:
         raise ToolError(f"{error.name} is not installed: pip install 'irq13[fpga]'") from error
-    options = f"--report report.json --timing-allow-fail{f' --freq {clock}' if clock else ''}"
-    return platform.prepare(Top(spec, parameters), NAME, nextpnr_opts=options)
+    return platform.prepare(Top(spec, parameters), NAME, **_tool_options(spec, clock))
+
+
+def _tool_options(spec: BoardSpec, clock: float | None) -> dict[str, str]:
+    """Of the open tools, as Amaranth's platforms take them."""
+    if spec.bitstream is None:
+        return {}
+    place = f"--report report.json --timing-allow-fail --seed {spec.seed}"
+    options = {"nextpnr_opts": f"{place} --freq {clock}" if clock else place, "synth_opts": spec.synthesis}
+    if spec.mapping:
+        options["script_after_read"] = f'scratchpad -set abc9.script "+{spec.mapping}"'
+    return options
 
 
 def execute(

@@ -13,8 +13,9 @@ def irq13(*arguments, cwd):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
 
 
-@pytest.mark.parametrize("board", ["icebreaker", "ulx3s"])
-def test_a_board_is_built_and_says_how_large_and_how_fast(board, tmp_path):
+# A tenth below what it takes by the tools of today, for those of tomorrow.
+@pytest.mark.parametrize(("board", "at_least"), [("icebreaker", 37), ("ulx3s", 113)])
+def test_a_board_is_built_and_says_how_large_and_how_fast(board, at_least, tmp_path):
     done = irq13("build", board, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     size, speed, path = done.stdout.splitlines()
@@ -22,7 +23,7 @@ def test_a_board_is_built_and_says_how_large_and_how_fast(board, tmp_path):
     assert 500 < luts < 5000
     assert 300 < flip_flops < 2000
     fmax, requested = map(float, re.search(r"Fmax (\S+) MHz, requested (\S+) MHz", speed).groups())
-    assert fmax > requested
+    assert fmax > at_least > requested
     assert (tmp_path / path).stat().st_size > 50_000
 
 
