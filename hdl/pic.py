@@ -76,7 +76,8 @@ class Pic(wiring.Component):
 
     The first INTA pulse, and the poll command, freeze the level that is found. In the cycle after that pulse
     CAS calls a slave, and whoever is meant takes the level in service (choice: the datasheet has CAS from the
-    trailing edge of the first pulse on, so a slave cannot know earlier, and the master goes with it).
+    trailing edge of the first pulse on, so a slave cannot know earlier, and the master goes with it). Between
+    the pulses a master keeps INT low.
 
     Attributes
     ----------
@@ -212,7 +213,7 @@ class Pic(wiring.Component):
             self._busy.eq(self.isr & ~(self.imr & self._smm.replicate(8))),
             self._granted.eq(candidates & ~below),
             # Any of the requests above what is in service, so without a look at which is the first.
-            self.int_.eq((candidates & ~self._below_busy).any()),
+            self.int_.eq((candidates & ~self._below_busy).any() & ~(self._second & self._leads)),
             self._below_busy.eq(self._below(m, self._busy)),
         ]
         with m.If(self.inta | self._words.icw1):

@@ -115,7 +115,6 @@ class PicState:
         self._granted = self._highest(takes, [a | b for a, b in zip(takes, blocks, strict=True)])
         self._found = self._any(self._granted)
         self._ended = self._highest(self._busy, self._busy)
-        self.int_ = self._found
 
     def _highest(self, wanted: Word, stops: Word) -> Word:
         """Those of the wanted levels above which nothing stops the walk: at most one."""
@@ -145,6 +144,8 @@ class PicState:
         leads = self._alone | self._master
         for_slave = self._any(a & b for a, b in zip(self._frozen, self._slaves, strict=True))
         self._meant = leads | called
+        # A master is quiet between the pulses.
+        self.int_ = self._found & ~(second & leads)
         self.drives = self._last_pulse & ((leads & ~for_slave) | (~leads & called))
         self.vector = [*state["level"], *state["base"]]
 

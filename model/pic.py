@@ -7,6 +7,7 @@ power-up, with every level masked (**choice**: as in the south bridges that cont
 An INTA pulse is a cycle. The first one freezes the level that is found. CAS lines hold the number of a
 slave "from the trailing edge of the first INTA pulse", so it is in the cycle after it that master and slave
 take the level in service and forget the request (**choice**: the datasheet does not say when a slave does).
+Between the pulses a master keeps INT low.
 """
 
 import enum
@@ -137,7 +138,7 @@ class Pic:
     def settle(self, inputs: PicInputs) -> PicOutputs:
         """The outputs of this cycle for these inputs; changes nothing."""
         return PicOutputs(
-            int_=self.candidate() is not None,
+            int_=self.candidate() is not None and not (self.second and (self.single or self.is_master)),
             data=self._read(inputs.a0),
             vector=self.base | self.level if self._drives_vector(inputs) else None,
             cas=self.cas,
