@@ -47,6 +47,7 @@ class Stimulus:
         self._pin = True
         self._cr0 = Cr0(0)
         self._irq = 0
+        self._half_way = False
         # The words with which a BIOS sets the 8259As up, still to be written.
         self._words: list[IoAccess] = []
         self._mix()
@@ -75,11 +76,18 @@ class Stimulus:
             guest_mode=chance(self._guest_rate),
             intercept_ferr_freeze=chance(0.5),
             irq=self._irq,
-            inta=chance(self._inta_rate if outputs is not None and outputs.intr else 0.02),
+            inta=self._inta(outputs),
         )
 
     def _chance(self, probability: float) -> bool:
         return self._random.random() < probability
+
+    def _inta(self, outputs: PcOutputs | None) -> bool:
+        """Pulses in pairs, as a processor gives them: INTR is low by the second one."""
+        asked = self._half_way or (outputs is not None and outputs.intr)
+        pulse = self._chance(self._inta_rate if asked else 0.02)
+        self._half_way ^= pulse
+        return pulse
 
     def _mix(self) -> None:
         """New probabilities for what comes."""
