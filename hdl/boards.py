@@ -58,7 +58,7 @@ _ECP5 = {
     "bitstream": "bit",
     "mapping": _ECP5_MAPPING,
 }
-# A clock enable of few flip-flops is a long way to them; the delays are those of the UP5K.
+# Where a clock enable serves few flip-flops, a multiplexer before each is the shorter way.
 _FEW_ENABLES = "-dffe_min_ce_use 12"
 BOARDS: Mapping[str, BoardSpec] = {
     "icebreaker": BoardSpec(

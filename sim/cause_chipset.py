@@ -50,10 +50,10 @@ def _int(pic: str) -> Rule:
         what = "has a request to pass on" if high else "has no request to pass on any more"
         because = moment.here(f"{pic}_irr", f"{pic}_imr", f"{pic}_isr")
         text = f"the {pic} 8259A {what} ({registers})"
-        if not high and moment.before.inputs.inta and not because:
-            return Cause("the 8259A answers INTA", moment.earlier("inta"))
         if because:
             return Cause(text, because)
+        if not high and moment.before.inputs.inta:
+            return Cause("the 8259A answers INTA", moment.earlier("inta"))
         # A command that changes none of the three: the end of an initialisation, a change of priorities.
         return Cause(f"{text}, after {moment.before.access}", moment.earlier("step", "io_write", "inta"))
 
