@@ -146,21 +146,22 @@ class Link(wiring.Component):
         good = Signal()
         # Everything on the line is slow, so what is long is cut by registers: the command once it is
         # decoded, the outputs of the PC, which stands still, and the byte that the checksum counts.
-        attaches, runs, steps, has_payload, again = (Signal() for _ in range(5))
-        carries = (command == Command.SETTLE) | (command == Command.STEP)
+        attaches, runs, settles, steps = (Signal() for _ in range(4))
+        again = Signal()
         seen = Signal(output_bits)
         counted = Signal(8)
         counts = Signal()
         m.d.sync += [
             attaches.eq(command == Command.ATTACH),
             runs.eq(command == Command.RUN),
+            settles.eq(command == Command.SETTLE),
             steps.eq(command == Command.STEP),
-            has_payload.eq(carries),
             again.eq(stepped & steps & (sequence == last_step)),
             seen.eq(self.outputs),
             checksum.data.eq(counted),
             checksum.valid.eq(counts),
         ]
+        has_payload = settles | steps
         m.d.comb += self.inputs.eq(packet)
 
         # What becomes of the answer in the next cycle.
@@ -210,7 +211,7 @@ class Link(wiring.Component):
             with m.State("LENGTH"):
                 m.d.sync += left.eq(in_bytes - 1)
                 m.next = "CHECKSUM LOW"
-                with m.If(carries):
+                with m.If((command == Command.SETTLE) | (command == Command.STEP)):
                     m.next = "PAYLOAD"
             with m.State("PAYLOAD"):
                 receive()
