@@ -1,15 +1,18 @@
 """Mutation of the netlist: does the stimulus notice when the design is wrong in one place?
 
-Yosys breaks the netlist in one place after the other, all in one design with a port that selects which, and
+Yosys breaks the netlist in one place after the other, many in one design with a port that selects which, and
 Verilator compiles it; then the stimulus of the lockstep comparison, recorded with the model's outputs, runs
-against each. What survives is either equivalent, which Yosys then proves, or shows something that no stimulus
-looks at.
+against each. For what survives ABC searches for inputs that tell it from the design, which then run as the
+stimulus did, or proves that there are none.
 """
 
+import os
+import random
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,15 +21,35 @@ from amaranth.back import rtlil
 from .. import model
 from ..model.pc import PcInputs, PcOutputs
 from ..model.registers import Parameters
+from .equivalence import Verdict, abc, compare, connections, slices
 from .errors import ToolError
 from .lockstep import Stimulus
-from .packing import INPUT_BITS, INPUTS, OUTPUT_BITS, OUTPUTS, PAYLOAD, join, pack, pack_outputs
+from .packing import (
+    INPUT_BITS,
+    INPUTS,
+    OUTPUT_BITS,
+    OUTPUTS,
+    PAYLOAD,
+    join,
+    pack,
+    pack_outputs,
+    read_inputs,
+    split,
+)
 from .verilator import verilator
 from .verilog import BLOCKS, Flat
 from .yosys import FULL, lines_of, run_yosys
 
 SETTLE = 4
 """Cycles of RESET and idling, unbroken, before each mutant."""
+BATCH = 400
+"""Mutants that are compiled as one design."""
+MEANS_NOTHING = {
+    "op_": "op_valid",
+    "msr_request_": "msr_request_valid",
+    "enable_": "enable_write",
+}
+"""Inputs with these prefixes mean nothing while the other input is 0."""
 
 
 class Mutant(NamedTuple):
@@ -52,6 +75,8 @@ class Outcome(NamedTuple):
     mutant: Mutant
     killed_in: int | None
     """The cycle of the first difference on an output, or None if there was none."""
+    searched: bool = False
+    """By inputs that ABC found, not by the random stimulus."""
     equivalent: bool = False
     """Proved to behave as the design does."""
 
@@ -63,29 +88,43 @@ def mutate(
     seed: int,
     step: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Outcome]:
-    """Each of `count` mutants with what became of it.
+    """Each of `count` mutants, or of all that there are, with what became of it.
 
     Raises
     ------
     ToolError
-        If Yosys or Verilator fails or is not there, or if the design itself differs from the model.
+        If Yosys, Verilator or ABC fails or is not there, or if the design itself differs from the model.
     """
+    abc()
     step("listing mutants")
     netlist = _netlist(parameters)
     listed = run_yosys(f"{netlist}mutate -list {count} -seed {seed}\n", FULL, quiet=False)
     commands = [line for line in listed.splitlines() if line.startswith("mutate -")]
     mutants = [Mutant(number, command) for number, command in enumerate(commands, start=1)]
-    step("writing stimulus")
-    with tempfile.TemporaryDirectory() as folder:
-        killed = _simulate(Path(folder), netlist, mutants, parameters, cycles, seed, step)
-    if 0 in killed:
-        raise ToolError(f"the unbroken netlist differs from the model in cycle {killed[0]}")
-    for mutant in mutants:
+    step("recording the model")
+    stimulus = _record(parameters, _random_inputs(parameters, cycles, seed))
+    for first in range(0, len(mutants), BATCH):
+        with tempfile.TemporaryDirectory() as name:
+            batch = _Batch(Path(name), netlist, mutants[first : first + BATCH], step)
+            yield from _judge(batch, parameters, stimulus, step)
+
+
+def _judge(batch, parameters, stimulus, step) -> Iterator[Outcome]:
+    """What becomes of each mutant of a batch."""
+    killed = batch.run(stimulus, batch.mutants)
+    left = [mutant for mutant in batch.mutants if mutant.number not in killed]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        verdicts = dict(zip(left, pool.map(batch.compare, left), strict=True))
+    for mutant in batch.mutants:
         if mutant.number in killed:
             yield Outcome(mutant, killed[mutant.number])
-        else:
-            step(f"proving {mutant.text} equivalent")
-            yield Outcome(mutant, None, _is_equivalent(netlist, mutant))
+            continue
+        step(f"deciding {mutant.text}")
+        verdict = verdicts[mutant]
+        again = {}
+        if verdict.difference is not None:
+            again = batch.run(_record(parameters, verdict.difference), [mutant])
+        yield Outcome(mutant, again.get(mutant.number), True, verdict.equivalent)
 
 
 def _netlist(parameters: Parameters) -> str:
@@ -105,57 +144,92 @@ opt_clean -purge
 """
 
 
-def _simulate(folder, netlist, mutants, parameters, cycles, seed, step) -> dict[int, int]:
-    """The cycle in which each mutant that is noticed is noticed first; 0 is the unbroken netlist."""
-    width = len(mutants).bit_length()
-    broken = "".join(f"{one.command} -ctrl mutant {width} {one.number}\n" for one in mutants)
-    step("breaking the netlist")
-    verilog = run_yosys(f"{netlist}{broken}opt_clean\nwrite_verilog -noattr\n", FULL)
-    (folder / "bench.v").write_text(f"{_bench(width)}\n{verilog}", encoding="utf-8")
-    (folder / "main.cpp").write_text(_MAIN, encoding="utf-8")
-    step("recording the model")
-    _write_stimulus(folder / "stimulus", parameters, cycles, seed)
-    step("compiling")
-    options = [
-        "--cc",
-        "--exe",
-        "--build",
-        "--top-module",
-        "bench",
-        "-Wno-fatal",
-        "-Wno-lint",
-        "--output-split",
-        "0",
-    ]
-    _run([*verilator(), *options, "-O2", "-CFLAGS", "-O1", "bench.v", "main.cpp"], folder)
-    killed = {}
-    sizes = [SETTLE, SETTLE + cycles, len(mutants), _words(INPUT_BITS), _words(OUTPUT_BITS)]
-    command = [str(folder / "obj_dir" / "Vbench"), "stimulus", *map(str, sizes)]
-    for line in lines_of(command, folder, "the simulation"):
-        number, cycle = map(int, line.split())
-        step(f"mutant {number} of {len(mutants)}")
-        if cycle >= 0:
-            killed[number] = cycle
-    return killed
+class _Batch:
+    """Mutants in one design, each selected by its place from 1 on, compiled; 0 is the unbroken netlist."""
+
+    def __init__(
+        self, folder: Path, netlist: str, mutants: list[Mutant], step: Callable[[str], None]
+    ) -> None:
+        self.mutants = mutants
+        self._folder, self._netlist, self._step = folder, netlist, step
+        self._places = {mutant.number: place for place, mutant in enumerate(mutants, start=1)}
+        width = len(mutants).bit_length()
+        broken = "".join(
+            f"{one.command} -ctrl mutant {width} {self._places[one.number]}\n" for one in mutants
+        )
+        step(f"breaking the netlist at {mutants[0].number} to {mutants[-1].number}")
+        verilog = run_yosys(f"{netlist}{broken}opt_clean\nwrite_verilog -noattr\n", FULL)
+        (folder / "bench.v").write_text(f"{_bench(width)}\n{verilog}", encoding="utf-8")
+        (folder / "main.cpp").write_text(_MAIN, encoding="utf-8")
+        step(f"compiling {mutants[0].number} to {mutants[-1].number}")
+        options = (
+            "--cc --exe --build --top-module bench -Wno-fatal -Wno-lint --output-split 0 -O2 -CFLAGS -O1"
+        )
+        _run([*verilator(), *options.split(), "bench.v", "main.cpp"], folder)
+
+    def run(self, stimulus: bytes, mutants: Iterable[Mutant]) -> dict[int, int]:
+        """The cycle in which each mutant that is noticed is noticed first."""
+        (self._folder / "stimulus").write_bytes(stimulus)
+        numbers = {self._places[mutant.number]: mutant.number for mutant in mutants}
+        sizes = [len(stimulus) // _ROW, SETTLE, _words(INPUT_BITS), _words(OUTPUT_BITS)]
+        command = [str(self._folder / "obj_dir" / "Vbench"), "stimulus", *map(str, (*sizes, 0, *numbers))]
+        killed = {}
+        for line in lines_of(command, self._folder, "the simulation"):
+            place, cycle = map(int, line.split())
+            if place:
+                self._step(f"running mutant {numbers[place]}")
+                if cycle >= 0:
+                    killed[numbers[place]] = cycle
+            elif cycle >= 0:
+                raise ToolError(f"the unbroken netlist differs from the model in cycle {cycle}")
+        return killed
+
+    def compare(self, mutant: Mutant) -> Verdict:
+        """What ABC says of a mutant."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as name:
+            change = mutant.command.replace("-module dut", "-module gate")
+            return compare(self._netlist, change, Path(name))
 
 
 def _words(bits: int) -> int:
     return -(-bits // 32)
 
 
-def _write_stimulus(path: Path, parameters: Parameters, cycles: int, seed: int) -> None:
-    """For each cycle inputs, outputs, and which bits of the outputs count, in words of 32 bits."""
-    pc, stimulus, outputs = model.Pc(parameters), Stimulus(seed), None
+_ROW = 4 * (_words(INPUT_BITS) + 2 * _words(OUTPUT_BITS))
+
+
+def _random_inputs(parameters: Parameters, cycles: int, seed: int) -> Iterator[int]:
+    """The stimulus of the lockstep comparison, packed, with anything in the inputs that mean nothing."""
+    pc, stimulus, pick, outputs = model.Pc(parameters), Stimulus(seed), random.Random(seed), None
+    for _ in range(cycles):
+        inputs = stimulus.next(outputs)
+        outputs = pc.step(inputs)
+        levels = split(pack(inputs), INPUTS)
+        for prefix, valid in MEANS_NOTHING.items():
+            if not levels[valid]:
+                for name in levels:
+                    if name.startswith(prefix) and name != valid:
+                        levels[name] = pick.getrandbits(INPUTS[name])
+        if not levels["io_write"] | levels["io_read"]:
+            levels |= {name: pick.getrandbits(INPUTS[name]) for name in ("io_address", "io_write_data")}
+        yield join(levels, INPUTS)
+
+
+def _record(parameters: Parameters, packed: Iterable[int]) -> bytes:
+    """For each cycle inputs, the model's outputs, and which bits of them count, in words of 32 bits."""
+    pc = model.Pc(parameters)
     in_bytes, out_bytes = 4 * _words(INPUT_BITS), 4 * _words(OUTPUT_BITS)
-    with path.open("wb") as file:
-        for number in range(SETTLE):
-            file.write(pack(PcInputs(reset=number == 0)).to_bytes(in_bytes, "little") + bytes(2 * out_bytes))
-        for _ in range(cycles):
-            inputs = stimulus.next(outputs)
-            outputs = pc.step(inputs)
-            file.write(pack(inputs).to_bytes(in_bytes, "little"))
-            file.write(pack_outputs(outputs).to_bytes(out_bytes, "little"))
-            file.write(_counts(outputs).to_bytes(out_bytes, "little"))
+    rows = bytearray()
+    for number in range(SETTLE):
+        inputs = PcInputs(reset=number == 0)
+        pc.step(inputs)
+        rows += pack(inputs).to_bytes(in_bytes, "little") + bytes(2 * out_bytes)
+    for levels in packed:
+        outputs = pc.step(read_inputs(split(levels, INPUTS)))
+        rows += levels.to_bytes(in_bytes, "little")
+        rows += pack_outputs(outputs).to_bytes(out_bytes, "little")
+        rows += _counts(outputs).to_bytes(out_bytes, "little")
+    return bytes(rows)
 
 
 def _counts(outputs: PcOutputs) -> int:
@@ -167,19 +241,12 @@ def _counts(outputs: PcOutputs) -> int:
 
 def _bench(width: int) -> str:
     """All ports of the PC as two vectors."""
-
-    def slices(ports: dict[str, int], vector: str) -> Iterator[str]:
-        shift = 0
-        for name, bits in ports.items():
-            yield f".{name}({vector}[{shift + bits - 1}:{shift}])"
-            shift += bits
-
-    pins = ", ".join([".clk(clk)", ".mutant(mutant)", *slices(INPUTS, "drive"), *slices(OUTPUTS, "got")])
+    pins = connections(slices(INPUTS, "drive"), slices(OUTPUTS, "got"))
     return f"""module bench(
   input clk, input [31:0] number, input [{INPUT_BITS - 1}:0] drive, output [{OUTPUT_BITS - 1}:0] got
 );
   wire [{width - 1}:0] mutant = number[{width - 1}:0];
-  dut dut({pins});
+  dut dut(.clk(clk), .mutant(mutant), {pins});
 endmodule
 """
 
@@ -192,13 +259,14 @@ _MAIN = """
 #include "Vbench.h"
 
 int main(int argc, char** argv) {
-    const int settle = atoi(argv[2]), cycles = atoi(argv[3]), mutants = atoi(argv[4]);
-    const int in_words = atoi(argv[5]), out_words = atoi(argv[6]), row = in_words + 2 * out_words;
+    const int cycles = atoi(argv[2]), settle = atoi(argv[3]);
+    const int in_words = atoi(argv[4]), out_words = atoi(argv[5]), row = in_words + 2 * out_words;
     std::vector<uint32_t> data(size_t(cycles) * row);
     FILE* file = fopen(argv[1], "rb");
     if (!file || fread(data.data(), 4, data.size(), file) != data.size()) return 2;
     Vbench bench;
-    for (int number = 0; number <= mutants; number++) {
+    for (int place = 6; place < argc; place++) {
+        const int number = atoi(argv[place]);
         int killed = -1;
         for (int cycle = 0; cycle < cycles && killed < 0; cycle++) {
             const uint32_t* now = &data[size_t(cycle) * row];
@@ -217,28 +285,6 @@ int main(int argc, char** argv) {
     }
 }
 """
-
-
-def _is_equivalent(netlist: str, mutant: Mutant) -> bool:
-    """Proved by Yosys: every register and output behaves the same, by induction over matching registers."""
-    broken = mutant.command.replace("-module dut", "-module gate")
-    script = f"""{netlist}
-rename dut gold
-copy gold gate
-{broken}
-equiv_make gold gate equiv
-hierarchy -top equiv
-equiv_simple
-equiv_induct
-equiv_status -assert
-"""
-    try:
-        run_yosys(script, FULL)
-    except ToolError as error:
-        if "unproven" in str(error):
-            return False
-        raise
-    return True
 
 
 def _run(command: list[str], folder: Path) -> None:

