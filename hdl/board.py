@@ -14,6 +14,9 @@ from ..model.registers import (
     BIOS_WORDS,
     CONTROL_FNINIT,
     CONTROL_RESET,
+    PIC_MASTER,
+    PIC_SLAVE,
+    PORT_F0,
     Generation,
     Operation,
     Parameters,
@@ -121,8 +124,12 @@ class Board(wiring.Component):
                 # The pin is asynchronous: the first register that sees it is the PC's synchroniser.
                 m.d.comb += port.value.eq(Mux(link.attached, linked, self.ignne_pin_n))
                 continue
+            value = Mux(link.attached, linked, own.get(port.name, 0))
+            if port.name == "io_address":
+                m.d.comb += port.value.eq(self._decode(m, value))
+                continue
             registered = Signal(len(port.signal), name=port.name)
-            m.d.sync += registered.eq(Mux(link.attached, linked, own.get(port.name, 0)))
+            m.d.sync += registered.eq(value)
             m.d.comb += port.value.eq(registered)
         m.d.sync += [
             executed.eq(executes),
@@ -142,6 +149,17 @@ class Board(wiring.Component):
             self.attached.eq(link.attached),
         ]
         return m
+
+    @staticmethod
+    def _decode(m, address):
+        """The I/O address through a register that tells apart only what answers, so is decoded before it."""
+        place, odd = Signal(2), Signal()
+        answers = (PIC_MASTER >> 1, PIC_SLAVE >> 1, PORT_F0 >> 1)
+        m.d.sync += [place.eq(0), odd.eq(address[0])]
+        for number, pair in enumerate(answers, start=1):
+            with m.If(address[1:] == pair):
+                m.d.sync += place.eq(number)
+        return Cat(odd, Array((0, *answers))[place])
 
 
 def idle_inputs(inputs) -> int:

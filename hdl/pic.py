@@ -116,11 +116,16 @@ class Pic(wiring.Component):
         self._expect = Signal(Expect)
         self._icw1 = Signal(Icw1)
         self._icw3 = Signal(8, init=7)
-        self._icw4 = Signal(Icw4)
+        # What ICW4 selects: AEOI; the opposite of what the pin SP/EN# says; special fully nested mode.
+        self._aeoi = Signal()
+        self._contrary = Signal()
+        self._nests = Signal()
         self._base = Signal(5)
         # Which level is at the bottom, as those with a higher number: they come before level 0.
         self._upper = Signal(8)
         self._smm = Signal()
+        # Those that it puts aside: masked ones. A register, for the path.
+        self._aside = Signal(8)
         self._read_isr = Signal()
         self._poll = Signal()
         self._rotate_aeoi = Signal()
@@ -199,22 +204,29 @@ class Pic(wiring.Component):
         """The one request that has priority over all other requests and all that is in service."""
         initialising = Value.cast(self._expect)[2]
         asked, candidates, to_slave = (Signal(8) for _ in range(3))
-        requests = asked & ~initialising.replicate(8)
+        upper, lower, busy_upper = (Signal(8) for _ in range(3))
         # In special fully nested mode a slave's input is not held back by itself, only by those above.
-        nested = self._icw3 & (self._cascades & self._icw4.sfnm).replicate(8)
+        free = ~self._busy | (self._icw3 & self._nests.replicate(8))
         # A request that is itself held back is so by something in service, which holds back this one too.
         below = self._below(m, asked | self._busy)
         # The granted level once more, if it is a slave's: written out, as this is the longest path.
         calls = self._icw3 & (self._cascades & self._first).replicate(8)
+        quiet = self._second & self._leads
         m.d.comb += [
+            self._busy.eq(self.isr & ~self._aside),
             asked.eq(self.irr & ~self.imr),
-            candidates.eq(requests & (~self._busy | nested)),
-            to_slave.eq(requests & calls & (~self._busy | self._icw4.sfnm.replicate(8)) & ~below),
-            self._busy.eq(self.isr & ~(self.imr & self._smm.replicate(8))),
+            candidates.eq(asked & ~initialising.replicate(8) & free),
+            to_slave.eq(candidates & calls & ~below),
             self._granted.eq(candidates & ~below),
-            # Any of the requests above what is in service, so without a look at which is the first.
-            self.int_.eq((candidates & ~self._below_busy).any() & ~(self._second & self._leads)),
             self._below_busy.eq(self._below(m, self._busy)),
+            # Any of the requests above what is in service, so without a look at which is the first.
+            upper.eq(candidates & self._upper),
+            lower.eq(candidates & ~self._upper),
+            busy_upper.eq(self._busy & self._upper),
+            self.int_.eq(
+                (_any_before(upper, busy_upper, 0) | _any_before(lower, self._busy, busy_upper.any()))
+                & ~quiet
+            ),
         ]
         with m.If(self.inta | self._words.icw1):
             m.d.sync += self.cas_out.eq(_number(to_slave))
@@ -231,7 +243,7 @@ class Pic(wiring.Component):
 
     def _elaborate_inta(self, m):
         """INTERRUPT SEQUENCE and CASCADE MODE."""
-        master = Mux(self._icw4.buf, self._icw4.master, self.sp)
+        master = self.sp ^ self._contrary
         cascaded = self._cascades & (self._frozen & self._icw3).any()
         meant = self._leads | self._called
         m.d.comb += [
@@ -241,7 +253,7 @@ class Pic(wiring.Component):
             self._cascades.eq(~self._icw1.sngl & master),
             self._called.eq(~self._leads & (self.cas == self._icw3[:3])),
             self._takes.eq(self._polled | (self._after_first & meant)),
-            self._ends.eq((self._polled | (self._last & meant)) & self._icw4.aeoi),
+            self._ends.eq((self._polled | (self._last & meant)) & self._aeoi),
             # Without a request it is level 7.
             self.vector.eq(Cat(~_number(self._frozen, of=0), self._base)),
             self.vector_valid.eq(self._last & ((self._leads & ~cascaded) | self._called)),
@@ -283,14 +295,14 @@ class Pic(wiring.Component):
     def _elaborate_words(self, m):
         """What the words set beyond that."""
         written, words = self.write_data, self._words
-        ocw2, ocw3 = Ocw2(written), Ocw3(written)
+        icw4, ocw2, ocw3 = Icw4(written), Ocw2(written), Ocw3(written)
         after_icw3 = Mux(self._icw1.ic4, Expect.ICW4, Expect.OCW1)
         with m.If(words.ocw1):
-            m.d.sync += self.imr.eq(written)
+            m.d.sync += [self.imr.eq(written), self._aside.eq(written & self._smm.replicate(8))]
         with m.If(words.ocw2 & (~ocw2.eoi & ~ocw2.sl)):
             m.d.sync += self._rotate_aeoi.eq(ocw2.r)
         with m.If(words.ocw3 & ocw3.esmm):
-            m.d.sync += self._smm.eq(ocw3.smm)
+            m.d.sync += [self._smm.eq(ocw3.smm), self._aside.eq(self.imr & ocw3.smm.replicate(8))]
         with m.If(words.ocw3 & (~ocw3.p & ocw3.rr)):
             m.d.sync += self._read_isr.eq(ocw3.ris)
         with m.If(words.icw2):
@@ -302,14 +314,20 @@ class Pic(wiring.Component):
             m.d.sync += [self._icw3.eq(written), self._expect.eq(after_icw3)]
         with m.If(words.icw4):
             # Bit 0 is taken as 1: there is no 8080 here.
-            m.d.sync += [self._icw4.eq(written), self._expect.eq(Expect.OCW1)]
+            m.d.sync += [
+                self._aeoi.eq(icw4.aeoi),
+                self._contrary.eq(icw4.buf & (icw4.master ^ self.sp)),
+                self._nests.eq(icw4.sfnm & ~self._icw1.sngl & Mux(icw4.buf, icw4.master, self.sp)),
+                self._expect.eq(Expect.OCW1),
+            ]
         with m.If(words.icw1):
             m.d.sync += [
                 self._expect.eq(Expect.ICW2),
                 self._icw1.eq(written),
                 self._icw3.eq(7),
-                self._icw4.eq(0),
                 self.imr.eq(0),
+                self._aside.eq(0),
+                Cat(self._aeoi, self._contrary, self._nests).eq(0),
                 Cat(self._smm, self._read_isr, self._rotate_aeoi).eq(0),
             ]
 
@@ -317,6 +335,15 @@ class Pic(wiring.Component):
 def _above(levels):
     """The levels with a higher number than any of these."""
     return Cat(levels[:level].any() for level in range(8))
+
+
+def _any_before(levels, others, before):
+    """Any of these levels has none of the others before it, nor anything else."""
+    found = []
+    for level in range(0, 8, 2):
+        pair = levels[level] | (levels[level + 1] & ~others[level])
+        found.append(pair & ~(before | Cat(_any_in_pairs(others, range(level))).any()))
+    return Cat(found).any()
 
 
 def _any_in_pairs(word, levels):

@@ -233,7 +233,7 @@ def in_service_bits_never_out_of_priority_order(proof: Proof) -> None:
         Assume(~(pic._second & access)),
         Assume(~(pic._poll & (pic.inta | pic.write))),
     ]
-    plain = ~pic._smm & ~pic._icw4.sfnm
+    plain = ~pic._smm & ~pic._nests
     found_plain, kept = Signal(), Signal()
     with proof.m.If(pic._freezes):
         proof.m.d.sync += found_plain.eq(plain)
@@ -253,6 +253,7 @@ def in_service_bits_never_out_of_priority_order(proof: Proof) -> None:
             if level != other
         ).all()
 
+    proof.always(pic._aside == (pic.imr & pic._smm.replicate(8)))
     # What was found outranks what is in service until it is taken itself: this carries the induction.
     proof.always(~(waits & plain & found_plain) | above(pic._frozen, pic.isr, pic._upper))
     proof.always((pic._frozen & (pic._frozen - 1)[:8]) == 0)

@@ -44,7 +44,7 @@ class Reporting(wiring.Component):
     allow_ferr_on_ne: In(1), HWCR.AllowFerrOnNe.
     intercepts_freeze: In(1), in guest mode, with the FERR_FREEZE intercept.
     raised: In(Flags), what the executing operation adds to the flags.
-    next_pending: In(6), the unmasked flags (bits 5:0) of the next cycle.
+    next_pending: In(6), the unmasked flags (bits 5:0) after the operation executes.
     ferr: Out(1), FERR# is asserted.
     ferr_falls: Out(1), FERR# is asserted and will not be in the next cycle.
     """
@@ -53,8 +53,9 @@ class Reporting(wiring.Component):
         if not isinstance(parameters, Parameters):
             raise TypeError(f"parameters must be Parameters, not {parameters!r}")
         self.parameters = parameters
-        # Registers besides FERR#: which pending flags are immediate, and how long the window has been open.
-        self._kind = Signal(6)
+        # Registers besides FERR#: which pending flags are immediate (PE never is), and how long the window
+        # has been open.
+        self._kind = Signal(5)
         self._age = Signal(range(parameters.nowait_window + 1))
         super().__init__(
             {
@@ -75,32 +76,33 @@ class Reporting(wiring.Component):
         m = Module()
         op, ne = self.op, self.cr0.ne
         waiting = Signal()
-        blocked = Signal()
+        holds = Signal()
         stops = Signal()
-        m.d.comb += waiting.eq(op.code.matches(*WAITING))
-        may_run = op.valid & ~self._elaborate_faults(m)
+        faults = self._elaborate_faults(m)
+        may_run = op.valid & ~faults
         m.d.comb += [
-            blocked.eq(may_run & waiting & self.es),
-            op.mf.eq(blocked & ne),
-            stops.eq(blocked & ~ne & ~self.ignne),
+            waiting.eq(op.code.matches(*WAITING)),
+            op.mf.eq(may_run & waiting & self.es & ne),
+            stops.eq(may_run & waiting & self.es & ~(ne | self.ignne)),
             op.freeze.eq(stops & ~op.vmexit),
-            op.ready.eq(may_run & ~(blocked & (ne | ~self.ignne)) & ~op.window),
+            # Without a look at the other answers, as this is the longest path.
+            holds.eq(waiting & self.es & (ne | ~self.ignne)),
+            op.ready.eq(op.valid & ~(faults | holds | op.window)),
         ]
         if self.parameters.generation is Generation.AMD64:
             m.d.comb += op.vmexit.eq(stops & self.intercepts_freeze)
             allowed, gated = ~ne | self.allow_ferr_on_ne, Const(0)
         else:
             allowed, gated = Const(1), self.ignne & ~ne
-        # At the next waiting instruction every generation reports what is still unreported.
-        due = op.freeze | op.mf
         window_end = Const(0)
         if self.parameters.generation is Generation.I486:
             immediate = self._elaborate_immediate(m)
             opens = may_run & ~waiting & self.es & ~immediate & ~self.ferr & ~gated
             window_end = self._elaborate_window(m, opens, may_run & ~waiting)
-            due |= immediate
+            # At the next waiting instruction it reports what is still unreported.
+            due = immediate | op.freeze | op.mf
         else:
-            due |= self.es
+            due = self.es
         next_ferr = Signal()
         m.d.comb += [
             next_ferr.eq(self.es & allowed & ~window_end & (self.ferr | op.window | (due & ~gated))),
@@ -133,7 +135,7 @@ class Reporting(wiring.Component):
         op = self.op
         kind = self._kind
         deferred = Array(Const(DEFERRED[family], 6) for family in Family)
-        raised_now = Value.cast(self.raised)[:6] & ~deferred[op.family]
+        raised_now = (Value.cast(self.raised)[:6] & ~deferred[op.family])[: len(kind)]
         with m.If(op.ready & op.code.matches(*LOADS)):
             m.d.sync += kind.eq(0)
         with m.Elif(op.ready):

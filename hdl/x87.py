@@ -24,7 +24,7 @@ class X87(wiring.Component):
     masks: Out(Masks); all 0, so that every exception is unmasked, after reset (SDM3 table 9-1).
     es: Out(1), an unmasked exception is pending; equal to B always.
     raised: Out(Flags), what the executing operation adds to the flags.
-    pending, next_pending: Out(6), the unmasked flags (bits 5:0) of this cycle and of the next.
+    pending: Out(6), the unmasked flags (bits 5:0); next_pending: Out(6), those after the operation executes.
     """
 
     execute: In(1)
@@ -59,9 +59,10 @@ class X87(wiring.Component):
             with m.If(self.raises.sf):
                 m.d.comb += self.raised.ie.eq(1)
         with m.If(self.execute):
-            m.d.comb += self.next_pending.eq(next_flags & ~next_masks)
             m.d.sync += [flags.eq(next_flags), masks.eq(next_masks)]
-        with m.Else():
-            m.d.comb += self.next_pending.eq(self.pending)
-        m.d.comb += [self.pending.eq(flags & ~masks), self.es.eq(self.pending.any())]
+        m.d.comb += [
+            self.pending.eq(flags & ~masks),
+            self.next_pending.eq(next_flags & ~next_masks),
+            self.es.eq(self.pending.any()),
+        ]
         return m

@@ -30,7 +30,8 @@ def test_it_holds_with_other_parameters_too(stages, window):
     assert prove_one(prop._replace(depth=window + 2), parameters).holds
 
 
-STUCK = "stops.eq(blocked & ~ne & ~self.ignne)"
+HOLDS = "waiting & self.es & (ne | ~self.ignne)"
+MF = "may_run & waiting & self.es & ne)"
 REPORTS = "self.es & allowed & ~window_end & (self.ferr | op.window | (due & ~gated))"
 TAKEN = "(error & ~error_before) | (self.irq13 & ~f0_write)"
 WRITES_IGNNE = "with m.If(at_ignne & ~ignne_bad):\n                m.d.sync += self.ignne"
@@ -38,9 +39,9 @@ MUTANTS = {
     # Property: generation, file, what stands there, what breaks it.
     "ferr-only-unmasked": ("P6", "reporting", REPORTS, "allowed & (self.ferr | op.ready)"),
     "es": ("I486", "x87", "flags & ~masks", "flags & ~(masks >> 1)"),
-    "waiting": ("P6", "reporting", STUCK, STUCK.replace("~ne", "~ne & ~op.raises.pe")),
+    "waiting": ("P6", "reporting", HOLDS, HOLDS.replace("~self", "~op.raises.pe & ~self")),
     "non-waiting": ("I486", "reporting", "done.eq(age == length)", "done.eq(age == length + 1)"),
-    "mf": ("P6", "reporting", "op.mf.eq(blocked & ne)", "op.mf.eq(blocked & (ne | self.ignne))"),
+    "mf": ("P6", "reporting", MF, MF.replace("ne)", "(ne | self.ignne))")),
     "one-answer": ("AMD64", "reporting", "op.freeze.eq(stops & ~op.vmexit)", "op.freeze.eq(stops)"),
     "ignne-n": ("P6", "chipset", "~(ff2 & ~self.ferr_n)", "~ff2"),
     "never-lost": ("P6", "chipset", f"({TAKEN})", "((error & ~error_before) | self.irq13) & ~f0_write"),
@@ -48,7 +49,7 @@ MUTANTS = {
     "ignne-em": ("AMD64", "processor", "msr.ignne, pin)", "msr.ignne | pin, pin)"),
     "8259a-mask": ("AMD64", "pic", "asked.eq(self.irr & ~self.imr)", "asked.eq(self.irr & ~(self.imr >> 1))"),
     "8259a-order": ("AMD64", "pic", "self._below(m, asked | self._busy)", "self._below(m, asked)"),
-    "reach freeze": ("I486", "reporting", STUCK, "stops.eq(0)"),
+    "reach freeze": ("I486", "reporting", "stops.eq(may_run &", "stops.eq(ne &"),
 }
 PROVE = """
 import sys
