@@ -33,33 +33,22 @@ class BoardSpec(NamedTuple):
     """How many of the three: FERR#, freeze, IGNNE in effect."""
     bitstream: str | None = None
     """The suffix of what comes out; None if its tools are the vendor's."""
-    mapping: str = ""
-    """Commands of ABC that map the logic to LUTs; by default those of Yosys."""
     synthesis: str = ""
     """Further options of Yosys' synthesis."""
-    seed: int = 1
-    """Of nextpnr's placement, which is otherwise the same for the same versions of the tools."""
 
 
-# ABC's commands that gave the shortest paths here, on each family, by up to a tenth over those of Yosys.
-_ICE40_MAPPING = (
-    "&scorr; &sweep; &b -d; &dc2; &dch -f -r; &if -W 1500; &mfs; &st; &b -d; &dch -f -r; &if -W 1500; &mfs"
-)
-_ECP5_MAPPING = "&scorr; &sweep; &b; &dc2; &b; &dch -f -r; &ps; &if -W 900; &mfs"
 _ICE40 = {
     "attributes": {"IO_STANDARD": "SB_LVCMOS"},
     "pull_up": {"PULLUP": 1},
     "bitstream": "bin",
-    "mapping": _ICE40_MAPPING,
 }
 _ECP5 = {
     "attributes": {"IO_TYPE": "LVCMOS33"},
     "pull_up": {"PULLMODE": "UP"},
     "bitstream": "bit",
-    "mapping": _ECP5_MAPPING,
 }
 # Where a clock enable serves few flip-flops, a multiplexer before each is the shorter way.
-_FEW_ENABLES = "-dffe_min_ce_use 12"
+_FEW_ENABLES = "-dffe_min_ce_use 8"
 BOARDS: Mapping[str, BoardSpec] = {
     "icebreaker": BoardSpec(
         "iCEBreaker (iCE40UP5K)",
@@ -69,7 +58,6 @@ BOARDS: Mapping[str, BoardSpec] = {
         button="button",
         lights=2,
         synthesis=f"-device u {_FEW_ENABLES}",
-        seed=5,
         **_ICE40,
     ),
     "hx8k": BoardSpec(

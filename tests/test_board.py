@@ -3,12 +3,12 @@
 import random
 
 import pytest
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 from irq13.hdl.board import Board as BoardDesign
 from irq13.hdl.uart import UartReceiver, UartTransmitter
 from irq13.model import Parameters
-from irq13.model.registers import Generation
+from irq13.model.registers import PIC_MASTER, PIC_SLAVE, PORT_F0, PORT_F1, Generation
 from irq13.sim import Board, BoardError, GeneralProtection, Simulation
 from irq13.sim.lockstep import Stimulus
 from irq13.sim.machine import ModelMachine
@@ -46,6 +46,26 @@ def test_the_same_python_lines_run_on_the_board(attached):
     sim.step(2)
     assert not sim.ferr_n
     assert sim.irq13
+
+
+def test_the_address_behind_its_register_is_the_same_where_something_answers():
+    """And nobody's elsewhere: every port of the PC, and all that differ from one in a bit or by one."""
+    ports = {PIC_MASTER, PIC_MASTER + 1, PIC_SLAVE, PIC_SLAVE + 1, PORT_F0, PORT_F1}
+    near = {port ^ 1 << bit for port in ports for bit in range(16)} | {port + 2 for port in ports}
+    module, before, after = Module(), Signal(16), Signal(16)
+    module.d.comb += after.eq(BoardDesign._decode(module, before))
+
+    async def testbench(ctx):
+        for port in sorted(ports | near):
+            ctx.set(before, port)
+            await ctx.tick()
+            got = ctx.get(after)
+            assert got == port if port in ports else got not in ports, hex(port)
+
+    simulator = Simulator(module)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
 
 
 def test_cycle_by_cycle_it_is_the_model(attached):

@@ -13,8 +13,8 @@ def irq13(*arguments, cwd):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
 
 
-# Somewhat below what it reaches by the tools of today, for those of tomorrow.
-@pytest.mark.parametrize(("board", "at_least"), [("icebreaker", 36), ("ulx3s", 108)])
+# By the tools of today 44 and 136; any other placement by them reaches this too, and so should tomorrow's.
+@pytest.mark.parametrize(("board", "at_least"), [("icebreaker", 41), ("ulx3s", 122)])
 def test_a_board_is_built_and_says_how_large_and_how_fast(board, at_least, tmp_path):
     done = irq13("build", board, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
