@@ -203,20 +203,17 @@ class Pic(wiring.Component):
     def _elaborate_priority(self, m):
         """The one request that has priority over all other requests and all that is in service."""
         initialising = Value.cast(self._expect)[2]
-        asked, candidates, to_slave = (Signal(8) for _ in range(3))
+        asked, candidates = Signal(8), Signal(8)
         upper, lower, busy_upper = (Signal(8) for _ in range(3))
         # In special fully nested mode a slave's input is not held back by itself, only by those above.
         free = ~self._busy | (self._icw3 & self._nests.replicate(8))
         # A request that is itself held back is so by something in service, which holds back this one too.
         below = self._below(m, asked | self._busy)
-        # The granted level once more, if it is a slave's: written out, as this is the longest path.
-        calls = self._icw3 & (self._cascades & self._first).replicate(8)
         quiet = self._second & self._leads
         m.d.comb += [
             self._busy.eq(self.isr & ~self._aside),
             asked.eq(self.irr & ~self.imr),
             candidates.eq(asked & ~initialising.replicate(8) & free),
-            to_slave.eq(candidates & calls & ~below),
             self._granted.eq(candidates & ~below),
             self._below_busy.eq(self._below(m, self._busy)),
             # Any of the requests above what is in service, so without a look at which is the first.
@@ -229,7 +226,8 @@ class Pic(wiring.Component):
             ),
         ]
         with m.If(self.inta | self._words.icw1):
-            m.d.sync += self.cas_out.eq(_number(to_slave))
+            called = self._granted & self._icw3 & (self._cascades & self._first).replicate(8)
+            m.d.sync += self.cas_out.eq(_number(called))
 
     def _below(self, m, levels):
         """The levels that stand below any of these."""
@@ -338,7 +336,7 @@ def _above(levels):
 
 
 def _any_before(levels, others, before):
-    """Any of these levels has none of the others before it, nor anything else."""
+    """Some of these levels has none of the others before it, and nor is there anything else before all."""
     found = []
     for level in range(0, 8, 2):
         pair = levels[level] | (levels[level + 1] & ~others[level])

@@ -102,6 +102,7 @@ class Reporting(wiring.Component):
             # At the next waiting instruction it reports what is still unreported.
             due = immediate | op.freeze | op.mf
         else:
+            # It reports at once.
             due = self.es
         next_ferr = Signal()
         m.d.comb += [

@@ -1,8 +1,8 @@
 """Does a change of the netlist change what the PC does? ABC decides, by property directed reachability.
 
-Both netlists run side by side from a RESET on the same inputs. ABC finds inputs after which an output
-differs, or proves that there are none (Een, Mishchenko, Brayton: Efficient Implementation of Property
-Directed Reachability, FMCAD 2011).
+Both netlists run side by side on the same inputs, from the state in which every register is 0. ABC finds
+inputs after which an output differs, or proves that there are none (Een, Mishchenko, Brayton: Efficient
+Implementation of Property Directed Reachability, FMCAD 2011).
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..model.registers import Family, Operation
 from .errors import ToolError
-from .packing import INPUT_BITS, INPUTS, OUTPUT_BITS, OUTPUTS, PAYLOAD, join
+from .packing import INPUT_BITS, INPUTS, OUTPUT_BITS, OUTPUTS, PAYLOAD
 from .yosys import FULL, last_line, run_yosys
 
 ABC_NAMES = ("berkeley-abc", "yosys-abc")
@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
     equivalent: bool
     """Proved: no inputs tell them apart."""
     difference: list[int] | None
-    """Inputs, packed, a number for each cycle from the one with RESET, after which an output differs."""
+    """Inputs, packed, a number for each cycle, in the last of which an output differs."""
 
 
 def abc() -> str:
@@ -44,7 +44,7 @@ def compare(netlist: str, change: str, folder: Path) -> Verdict:
 
     Parameters
     ----------
-    netlist: Yosys commands that make the module dut.
+    netlist: Yosys commands that make the module dut, whose registers start as 0.
     change: Yosys commands that change the module gate, its copy.
     folder: for files in between, of nobody else meanwhile.
 
@@ -54,13 +54,14 @@ def compare(netlist: str, change: str, folder: Path) -> Verdict:
         If Yosys or ABC fails or is not there.
     """
     program = abc()
-    # No register has a value of its own at the start: the RESET in the first cycle gives it one.
+    # The value at the start stays with a register, not with the wire that it drove before the change.
     run_yosys(
         f"""{netlist}
 rename dut gold
-setattr -unset init w:*
 copy gold gate
 {change}
+setattr -unset init w:*
+zinit -all
 read_verilog <<verilog
 {pair_of()}
 verilog
@@ -74,7 +75,6 @@ async2sync
 dffunmap
 simplemap
 opt_clean -purge
-zinit -all
 aigmap
 write_aiger -zinit -map pair.map pair.aig
 """,
@@ -102,8 +102,7 @@ def _inputs(folder: Path) -> list[int]:
     }
     # The first line is the state at the start; a comment ends the last one.
     _, *cycles = re.findall(r"^[01]+", (folder / "difference").read_text("ascii"), re.M)
-    inputs = [sum(int(levels[place]) << bit for place, bit in places.items()) for levels in cycles]
-    return [inputs[0] | join(dict.fromkeys(INPUTS, 0) | {"reset": 1}, INPUTS), *inputs[1:]]
+    return [sum(int(levels[place]) << bit for place, bit in places.items()) for levels in cycles]
 
 
 def slices(ports: dict[str, int], vector: str) -> dict[str, str]:
@@ -123,7 +122,6 @@ def connections(inputs: dict[str, str], outputs: dict[str, str]) -> str:
 def pair_of() -> str:
     """Verilog: gold and gate side by side, and whether they differ while the inputs are legal."""
     drive, gold, gate = slices(INPUTS, "drive"), slices(OUTPUTS, "gold"), slices(OUTPUTS, "gate")
-    reset = {"reset": f"{drive['reset']} | ~started"}
     legal = (
         f"(~{drive['op_valid']} | {drive['op_code']} <= {max(Operation):d} & "
         f"{drive['op_family']} <= {max(Family):d}) & ~({drive['io_read']} & {drive['io_write']})"
@@ -135,14 +133,11 @@ def pair_of() -> str:
     return f"""
 module pair(input [{INPUT_BITS - 1}:0] drive, input clk, output differ);
   wire [{OUTPUT_BITS - 1}:0] gold, gate;
-  gold of_gold(.clk(clk), {connections(drive | reset, gold)});
-  gate of_gate(.clk(clk), {connections(drive | reset, gate)});
-  reg started = 0, was_illegal = 0;
+  gold of_gold(.clk(clk), {connections(drive, gold)});
+  gate of_gate(.clk(clk), {connections(drive, gate)});
+  reg was_illegal = 0;
   wire illegal = was_illegal | ~({legal});
-  always @(posedge clk) begin
-    started <= 1;
-    was_illegal <= illegal;
-  end
-  assign differ = started & ~illegal & ({" | ".join(differ)});
+  always @(posedge clk) was_illegal <= illegal;
+  assign differ = ~illegal & ({" | ".join(differ)});
 endmodule
 """
