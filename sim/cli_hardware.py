@@ -130,7 +130,7 @@ def mutate_command(generation: str, count: int, cycles: int, seed: int) -> None:
     """Break the netlist in COUNT places, one at a time, and see whether the lockstep stimulus notices.
 
     For a mutant that survives it ABC finds inputs that show it, which are run too, or proves that it behaves
-    as the design does; what is neither is listed, and the exit status is 1. There are some 21,000 places:
+    as the design does; what is neither is listed, and the exit status is 1. There are some 25,000 places:
     a count above that takes all of them. Needs pip install 'irq13[mutate]', g++, make, perl and berkeley-abc.
 
     \b

@@ -114,13 +114,15 @@ def _judge(batch, parameters, stimulus, step) -> Iterator[Outcome]:
     """What becomes of each mutant of a batch."""
     killed = batch.run(stimulus, batch.mutants)
     left = [mutant for mutant in batch.mutants if mutant.number not in killed]
+    verdicts = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        verdicts = dict(zip(left, pool.map(batch.compare, left), strict=True))
+        for mutant, verdict in zip(left, pool.map(batch.compare, left), strict=True):
+            step(f"decided {mutant.text}")
+            verdicts[mutant] = verdict
     for mutant in batch.mutants:
         if mutant.number in killed:
             yield Outcome(mutant, killed[mutant.number])
             continue
-        step(f"deciding {mutant.text}")
         verdict = verdicts[mutant]
         again = {}
         if verdict.difference is not None:
@@ -129,7 +131,10 @@ def _judge(batch, parameters, stimulus, step) -> Iterator[Outcome]:
 
 
 def _netlist(parameters: Parameters) -> str:
-    """Yosys commands that make the PC as single-bit cells, under the name dut; each register starts as 0."""
+    """Yosys commands that make the PC as single-bit cells, under the name dut.
+
+    Each register starts as 0, and nothing is left open: what would not matter could matter in a mutant.
+    """
     flat = Flat(BLOCKS["pc"](parameters))
     text = rtlil.convert(flat, name="dut", ports=[flat.clock.clk, *(port.signal for port in flat.ports)])
     return f"""
@@ -142,6 +147,7 @@ flatten -separator _
 opt
 simplemap
 zinit -all
+setundef -zero
 simplemap
 opt_clean -purge
 """
