@@ -131,7 +131,8 @@ def mutate_command(generation: str, count: int, cycles: int, seed: int) -> None:
 
     For a mutant that survives it ABC finds inputs that show it, which are run too, or proves that it behaves
     as the design does; what is neither is listed, and the exit status is 1. There are some 25,000 places:
-    a count above that takes all of them. Needs pip install 'irq13[mutate]', g++, make, perl and berkeley-abc.
+    a count above that takes all of them, and over an hour; Ctrl-C ends it with what is known by then. Needs
+    pip install 'irq13[mutate]', g++, make, perl and berkeley-abc.
 
     \b
     Example:
@@ -145,19 +146,23 @@ def mutate_command(generation: str, count: int, cycles: int, seed: int) -> None:
     noticed: list[int] = []
     found: list[int] = []
     equivalent = survivors = 0
-    with Console(stderr=True).status("mutating") as status:
-        for one in mutate(Parameters(Generation(generation)), count, cycles, seed, status.update):
-            if one.killed_in is not None:
-                (found if one.searched else noticed).append(one.killed_in)
-            elif one.equivalent:
-                equivalent += 1
-            else:
-                survivors += 1
-                click.echo(f"survives: {one.mutant.text}")
-    click.echo(
-        f"{len(noticed)} mutants killed by the stimulus, the last one in cycle {max(noticed, default=0)}; "
-        f"{len(found)} by inputs that ABC found, of up to {max(found, default=0) + 1} cycles; "
-        f"{equivalent} proved equivalent, {survivors} survive"
-    )
+    try:
+        with Console(stderr=True).status("mutating") as status:
+            for one in mutate(Parameters(Generation(generation)), count, cycles, seed, status.update):
+                if one.killed_in is not None:
+                    (found if one.searched else noticed).append(one.killed_in)
+                elif one.equivalent:
+                    equivalent += 1
+                else:
+                    survivors += 1
+                    click.echo(f"survives: {one.mutant.text}")
+    finally:
+        # All mutants take over an hour: what is known by then is said when a run is stopped, too.
+        if noticed or found or equivalent or survivors:
+            click.echo(
+                f"{len(noticed)} mutants killed by the stimulus, the last one in cycle "
+                f"{max(noticed, default=0)}; {len(found)} by inputs that ABC found, of up to "
+                f"{max(found, default=0) + 1} cycles; {equivalent} proved equivalent, {survivors} survive"
+            )
     if survivors:
         raise SystemExit(1)

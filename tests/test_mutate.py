@@ -1,14 +1,16 @@
 """Mutants of the netlist: killed by the stimulus, or by inputs that are searched for, or equivalent."""
 
 import pytest
+from click.testing import CliRunner
 from irq13.model import Parameters
 from irq13.model.pc import PcInputs
 from irq13.model.registers import Generation, Operation
+from irq13.sim.cli import main
 from irq13.sim.equivalence import compare
 from irq13.sim.errors import Divergence, ToolError
 from irq13.sim.lockstep import Stimulus
 from irq13.sim.machine import ModelMachine
-from irq13.sim.mutate import Mutant, _netlist, _random_inputs, mutate
+from irq13.sim.mutate import Mutant, Outcome, _netlist, _random_inputs, mutate
 from irq13.sim.packing import INPUTS, OUTPUTS, join, pack_outputs, read_inputs, split, unpack
 from irq13.sim.yosys import FULL, run_yosys
 
@@ -114,6 +116,34 @@ def test_abc_that_is_not_there_is_an_error_of_one_line(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ToolError, match="berkeley-abc is not installed: apt install berkeley-abc"):
         next(mutate(P6, 1, 1, 1))
+
+
+def test_a_run_that_is_stopped_says_what_it_knows_by_then(monkeypatch):
+    outcomes = [
+        Outcome(Mutant(1, ""), 41),
+        Outcome(Mutant(2, ""), 6, searched=True),
+        Outcome(Mutant(3, ""), None, searched=True, equivalent=True),
+        Outcome(Mutant(4, "mutate -mode inv"), None, searched=True),
+    ]
+
+    def stopped(error, *known):
+        def run(*arguments):
+            yield from known
+            raise error
+
+        monkeypatch.setattr("irq13.sim.mutate.mutate", run)
+        return CliRunner().invoke(main, ["mutate"])
+
+    result = stopped(KeyboardInterrupt, *outcomes)
+    assert result.exit_code == 130
+    assert result.stdout.splitlines() == [
+        "survives: inv at a cell without a source",
+        "1 mutants killed by the stimulus, the last one in cycle 41; 1 by inputs that ABC found, "
+        "of up to 7 cycles; 1 proved equivalent, 1 survive",
+    ]
+    assert result.stderr.splitlines()[-1] == "irq13: interrupted"
+    assert stopped(ToolError("yosys: no"), outcomes[0]).stdout.startswith("1 mutants killed")
+    assert stopped(ToolError("yosys: no")).stdout == ""
 
 
 def test_packed_outputs_unpack_to_what_they_were(generation):
