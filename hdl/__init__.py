@@ -3,7 +3,7 @@
 One clock domain, `sync`. Active-low pins end in `_n`; everything behind a pin is active high.
 """
 
-from .board import GENERATIONS, PAUSE, Board
+from .board.design import GENERATIONS, PAUSE, Board
 from .chipset import Chipset
 from .flat import Port, flat_ports
 from .msr import MsrFile

@@ -2,15 +2,7 @@
 
 from typing import NamedTuple
 
-from .registers import (
-    HWCR_IMPLEMENTED,
-    IGNNE_BIT,
-    Generation,
-    Hwcr,
-    Msr,
-    Parameters,
-    ReservedBits,
-)
+from .registers import HWCR_IMPLEMENTED, IGNNE_BIT, Generation, Hwcr, Msr, Parameters, ReservedBits
 
 
 class MsrRequest(NamedTuple):

@@ -4,22 +4,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .board import Board, BoardError
-    from .bus import GeneralProtection, MsrBus
+    from .machines.board import Board, BoardError
+    from .machines.msr_bus import GeneralProtection, MsrBus
     from .simulation import Simulation
-    from .timing import expect
-    from .trace import Trace
+    from .timing.assertions import expect
+    from .waveform.trace import Trace
 
 __all__ = ["Board", "BoardError", "GeneralProtection", "MsrBus", "Simulation", "Trace", "expect"]
 
 _HOMES = {
-    "Board": "board",
-    "BoardError": "board",
-    "GeneralProtection": "bus",
-    "MsrBus": "bus",
+    "Board": "machines.board",
+    "BoardError": "machines.board",
+    "GeneralProtection": "machines.msr_bus",
+    "MsrBus": "machines.msr_bus",
     "Simulation": "simulation",
-    "Trace": "trace",
-    "expect": "timing",
+    "Trace": "waveform.trace",
+    "expect": "timing.assertions",
 }
 
 

@@ -41,7 +41,7 @@ def simulation(request: pytest.FixtureRequest) -> Callable[..., Any]:
 @pytest.fixture
 def trace() -> Callable[..., Any]:
     """`trace(path)`: a VCD as a `Trace`."""
-    from .trace import Trace
+    from .waveform.trace import Trace
 
     return Trace.load
 
@@ -63,10 +63,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
 
 def _keep(simulation: Any, item: pytest.Item, number: int) -> list[str]:
     """Write what a simulation did; the lines that say where."""
-    from .files import replacing
-    from .selection import choose
-    from .vcd import write_waveform
-    from .wavetext import Canvas, draw
+    from .support.files import replacing
+    from .waveform.selection import choose
+    from .waveform.vcd_writer import write_waveform
+    from .waveform.view.text import Canvas, draw
 
     folder = Path(item.config.rootpath) / FOLDER
     name = re.sub(r"[^\w.-]+", "-", item.nodeid).strip("-")

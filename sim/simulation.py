@@ -21,14 +21,14 @@ from ..model.pc import PcInputs, PcOutputs
 from ..model.registers import Cr0, ExceptionFlag, Generation, Hwcr, Parameters
 from ..model.reporting import Decision
 from ..model.x87 import OperationRequest
-from .bus import Registers
-from .machine import Machine, machine_for
-from .operands import unsigned
-from .recorder import Recorder
-from .signals import CpuView
-from .steps import x87
-from .trace import Trace
-from .vcd import write_waveform
+from .cpu.operands import unsigned
+from .cpu.steps import x87
+from .machines.machine import Machine, machine_for
+from .machines.msr_bus import Registers
+from .waveform.recorder import Recorder
+from .waveform.signals import CpuView
+from .waveform.trace import Trace
+from .waveform.vcd_writer import write_waveform
 
 
 class Simulation:

@@ -3,8 +3,8 @@
 from irq13.model import Cr0, Parameters, PcInputs
 from irq13.model.chipset import IoAccess
 from irq13.model.msr import MsrRequest
-from irq13.sim.machine import MACHINES
-from irq13.sim.steps import x87
+from irq13.sim.cpu.steps import x87
+from irq13.sim.machines.machine import MACHINES
 
 IDLE = PcInputs()
 F0 = PcInputs(io=IoAccess(0xF0, write=True))

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from irq13.sim import scenario
-from irq13.sim.bus import GeneralProtection
-from irq13.sim.scenario import shipped
+from irq13.sim.machines.msr_bus import GeneralProtection
+from irq13.sim.scenarios import scenario
+from irq13.sim.scenarios.scenario import shipped
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
@@ -19,7 +19,7 @@ PASTED = re.findall(
 
 
 def printed(*arguments, cwd):
-    command = [sys.executable, "-c", "from irq13.sim.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from irq13.sim.cli.main import main; main()", *arguments]
     output = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120).stdout
     return "\n".join(line.rstrip() for line in output.rstrip().split("\n")) + "\n"
 
@@ -62,7 +62,7 @@ def test_every_scenario_that_it_names_exists():
 
 def test_the_shown_scenario_is_the_shipped_one():
     (toml,) = [text for language, text in BLOCKS if language == "toml"]
-    path = Path(scenario.__file__).parent / "scenarios" / "slave-masked-deadlock.toml"
+    path = Path(scenario.__file__).parent / "library" / "slave-masked-deadlock.toml"
     assert toml.strip() == path.read_text("utf-8").strip()
 
 

@@ -1,0 +1,240 @@
+"""What goes onto an FPGA board: the PC, a line to a host, pins, lights and a button.
+
+Left alone, the PC runs at the board's clock: a press of the button makes it divide by zero, masked and
+unmasked in turn, and then wait at a waiting instruction, so that FERR#, IRQ 13 and the freeze can be seen;
+pull IGNNE# low and it goes on. A host that attaches (see `link`) takes over, one clock cycle a packet.
+"""
+
+from amaranth.hdl import Array, Cat, EnableInserter, Module, Mux, ResetInserter, Signal
+from amaranth.lib import wiring
+from amaranth.lib.cdc import FFSynchronizer
+from amaranth.lib.wiring import In, Out
+
+from ...model.registers import (
+    BIOS_WORDS,
+    CONTROL_FNINIT,
+    CONTROL_RESET,
+    PIC_MASTER,
+    PIC_SLAVE,
+    PORT_F0,
+    Generation,
+    Operation,
+    Parameters,
+)
+from ..flat import flat_ports
+from ..pc import Pc
+from .link import Link
+from .uart import UartReceiver, UartTransmitter
+
+GENERATIONS = tuple(Generation)
+"""A generation's number on the line is its place here."""
+ZERO_DIVIDE = 1 << 2
+PAUSE = 0.01
+"""Seconds without a byte after which a broken packet is forgotten."""
+
+
+class Board(wiring.Component):
+    """The design without the names of a board's pins.
+
+    Parameters
+    ----------
+    parameters: Parameters of the PC.
+    clock: frequency in Hz.
+    baud: bits a second on the line.
+
+    Attributes
+    ----------
+    rx: In(1), tx: Out(1), the line to the host, idle 1.
+    button: In(1), asynchronous.
+    ferr_n: Out(1), drive FERR# low if 0: open drain.
+    ignne_drive_n: Out(1), drive IGNNE# low if 0; ignne_pin_n: In(1), the level of the pin, asynchronous.
+    irq13, intr: Out(1).
+    freeze: Out(1), a waiting instruction is frozen; ignne: Out(1), IGNNE in effect; a cycle late, as INTR is.
+    attached: Out(1), a host has taken over.
+
+    Raises
+    ------
+    ValueError
+        If the clock is too slow for the line.
+    """
+
+    def __init__(self, parameters: Parameters, *, clock: float, baud: int = 115_200):
+        self.parameters = parameters
+        self.divisor = round(clock / baud)
+        if self.divisor < 3:
+            raise ValueError(f"a clock of {clock:g} Hz is too slow for {baud} baud: at least 3 cycles a bit")
+        self.clock = clock
+        super().__init__(
+            {
+                "rx": In(1, init=1),
+                "tx": Out(1, init=1),
+                "button": In(1),
+                "ferr_n": Out(1, init=1),
+                "ignne_drive_n": Out(1, init=1),
+                "ignne_pin_n": In(1, init=1),
+                "irq13": Out(1),
+                "intr": Out(1),
+                "freeze": Out(1),
+                "ignne": Out(1),
+                "attached": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        pc = Pc(self.parameters)
+        ports = flat_ports(pc)
+        inputs = [port for port in ports if port.is_input]
+        outputs = [port for port in ports if not port.is_input]
+        m.submodules.receiver = receiver = UartReceiver(self.divisor)
+        m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
+        m.submodules.link = link = Link(
+            GENERATIONS.index(self.parameters.generation),
+            sum(len(port.signal) for port in inputs),
+            sum(len(port.signal) for port in outputs),
+            idle_inputs=idle_inputs(inputs),
+            pause=max(round(self.clock * PAUSE), 4 * self.divisor),
+        )
+        # What reaches the PC, and what leaves it for the pins, is a register: its timing is its own.
+        restart = Signal()
+        enable = Signal(init=1)
+        m.d.sync += [restart.eq(link.restart), enable.eq(link.step | ~link.attached)]
+        m.submodules.pc = EnableInserter(enable)(ResetInserter(restart)(pc))
+        wiring.connect(m, receiver.bytes, link.received)
+        wiring.connect(m, link.transmitted, transmitter.bytes)
+        m.submodules.demo = demo = Demo()
+        m.submodules.button = FFSynchronizer(self.button, demo.button)
+        executes = pc.op.valid & pc.op.ready
+        executed = Signal()
+        own = {
+            # Withdrawn until the demo, which is a cycle ahead and one behind, presents the next one.
+            "op_valid": demo.op_valid & ~executes & ~executed,
+            "op_code": demo.op_code,
+            "op_raises": demo.op_raises,
+            "op_control": demo.op_control,
+            "io_write": demo.io_write,
+            "io_address": demo.io_address,
+            "io_write_data": demo.io_write_data,
+        }
+        place = 0
+        for port in inputs:
+            linked = link.inputs[place : place + len(port.signal)]
+            place += len(port.signal)
+            if port.name == "ignne_drive_n":
+                # The pin is asynchronous: the first register that sees it is the PC's synchroniser.
+                m.d.comb += port.value.eq(Mux(link.attached, linked, self.ignne_pin_n))
+                continue
+            value = Mux(link.attached, linked, own.get(port.name, 0))
+            if port.name == "io_address":
+                m.d.comb += port.value.eq(self._decode(m, value))
+                continue
+            registered = Signal(len(port.signal), name=port.name)
+            m.d.sync += registered.eq(value)
+            m.d.comb += port.value.eq(registered)
+        m.d.sync += [
+            executed.eq(executes),
+            self.intr.eq(pc.intr),
+            self.freeze.eq(pc.op.freeze),
+            self.ignne.eq(pc.ignne),
+        ]
+        m.d.comb += [
+            receiver.line.eq(self.rx),
+            self.tx.eq(transmitter.line),
+            demo.ready.eq(executed),
+            demo.stop.eq(link.attached),
+            link.outputs.eq(Cat(port.value for port in outputs)),
+            self.ferr_n.eq(pc.ferr_n),
+            self.ignne_drive_n.eq(pc.chipset_ignne_n),
+            self.irq13.eq(pc.irq13),
+            self.attached.eq(link.attached),
+        ]
+        return m
+
+    @staticmethod
+    def _decode(m, address):
+        """The I/O address through a register that tells apart only what answers, so is decoded before it."""
+        place, odd = Signal(2), Signal()
+        answers = (PIC_MASTER >> 1, PIC_SLAVE >> 1, PORT_F0 >> 1)
+        m.d.sync += [place.eq(0), odd.eq(address[0])]
+        for number, pair in enumerate(answers, start=1):
+            with m.If(address[1:] == pair):
+                m.d.sync += place.eq(number)
+        return Cat(odd, Array((0, *answers))[place])
+
+
+def idle_inputs(inputs) -> int:
+    """Nothing is presented, and IGNNE# is high."""
+    packed = shift = 0
+    for port in inputs:
+        packed |= (port.name == "ignne_drive_n") << shift
+        shift += len(port.signal)
+    return packed
+
+
+class Demo(wiring.Component):
+    """The little program that the button starts.
+
+    Attributes
+    ----------
+    button: In(1), pressed.
+    stop: In(1), forget what is under way.
+    ready: In(1), the operation that is presented has executed.
+    op_valid: Out(1), op_code: Out(5), op_raises: Out(7), op_control: Out(16), to the operation port.
+    io_write: Out(1), io_address: Out(16), io_write_data: Out(8), to the I/O bus.
+    """
+
+    def __init__(self):
+        super().__init__(
+            {
+                "button": In(1),
+                "stop": In(1),
+                "ready": In(1),
+                "op_valid": Out(1),
+                "op_code": Out(5),
+                "op_raises": Out(7),
+                "op_control": Out(16),
+                "io_write": Out(1),
+                "io_address": Out(16),
+                "io_write_data": Out(8),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        before = Signal()
+        unmasked = Signal()
+        control = Mux(unmasked, CONTROL_RESET, CONTROL_FNINIT)
+        operations = Array((Operation.FNINIT, Operation.FLDCW, Operation.ARITHMETIC, Operation.FWAIT))
+        writes = Array((address << 8) | value for address, value in BIOS_WORDS)
+        place = Signal(range(max(len(BIOS_WORDS), len(operations))))
+        m.d.sync += before.eq(self.button)
+        with m.FSM():
+            with m.State("BIOS"):
+                m.d.comb += [
+                    self.io_write.eq(1),
+                    Cat(self.io_write_data, self.io_address).eq(writes[place]),
+                ]
+                m.d.sync += place.eq(place + 1)
+                with m.If(place == len(BIOS_WORDS) - 1):
+                    m.d.sync += place.eq(0)
+                    m.next = "WAIT"
+            with m.State("WAIT"), m.If(self.button & ~before & ~self.stop):
+                m.d.sync += [unmasked.eq(~unmasked), place.eq(0)]
+                m.next = "RUN"
+            with m.State("RUN"):
+                m.d.comb += [
+                    self.op_valid.eq(1),
+                    self.op_code.eq(operations[place]),
+                    self.op_control.eq(control),
+                    self.op_raises.eq(Mux(place == 2, ZERO_DIVIDE, 0)),
+                ]
+                with m.If(self.ready):
+                    m.d.sync += place.eq(place + 1)
+                    with m.If(place == len(operations) - 1):
+                        m.d.sync += place.eq(0)
+                        m.next = "WAIT"
+                with m.If(self.stop | (self.button & ~before)):
+                    m.d.sync += [place.eq(0), unmasked.eq(~unmasked)]
+                    with m.If(self.stop):
+                        m.next = "WAIT"
+        return m

@@ -1,0 +1,1 @@
+"""The MSR paths of Linux KVM and of QEMU, as their sources state them."""

@@ -1,0 +1,141 @@
+"""The reference once more, one bit at a time: every variable holds the same bit of many PCs at once.
+
+Where `pc` and its neighbours say what one PC does, in the manuals' words, this says the same of as many PCs
+as a word has bits, in nothing but AND, OR, XOR and NOT. A bit is whatever has these operators: a numpy array
+of unsigned integers, or a gate under construction. A test holds it to the scalar model.
+
+A word is a list of bits, the lowest first. Inputs and outputs go by the names of the ports, as in
+`op_valid` or `msr_request_address`.
+"""
+
+from collections.abc import Mapping
+
+from ..registers import CASCADE_IRQ, CONTROL_RESET, PIC_MASTER, PIC_SLAVE, Parameters
+from .pic import PIC_STATE, LanePic, PicBus, PicState
+from .processor import Bit, ProcessorCycle, Word, choose, choose_word
+
+
+def state_of(parameters: Parameters) -> dict[str, tuple[int, int]]:
+    """The registers of a PC: width and value at power-up."""
+    window = parameters.nowait_window.bit_length()
+    own = {
+        "flags": (7, 0),
+        "masks": (6, CONTROL_RESET & 0x3F),
+        "ferr": (1, 0),
+        "at_once": (6, 0),
+        "window": (window, 0),
+        "pin": (parameters.synchroniser_stages, 0),
+        "allow_ferr_on_ne": (1, 0),
+        "ignne_em": (1, 0),
+        "ignne_msr": (1, 0),
+        "response_valid": (1, 0),
+        "response_fault": (1, 0),
+        "response_hwcr": (2, 0),
+        "response_ignne": (1, 0),
+        "ff1": (1, 0),
+        "ff2": (1, 0),
+        "enabled": (1, int(parameters.ferr_enable)),
+        "ferr_seen": (1, 0),
+    }
+    pics = {f"{pic}.{name}": value for pic in ("master", "slave") for name, value in PIC_STATE.items()}
+    return own | pics
+
+
+class LanePc:
+    """A PC in lanes. It holds no state: `step` takes one and gives the next.
+
+    Parameters
+    ----------
+    parameters: the same in all lanes.
+    zero: the constant 0 as a bit.
+    """
+
+    def __init__(self, parameters: Parameters, zero: Bit) -> None:
+        self.parameters = parameters
+        self._zero = zero
+
+    def step(
+        self, state: Mapping[str, Word], inputs: Mapping[str, Word]
+    ) -> tuple[dict[str, Word], dict[str, Word]]:
+        """One cycle.
+
+        Returns
+        -------
+        The outputs before the rising edge, and the registers after it.
+        """
+        return _Cycle(self.parameters, self._zero, state, inputs).result()
+
+
+class _Cycle(ProcessorCycle):
+    """One cycle of a PC."""
+
+    def result(self) -> tuple[dict[str, Word], dict[str, Word]]:
+        self._select_ignne()
+        self._decide()
+        self._execute()
+        self._report()
+        self._access_msrs()
+        self._chipset()
+        self._interrupts()
+        (reset,) = self._in["reset"]
+        for name, (width, value) in state_of(self._parameters).items():
+            # The synchroniser and the edge detector follow their wires whatever RESET does.
+            if name not in ("pin", "ferr_seen"):
+                begun = self._constant(value, width)
+                self._after[name] = choose_word(reset, begun, self._after[name])
+        return self._out, self._after
+
+    # The two flip-flops behind port F0h (SDM1 D.2.1.2, figure D-1)
+
+    def _chipset(self) -> None:
+        after = self._after
+        enabled, ferr, f0 = self._one_bit("enabled"), self._ferr, self._f0_written()
+        sees = enabled & ferr
+        falls = sees & ~self._one_bit("ferr_seen")
+        stays = choose(self._input("enable_write"), self._input("enable_value"), enabled)
+        after["ferr_seen"] = [sees]
+        after["enabled"] = [stays]
+        # An edge wins over a write to F0h: an error is never lost (**choice**).
+        after["ff1"] = [stays & (falls | (self._one_bit("ff1") & ~f0))]
+        after["ff2"] = [stays & ferr & (self._one_bit("ff2") | f0)]
+        self._out |= {"irq13": self._state["ff1"], "ferr_enable": [enabled]}
+
+    # The cascaded pair of 8259As (Intel 231468)
+
+    def _interrupts(self) -> None:
+        lines = list(self._in["irq"])
+        number = self._parameters.fpu_irq
+        lines[number] = lines[number] | self._one_bit("ff1")
+        master = self._chip("master", self._one, [self._zero] * 3)
+        slave = self._chip("slave", self._zero, master.cas)
+        lines[CASCADE_IRQ] = slave.int_
+        for name, chip, ir in (("master", master, lines[:8]), ("slave", slave, lines[8:])):
+            self._after |= {f"{name}.{key}": word for key, word in chip.clock(ir).items()}
+            self._out |= {f"{name}_irr": chip.irr, f"{name}_isr": chip.isr, f"{name}_imr": chip.imr}
+        floating = self._constant(0xFF, 8)
+        vector = choose_word(slave.drives, slave.vector, floating)
+        self._out["vector"] = choose_word(master.drives, master.vector, vector)
+        data = choose_word(self._reads("slave"), slave.data, floating)
+        self._out["io_read_data"] = choose_word(self._reads("master"), master.data, data)
+        self._out |= {"intr": [master.int_], "slave_int": [slave.int_]}
+
+    def _selected(self, chip: str) -> Bit:
+        port = {"master": PIC_MASTER, "slave": PIC_SLAVE}[chip]
+        return self._equal(self._in["io_address"][1:], port >> 1)
+
+    def _reads(self, chip: str) -> Bit:
+        return self._selected(chip) & self._input("io_read")
+
+    def _chip(self, name: str, sp: Bit, cas: Word) -> PicState:
+        state = {key: self._state[f"{name}.{key}"] for key in PIC_STATE}
+        selected = self._selected(name)
+        bus = PicBus(
+            write=selected & self._input("io_write"),
+            read=selected & self._input("io_read"),
+            a0=self._in["io_address"][0],
+            data=self._in["io_write_data"],
+            inta=self._input("inta"),
+            cas=cas,
+            sp=sp,
+        )
+        return LanePic(self._zero).settle(state, bus)

@@ -1,0 +1,306 @@
+"""The processor of `lanes`: error state, reporting and MSRs, one bit at a time for many of them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..registers import (
+    CONTROL_FNINIT,
+    HWCR_IMPLEMENTED,
+    PORT_F0,
+    VMEXIT_FERR_FREEZE,
+    ExceptionFlag,
+    Family,
+    Generation,
+    Hwcr,
+    Msr,
+    Operation,
+    Parameters,
+    ReservedBits,
+)
+
+Bit = Any
+Word = list[Bit]
+NO_CHECK = (
+    # SDM1 8.3.12 and SDM2: they execute without a look at pending exceptions.
+    Operation.FXRSTOR,
+    Operation.XRSTOR,
+    Operation.FXSAVE,
+    Operation.XSAVE,
+    Operation.FNSTSW,
+    Operation.FNSTCW,
+    Operation.FNSTENV,
+    Operation.FNSAVE,
+    Operation.FNINIT,
+    Operation.FNCLEX,
+    Operation.FNENI,
+    Operation.FNDISI,
+    Operation.FNSETPM,
+)
+IMAGES = (Operation.FLDENV, Operation.FRSTOR, Operation.FXRSTOR, Operation.XRSTOR)
+"""They load flags and masks from memory."""
+AT_ONCE = {
+    # SDM1 D.2.1.1: what an I486 reports at once. The stack fault comes as IE. ZE of a transcendental is not
+    # listed; **choice**: deferred.
+    Family.TRANSCENDENTAL: ExceptionFlag.IE | ExceptionFlag.DE,
+    Family.STORE: ExceptionFlag.IE
+    | ExceptionFlag.DE
+    | ExceptionFlag.ZE
+    | ExceptionFlag.OE
+    | ExceptionFlag.UE,
+}
+
+
+def choose(condition: Bit, yes: Bit, no: Bit) -> Bit:
+    """`yes` where the condition holds, else `no`."""
+    return (condition & yes) | (~condition & no)
+
+
+def choose_word(condition: Bit, yes: Word, no: Word) -> Word:
+    return [choose(condition, a, b) for a, b in zip(yes, no, strict=True)]
+
+
+class ProcessorCycle:
+    """The processor's part of one cycle, section by section."""
+
+    def __init__(
+        self, parameters: Parameters, zero: Bit, state: Mapping[str, Word], inputs: Mapping[str, Word]
+    ) -> None:
+        self._parameters = parameters
+        self._state, self._in = state, inputs
+        self._zero, self._one = zero, ~zero
+        self._generation = parameters.generation
+        self._after: dict[str, Word] = {}
+        self._out: dict[str, Word] = {}
+        code = inputs["op_code"]
+        self._code = {operation: self._equal(code, operation) for operation in Operation}
+
+    def _one_bit(self, name: str) -> Bit:
+        (bit,) = self._state[name]
+        return bit
+
+    def _input(self, name: str) -> Bit:
+        (bit,) = self._in[name]
+        return bit
+
+    def _equal(self, word: Word, value: int) -> Bit:
+        """A word has a value."""
+        result = self._one
+        for place, bit in enumerate(word):
+            result = result & (bit if value >> place & 1 else ~bit)
+        return result
+
+    def _any(self, bits: Iterable[Bit]) -> Bit:
+        result = self._zero
+        for bit in bits:
+            result = result | bit
+        return result
+
+    def _constant(self, value: int, width: int) -> Word:
+        return [self._one if value >> place & 1 else self._zero for place in range(width)]
+
+    # IGNNE in effect (APM2 15.30.2)
+
+    def _select_ignne(self) -> None:
+        ferr = self._one_bit("ferr")
+        # FF2 is held clear while FERR# is high: its output is gated in the same cycle (SDM1 figure D-1).
+        chipset = ~(self._one_bit("ff2") & ferr)
+        wire = chipset & self._input("ignne_drive_n")
+        stages = self._state["pin"]
+        self._after["pin"] = [~wire, *stages[:-1]]
+        self._ignne = choose(self._one_bit("ignne_em"), self._one_bit("ignne_msr"), stages[-1])
+        self._out |= {
+            "chipset_ignne_n": [chipset],
+            "ignne_n": [wire],
+            "ignne": [self._ignne],
+            "ferr_n": [~ferr],
+        }
+
+    # What a pending exception does (spec of the freeze: SDM1 8.7, SDM3 tables 2-2 and 12-1)
+
+    def _decide(self) -> None:
+        code, out = self._code, self._out
+        mp, em, ts, ne = (self._input(f"cr0_{bit}") for bit in ("mp", "em", "ts", "ne"))
+        flags, masks = self._state["flags"], self._state["masks"]
+        self._pending = [flag & ~mask for flag, mask in zip(flags[:6], masks, strict=True)]
+        self._es = self._any(self._pending)
+        there = self._input("op_valid")
+        wait, mmx = code[Operation.FWAIT], code[Operation.MMX]
+        x87 = ~(wait | mmx)
+        unavailable = (wait & mp & ts) | (mmx & ts & ~em) | (x87 & (em | ts))
+        undefined = ~unavailable & (code[Operation.UNDEFINED] | (mmx & em))
+        self._checks = ~self._any(code[one] for one in NO_CHECK)
+        alive = there & ~unavailable & ~undefined
+        held = alive & self._checks & self._es
+        stopped = held & ~ne & ~self._ignne
+        exits = self._zero
+        if self._generation is Generation.AMD64:
+            exits = stopped & self._input("guest_mode") & self._input("intercept_ferr_freeze")
+        self._passes = alive & ~self._checks
+        self._window_open = self._window_now(ne)
+        self._freeze = stopped & ~exits
+        self._mf = held & ne
+        self._ready = alive & ~self._mf & ~stopped & ~self._window_open
+        out |= {
+            "op_ready": [self._ready],
+            "op_freeze": [self._freeze],
+            "op_window": [self._window_open],
+            "op_mf": [self._mf],
+            "op_nm": [there & unavailable],
+            "op_ud": [there & undefined],
+            "op_vmexit": [exits],
+            "exit_code": [exits & bit for bit in self._constant(VMEXIT_FERR_FREEZE, 8)],
+            "flags": flags,
+            "masks": masks,
+            "es": [self._es],
+        }
+
+    def _gated(self, ne: Bit) -> Bit:
+        """IGNNE keeps FERR# from asserting: on Intel, while NE = 0 (SDM1 D.2.1.1)."""
+        return self._zero if self._generation is Generation.AMD64 else self._ignne & ~ne
+
+    def _window_now(self, ne: Bit) -> Bit:
+        """The interrupt window of a no-wait instruction is open (SDM1 D.2.1.3, figure D-3)."""
+        if self._generation is not Generation.I486:
+            return self._zero
+        age = self._state["window"]
+        closed = self._equal(age, 0)
+        over = self._equal(age, self._parameters.nowait_window)
+        waiting_to_be_told = self._es & ~self._one_bit("ferr") & ~self._gated(ne)
+        deferred = ~self._any(self._state["at_once"])
+        opens = closed & waiting_to_be_told & deferred
+        return self._passes & (opens | (~closed & ~over))
+
+    # What an instruction does to flags and masks (SDM1 8.1.3, 8.3.11)
+
+    def _execute(self) -> None:
+        code, ready = self._code, self._ready
+        flags, masks = self._state["flags"], self._state["masks"]
+        raises = [bit & code[Operation.ARITHMETIC] for bit in self._in["op_raises"]]
+        # A stack fault is an invalid operation.
+        self._raised = [raises[0] | raises[6], *raises[1:]]
+        image = self._any(code[one] for one in IMAGES)
+        fresh = code[Operation.FNINIT] | code[Operation.FNSAVE]
+        wiped = fresh | code[Operation.FNCLEX]
+        new_flags = [
+            (image & loaded) | (~image & ~wiped & (flag | raised))
+            for flag, raised, loaded in zip(flags, self._raised, self._in["op_status"][:7], strict=True)
+        ]
+        loads_masks = image | code[Operation.FLDCW]
+        all_masked = fresh | code[Operation.FNSTENV]
+        assert CONTROL_FNINIT & 0x3F == 0x3F
+        new_masks = [
+            (loads_masks & loaded) | (~loads_masks & (mask | all_masked))
+            for mask, loaded in zip(masks, self._in["op_control"][:6], strict=True)
+        ]
+        self._after["flags"] = choose_word(ready, new_flags, flags)
+        self._after["masks"] = choose_word(ready, new_masks, masks)
+        self._image = ready & image
+
+    # FERR# (SDM1 D.2.1; APM1 6, table 6-22; PPR AllowFerrOnNe)
+
+    def _report(self) -> None:
+        ne = self._input("cr0_ne")
+        ferr, es = self._one_bit("ferr"), self._es
+        allowed = self._one
+        if self._generation is Generation.AMD64:
+            allowed = ~ne | self._one_bit("allow_ferr_on_ne")
+        due = self._freeze | self._mf
+        pulse_over = self._zero
+        if self._generation is Generation.I486:
+            due = due | self._any(self._state["at_once"])
+            pulse_over = self._equal(self._state["window"], self._parameters.nowait_window) & self._passes
+            self._remember_kind()
+            self._age_window()
+        else:
+            due = due | es
+            self._after["at_once"] = self._state["at_once"]
+            self._after["window"] = self._state["window"]
+        sets = self._window_open | (due & ~self._gated(ne))
+        new = es & allowed & ~pulse_over & (ferr | sets)
+        self._after["ferr"] = [new]
+        self._ferr_ends = ferr & ~new
+        self._ferr = ferr
+
+    def _remember_kind(self) -> None:
+        """Which pending exceptions are reported at once.
+
+        What an image or FLDCW brings is deferred (**choice**).
+        """
+        families = {family: self._equal(self._in["op_family"], family) for family in AT_ONCE}
+        pending = [
+            flag & ~mask for flag, mask in zip(self._after["flags"][:6], self._after["masks"], strict=True)
+        ]
+        kinds = []
+        for place, old in enumerate(self._state["at_once"]):
+            families_now = self._any(bit for family, bit in families.items() if AT_ONCE[family] >> place & 1)
+            new = self._ready & self._raised[place] & families_now
+            kinds.append((old | new) & ~self._image & pending[place])
+        self._after["at_once"] = kinds
+
+    def _age_window(self) -> None:
+        carry, older = self._one, []
+        for bit in self._state["window"]:
+            older.append((bit ^ carry) & self._window_open)
+            carry = carry & bit
+        self._after["window"] = older
+
+    # HWCR and IGNNE (APM2 15.30, PPR MSRC001_0015)
+
+    def _access_msrs(self) -> None:
+        state, out = self._state, self._out
+        gone = ~self._one_bit("response_valid") | self._input("msr_response_ready")
+        request = self._input("msr_request_valid")
+        taken = request & gone
+        writes = self._input("msr_request_write")
+        hwcr, ignne = (self._equal(self._in["msr_request_address"], msr) for msr in (Msr.HWCR, Msr.IGNNE))
+        data = self._in["msr_request_data"]
+        legal = self._zero
+        if self._generation is Generation.AMD64:
+            privileged = ~self._any(self._in["msr_request_cpl"])
+            wrong = (hwcr & self._reserved_hwcr(data)) | (ignne & self._reserved_ignne(data))
+            legal = privileged & (hwcr | ignne) & ~(writes & wrong)
+        stores = taken & legal & writes
+        reads = taken & legal & ~writes
+        allow, em, bit = (self._one_bit(name) for name in ("allow_ferr_on_ne", "ignne_em", "ignne_msr"))
+        after = self._after
+        after["allow_ferr_on_ne"] = [choose(stores & hwcr, data[7], allow)]
+        after["ignne_em"] = [choose(stores & hwcr, data[8], em)]
+        assert HWCR_IMPLEMENTED == Hwcr.IGNNE_EM | Hwcr.ALLOW_FERR_ON_NE
+        after["ignne_msr"] = [choose(stores & ignne, data[0], self._emulated(bit))]
+        after["response_valid"] = [choose(gone, request, self._one_bit("response_valid"))]
+        after["response_fault"] = [choose(gone, ~legal, self._one_bit("response_fault"))]
+        after["response_hwcr"] = choose_word(
+            gone, [reads & hwcr & allow, reads & hwcr & em], state["response_hwcr"]
+        )
+        after["response_ignne"] = choose_word(gone, [reads & ignne & bit], state["response_ignne"])
+        value = [*state["response_ignne"], *[self._zero] * 6, *state["response_hwcr"], *[self._zero] * 55]
+        out |= {
+            "msr_request_ready": [gone],
+            "msr_response_valid": state["response_valid"],
+            "msr_response_fault": state["response_fault"],
+            "msr_response_data": value,
+            "allow_ferr_on_ne": [allow],
+            "ignne_em": [em],
+            "ignne_msr": [bit],
+        }
+
+    def _reserved_hwcr(self, data: Word) -> Bit:
+        if self._parameters.reserved_bits is ReservedBits.SILICON:
+            return self._zero
+        return self._any(bit for place, bit in enumerate(data) if not HWCR_IMPLEMENTED >> place & 1)
+
+    def _reserved_ignne(self, data: Word) -> Bit:
+        high = 32 if self._parameters.reserved_bits is ReservedBits.SILICON else 64
+        return self._any(data[1:high])
+
+    def _emulated(self, bit: Bit) -> Bit:
+        """With port emulation the processor watches F0h itself (PPR; **choice**: off)."""
+        if not self._parameters.port_emulation or self._generation is not Generation.AMD64:
+            return bit
+        em = self._one_bit("ignne_em")
+        sets = em & self._ferr & self._f0_written()
+        clears = em & self._ferr_ends
+        return (bit | sets) & ~clears
+
+    def _f0_written(self) -> Bit:
+        return self._input("io_write") & self._equal(self._in["io_address"], PORT_F0)

@@ -1,0 +1,168 @@
+"""The commands for hardware: verilog, build, prove, mutate."""
+
+from pathlib import Path
+
+import click
+
+from ...model.registers import Generation
+from .console import fail
+
+BLOCKS = ("pc", "processor", "reporting", "x87", "msr", "chipset", "pic")
+
+
+GENERATION_OPTION = click.option(
+    "--generation",
+    type=click.Choice([generation.value for generation in Generation], case_sensitive=False),
+    default=Generation.AMD64.value,
+    show_default=True,
+)
+
+
+@click.command("verilog")
+@click.option("--block", type=click.Choice(BLOCKS), default="pc", show_default=True, help="What to write.")
+@GENERATION_OPTION
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=".", help="The folder.")
+def verilog_command(block: str, generation: str, out: Path) -> None:
+    """Write a block as Verilog-2001, with a FuseSoC core file and templates in Verilog and VHDL.
+
+    \b
+    Example:
+      irq13 verilog --out rtl
+      irq13 verilog --block chipset --generation I486 --out rtl
+    """
+    from ...model.registers import Parameters
+    from ..hardware.verilog import export, write
+
+    exported = export(block, Parameters(Generation(generation)))
+    out.mkdir(parents=True, exist_ok=True)
+    for path in write(exported, out):
+        click.echo(path)
+
+
+@click.command("build")
+@click.argument("board")
+@GENERATION_OPTION
+@click.option("--clock", type=click.FloatRange(1, 1000), help="MHz to hold timing to, if not the board's.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="The folder; by default build-BOARD."
+)
+@click.option("--plan", "plan_only", is_flag=True, help="Write the build plan only, for tools elsewhere.")
+def build_command(
+    board: str, generation: str, clock: float | None, out: Path | None, plan_only: bool
+) -> None:
+    """Build the bitstream of BOARD: icebreaker, hx8k, ulx3s, colorlight; arty with --plan.
+
+    Needs pip install 'irq13[fpga]' and nothing else. Prints LUTs, flip-flops and Fmax; exit status 1 if the
+    design is slower than its clock.
+
+    \b
+    Example:
+      irq13 build icebreaker
+      irq13 build arty --plan --out arty
+    """
+    from rich.console import Console
+
+    from ...model.registers import Parameters
+    from ..hardware.bitstream import BOARDS, execute, prepare
+
+    plan = prepare(board, Parameters(Generation(generation)), clock)
+    spec = BOARDS[board]
+    folder = out or Path(f"build-{board}")
+    if plan_only or spec.bitstream is None:
+        if not plan_only:
+            fail(f"{spec.title}: its tools are the vendor's; --plan writes the plan", 2)
+        folder.mkdir(parents=True, exist_ok=True)
+        plan.extract(folder)
+        click.echo(f"{folder}: sh build_irq13.sh builds it there")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with Console(stderr=True).status(spec.title) as status:
+        report = execute(plan, spec, folder, clock, lambda step: status.update(f"{spec.title}: {step}"))
+    click.echo(f"{spec.title}, {generation}: {report.luts} LUTs, {report.flip_flops} flip-flops")
+    click.echo(f"Fmax {report.fmax:.1f} MHz, requested {report.requested:.1f} MHz")
+    click.echo(report.bitstream)
+    if not report.in_time:
+        fail("the design is slower than its clock", 1)
+
+
+@click.command("prove")
+@click.argument("names", nargs=-1, metavar="[PROPERTY]...")
+@click.option(
+    "--generation",
+    type=click.Choice([generation.value for generation in Generation], case_sensitive=False),
+    help="Only this one.",
+)
+def prove_command(names: tuple[str, ...], generation: str | None) -> None:
+    """Prove the design's properties for all inputs and all time, and reach each state that it should reach.
+
+    By k-induction with Yosys's own solver; needs pip install 'irq13[formal]'. Exit status 1 if one fails.
+
+    \b
+    Example:
+      irq13 prove
+      irq13 prove ignne-em never-lost --generation AMD64
+    """
+    from ..hardware.prove import prove, selected
+
+    chosen = selected(names)
+    generations = [Generation(generation)] if generation else list(Generation)
+    width = max(len(prop.name) for prop in chosen)
+    click.echo(f"{'property':<{width}}  {'on':<5}  {'':<7}  depth  seconds")
+    failed = count = 0
+    for one in prove(chosen, generations):
+        word = ("reached" if one.prop.is_cover else "proved") if one.holds else "FAILS"
+        says = "" if one.prop.is_cover else f"  {one.prop.says}"
+        numbers = f"{one.depth:>5}  {one.seconds:>7.1f}"
+        click.echo(f"{one.prop.name:<{width}}  {one.generation.value:<5}  {word:<7}  {numbers}{says}")
+        count += 1
+        failed += not one.holds
+    click.echo(f"\n{count - failed} of {count} hold")
+    if failed:
+        raise SystemExit(1)
+
+
+@click.command("mutate")
+@GENERATION_OPTION
+@click.option("--count", type=click.IntRange(1), default=200, show_default=True, help="Mutants, at most.")
+@click.option("--cycles", type=click.IntRange(1), default=20_000, show_default=True, help="Of stimulus.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Chooses both.")
+def mutate_command(generation: str, count: int, cycles: int, seed: int) -> None:
+    """Break the netlist in COUNT places, one at a time, and see whether the lockstep stimulus notices.
+
+    For a mutant that survives it ABC finds inputs that show it, which are run too, or proves that it behaves
+    as the design does; what is neither is listed, and the exit status is 1. There are some 25,000 places:
+    a count above that takes all of them, and over an hour; Ctrl-C ends it with what is known by then. Needs
+    pip install 'irq13[mutate]', g++, make, perl and berkeley-abc.
+
+    \b
+    Example:
+      irq13 mutate --generation I486 --count 2000
+    """
+    from rich.console import Console
+
+    from ...model.registers import Parameters
+    from ..hardware.mutate import mutate
+
+    noticed: list[int] = []
+    found: list[int] = []
+    equivalent = survivors = 0
+    try:
+        with Console(stderr=True).status("mutating") as status:
+            for one in mutate(Parameters(Generation(generation)), count, cycles, seed, status.update):
+                if one.killed_in is not None:
+                    (found if one.searched else noticed).append(one.killed_in)
+                elif one.equivalent:
+                    equivalent += 1
+                else:
+                    survivors += 1
+                    click.echo(f"survives: {one.mutant.text}")
+    finally:
+        # All mutants take over an hour: what is known by then is said when a run is stopped, too.
+        if noticed or found or equivalent or survivors:
+            click.echo(
+                f"{len(noticed)} mutants killed by the stimulus, the last one in cycle "
+                f"{max(noticed, default=0)}; {len(found)} by inputs that ABC found, of up to "
+                f"{max(found, default=0) + 1} cycles; {equivalent} proved equivalent, {survivors} survive"
+            )
+    if survivors:
+        raise SystemExit(1)

@@ -1,0 +1,288 @@
+"""The command line: `irq13`."""
+
+import json
+import os
+import sys
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from ...model.registers import Generation
+from ..support.errors import BoardError, ToolError
+from .conformance import capture_command, conform_command, image_command, vectors_command
+from .console import ASCII_OPTION, SIGNALS_OPTION, WIDE, canvas_for, fail, standard_output
+from .hardware import build_command, mutate_command, prove_command, verilog_command
+from .lanes import fuzz_command, sweep_command
+from .waves import check_command, explain_command, view_command
+
+if TYPE_CHECKING:
+    from ..machines.board import Board
+
+GENERATIONS = [generation.value for generation in Generation]
+
+
+class Cli(click.Group):
+    """The commands. Whatever a user can cause is one line on stderr: exit status 2, and 130 for Ctrl-C."""
+
+    def main(self, *args, **kwargs) -> NoReturn:
+        kwargs["standalone_mode"] = False
+        try:
+            sys.exit(super().main(*args, **kwargs))
+        except click.ClickException as error:
+            fail(error.format_message(), 2)
+        except BrokenPipeError:
+            # Whoever read our output has gone, as `head` does; the interpreter must not complain about it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except (BoardError, ToolError) as error:
+            fail(str(error), 2)
+        except OSError as error:
+            name = f"{error.filename}: " if error.filename else ""
+            fail(f"{name}{error.strerror or error}", 2)
+        except ValueError as error:
+            fail(str(error), 2)
+
+    def invoke(self, ctx: click.Context):
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # A design that was interrupted half-built complains that it was never used.
+            warnings.simplefilter("ignore")
+            fail("interrupted", 130)
+
+
+@click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="irq13")
+def main() -> None:
+    """How an x86 processor reports a floating-point error to a PC.
+
+    \b
+    Example:
+      irq13 run                       FERR#, IRQ 13, port F0h and IGNNE# shake hands
+      irq13 scenarios                 what else there is to run
+    """
+
+
+@main.command("run")
+@click.argument("scenario", default=None, required=False)
+@click.option(
+    "--generation",
+    type=click.Choice(GENERATIONS, case_sensitive=False),
+    help="Run on this processor generation instead of the scenario's own.",
+)
+@click.option(
+    "--on",
+    type=click.Choice(["hdl", "model", "lockstep"]),
+    default="hdl",
+    show_default=True,
+    help="The HDL under Amaranth's simulator, the reference model, or both compared in every cycle.",
+)
+@click.option("--board", metavar="PORT", help="On an FPGA board at this serial port, cycle by cycle.")
+@click.option("--vcd", type=click.Path(path_type=Path), help="Where the waveform goes.")
+@SIGNALS_OPTION
+@ASCII_OPTION
+def run_command(
+    scenario: str | None,
+    generation: str | None,
+    on: str,
+    board: str | None,
+    vcd: Path | None,
+    signals: tuple[str, ...],
+    as_ascii: bool,
+) -> None:
+    """Run SCENARIO (a name, or a TOML file), print its timeline and check what it expects.
+
+    Writes SCENARIO.vcd and a GTKWave save file to the current folder. Exit status 0 if every expectation
+    holds, 1 if one fails, 2 for bad input.
+
+    \b
+    Example:
+      irq13 run
+      irq13 run ignne-msr --on lockstep --vcd /tmp/msr.vcd
+    """
+    from ..machines.machine import Divergence
+    from ..scenarios.report import render
+    from ..scenarios.run import run
+    from ..scenarios.scenario import DEFAULT, load
+    from ..waveform.selection import choose
+    from ..waveform.vcd_writer import write_waveform
+
+    chosen = load(scenario or DEFAULT)
+    machine = _board(board) if board else None
+    generations = [Generation(generation)] if generation else list(chosen.generations)
+    if machine is not None and not generation:
+        generations = [one for one in generations if one is machine.parameters.generation] or generations[:1]
+    console = standard_output()
+    passed = True
+    for one in generations:
+        console.print(f"[bold]{chosen.title}[/] on {one.value} ({board or on})\n")
+        try:
+            result = run(chosen, one, machine or on)
+        except Divergence as error:
+            fail(str(error), 1)
+        path = _waveform_path(vcd or Path(f"{chosen.name}.vcd"), one, len(generations) > 1)
+        save = write_waveform(result.trace, path)
+        console.print(render(result, choose(result.trace, signals), canvas_for(console, as_ascii)))
+        console.print(f"\nwaveform: {path}   (gtkwave {save})\n")
+        passed &= result.passed
+    sys.exit(0 if passed else 1)
+
+
+def _board(port: str) -> "Board":
+    from ..machines.board import Board
+
+    board = Board(port)
+    click.get_current_context().call_on_close(board.close)
+    return board
+
+
+def _waveform_path(path: Path, generation: Generation, several: bool) -> Path:
+    return path.with_suffix(f".{generation.value}{path.suffix}") if several else path
+
+
+@main.command("scenarios")
+def scenarios_command() -> None:
+    """List the scenarios that come with irq13.
+
+    \b
+    Example:
+      irq13 scenarios
+    """
+    from ..scenarios.scenario import load, shipped
+
+    names = shipped()
+    for name in names:
+        scenario = load(name)
+        on = ", ".join(generation.value for generation in scenario.generations)
+        click.echo(f"{name:<{max(map(len, names))}}  {scenario.title} ({on})")
+
+
+@main.command("lockstep")
+@click.option("--generation", type=click.Choice(GENERATIONS, case_sensitive=False), help="Only this one.")
+@click.option("--cycles", type=click.IntRange(1), default=10_000, show_default=True, help="Per generation.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Replays a run exactly.")
+def lockstep_command(generation: str | None, cycles: int, seed: int) -> None:
+    """Compare model and HDL on every output, cycle by cycle, on random stimulus.
+
+    Exit status 1 at the first difference, which is shown with its seed, cycle and what came before.
+
+    \b
+    Example:
+      irq13 lockstep --cycles 50000 --seed 7
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ...model.registers import Parameters
+    from ..machines.lockstep import lockstep
+    from ..machines.machine import Divergence
+
+    for one in [Generation(generation)] if generation else list(Generation):
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            advance = partial(progress.advance, progress.add_task(one.value, total=cycles))
+            try:
+                seen = lockstep(Parameters(one), seed, cycles, advance)
+            except Divergence as error:
+                progress.stop()
+                fail(str(error), 1)
+        reached = ", ".join(f"{name} {count}" for name, count in sorted(seen.items()))
+        click.echo(f"{one.value}: {cycles} cycles, seed {seed}: no difference ({reached})")
+
+
+@main.command("replay")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--on", type=click.Choice(["hdl", "model", "lockstep"]), default="model", show_default=True)
+def replay_command(file: Path, on: str) -> None:
+    """Replay sequences measured on silicon, JSON or gzipped JSON, and count the differences.
+
+    \b
+    Example:
+      irq13 replay tests/data/silicon_unmask_remask.json.gz --on hdl
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ...model.registers import Parameters
+    from ..machines.machine import MACHINES
+    from ..machines.replay import read_vectors, replay
+
+    vectors = read_vectors(file)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        tracked = progress.track(vectors, description=file.name)
+        differences = list(replay(tracked, MACHINES[on](Parameters(Generation.AMD64))))
+    for one in differences[:20]:
+        click.echo(
+            f"{one.vector} step {one.step} ({one.name}): expected {dict(one.expected)}, got {dict(one.got)}"
+        )
+    click.echo(f"{len(vectors)} sequences on {on}: {len(differences)} differences")
+    sys.exit(1 if differences else 0)
+
+
+@main.command("msr")
+@click.argument("script", default="ignne")
+@click.option("--backend", type=click.Choice(["svm", "vmx"]), default="svm", show_default=True)
+@click.option("--compare", "side_by_side", is_flag=True, help="A table: KVM's svm and vmx, and the hardware.")
+@click.option("--full-chains", is_flag=True, help="Also the functions that a compiler inlines.")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def msr_command(script: str, backend: str, side_by_side: bool, full_chains: bool, as_json: bool) -> None:
+    """Run SCRIPT, a list of MSR accesses, through KVM's rules; count each way to set_msr.
+
+    SCRIPT is a TOML file or one of: boot, filter, ignne. The histogram has bpftrace's form.
+
+    \b
+    Example:
+      irq13 msr boot --backend vmx
+      irq13 msr ignne --compare
+    """
+    from ..kvm import script as msr_script
+
+    chosen = msr_script.load(script)
+    if side_by_side:
+        _compare(chosen, as_json)
+        return
+    done, vm = msr_script.run(chosen, backend)
+    counts = msr_script.histogram(vm, full_chains)
+    if as_json:
+        accesses = [{"access": one.access.text, "result": one.result, "value": one.value} for one in done]
+        chains = [{"chain": chain, "count": count} for chain, count in counts]
+        _echo_json({"backend": backend, "accesses": accesses, "set_msr": chains, "log": vm.log})
+        return
+    for one in done:
+        click.echo(f"{one.access.text}: {one.result}" + (f", {one.value}" if one.value else ""))
+    click.echo("".join(f"{line}\n" for line in vm.log) + msr_script.as_bpftrace(counts))
+
+
+def _compare(script, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..kvm.script import COLUMNS, compare
+
+    rows = [
+        (access.text, {column: [done[column].result, done[column].value] for column in COLUMNS})
+        for access, done in compare(script)
+    ]
+    if as_json:
+        _echo_json([{"access": text, **columns} for text, columns in rows])
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("access", "KVM svm", "KVM vmx", "hardware", ""):
+        table.add_column(name, no_wrap=True)
+    for text, columns in rows:
+        differs = any(columns[column] != columns["hardware"] for column in COLUMNS)
+        cells = [", ".join(filter(None, columns[column])) for column in COLUMNS]
+        table.add_row(text, *cells, "differs" if differs else "")
+    Console(highlight=False, width=None if sys.stdout.isatty() else 2 * WIDE).print(table)
+
+
+def _echo_json(value) -> None:
+    click.echo(json.dumps(value, indent=2))
+
+
+HARDWARE = (verilog_command, build_command, prove_command, mutate_command)
+KIT = (vectors_command, image_command, conform_command, capture_command)
+for command in (check_command, view_command, explain_command, sweep_command, fuzz_command, *KIT, *HARDWARE):
+    main.add_command(command)

@@ -1,0 +1,221 @@
+"""Test vectors for authors of emulators and cores: what goes in and what comes out, cycle by cycle, as JSON.
+
+A case is a name, the rule that it checks, the state before, the inputs of each cycle, the signals in each
+cycle and the state after, all by the reference model. Who cannot load a state gets there by `setup`, from
+power-up. Files are by family; the same irq13 writes the same bytes.
+"""
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ... import model
+from ...model.pc import PcInputs, PcOutputs
+from ...model.registers import Parameters
+from ..machines.machine import MACHINES
+from ..machines.ports import OUTPUTS, pack_outputs, read_inputs, split, values_of
+from ..support.files import replacing
+from .vector_cases import FAMILIES, Case
+
+VERSION = 1
+"""Of the format; another one where a reader of this one would go wrong."""
+IDLE = values_of(PcInputs())
+SIGNALS = tuple(OUTPUTS)
+"""The columns of `cycles`."""
+Inputs = dict[str, int]
+"""The inputs of a cycle that are not idle, by port."""
+
+
+class Mismatch(NamedTuple):
+    """Where a machine does something else than a vector says."""
+
+    case: str
+    rule: str
+    cycle: int
+    signal: str
+    expected: int
+    got: int
+
+
+def write(folder: Path, progress: Callable[[str, int], None] = lambda family, count: None) -> list[Path]:
+    """All families, the schema and the loaders into a folder, which is made if need be.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; each file is whole or not there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for family, (title, cases) in FAMILIES.items():
+        rows = [_row(case) for case in cases()]
+        progress(family, len(rows))
+        document = {
+            "format": "irq13-vectors",
+            "version": VERSION,
+            "family": family,
+            "title": title,
+            "signals": list(SIGNALS),
+            "idle": IDLE,
+            "cases": rows,
+        }
+        data = json.dumps(document, separators=(",", ":")).encode()
+        paths.append(_write_bytes(folder / f"{family}.json.gz", gzip.compress(data, mtime=0)))
+    for name in ("schema.json", "load_vectors.py", "load_vectors.c"):
+        text = (resources.files("irq13.sim.conformance") / "kit" / name).read_bytes()
+        paths.append(_write_bytes(folder / name, text))
+    return paths
+
+
+def _write_bytes(path: Path, data: bytes) -> Path:
+    with replacing(path) as file:
+        file.buffer.write(data)  # type: ignore[attr-defined]
+    return path
+
+
+def _row(case: Case) -> dict[str, Any]:
+    """A case with what the model does."""
+    pc = model.Pc(case.parameters)
+    for inputs in case.setup:
+        pc.step(inputs)
+    initial = state_of(pc)
+    cycles = [list(split(pack_outputs(pc.step(inputs)), OUTPUTS).values()) for inputs in case.steps]
+    return {
+        "name": case.name,
+        "rule": case.rule,
+        "parameters": _parameters(case.parameters),
+        "setup": _packed(case.setup),
+        "initial": initial,
+        "steps": _packed(case.steps),
+        "cycles": cycles,
+        "final": state_of(pc),
+    }
+
+
+def _parameters(parameters: Parameters) -> dict[str, Any]:
+    return {name: getattr(value, "value", value) for name, value in asdict(parameters).items()}
+
+
+def _packed(steps: Iterable[PcInputs]) -> list[Inputs]:
+    """Only what is not idle."""
+    return [{name: value for name, value in values_of(one).items() if value != IDLE[name]} for one in steps]
+
+
+def state_of(pc: model.Pc) -> dict[str, Any]:
+    """All registers of the model, by block."""
+    processor, chipset = pc.processor, pc.chipset
+    return {
+        "flags": int(processor.state.flags),
+        "masks": int(processor.state.masks),
+        "ferr": int(processor.reporting.ferr),
+        "immediate": int(processor.reporting.immediate),
+        "window": processor.reporting.window,
+        "ignne_synchroniser": [int(bit) for bit in processor.synchroniser],
+        "hwcr": int(processor.msr.hwcr),
+        "ignne_msr": int(processor.msr.ignne),
+        "msr_response": list(map(int, processor.msr.response)) if processor.msr.response else None,
+        "ff1": int(chipset.ff1),
+        "ff2": int(chipset.ff2),
+        "ferr_enable": int(chipset.enabled),
+        "ferr_seen": int(chipset.seen),
+        "master": _pic(pc.master),
+        "slave": _pic(pc.slave),
+    }
+
+
+def _pic(pic: Any) -> dict[str, Any]:
+    names = [
+        "sampled",
+        "armed",
+        "isr",
+        "imr",
+        "base",
+        "icw3",
+        "level_triggered",
+        "single",
+        "needs_icw4",
+        "special_fully_nested",
+        "buffered",
+        "buffered_master",
+        "auto_eoi",
+        "bottom",
+        "special_mask",
+        "read_isr",
+        "poll",
+        "rotate_on_auto_eoi",
+        "after_first",
+        "second",
+        "cas",
+        "resolved",
+        "level",
+    ]
+    return {name: int(getattr(pic, name)) for name in names} | {"expects": pic.next.name}
+
+
+def read(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Family and case of all vectors in a folder.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or a file is not one of vectors of this version. OSError if it cannot be read.
+    """
+    paths = sorted(folder.glob("*.json.gz"))
+    if not paths:
+        raise ValueError(f"{folder}: no vectors there (*.json.gz)")
+    for path in paths:
+        try:
+            document = json.loads(gzip.decompress(path.read_bytes()))
+            kind = document["format"], document["version"]
+            cases = document["cases"]
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path}: not a file of test vectors ({error})") from None
+        if kind != ("irq13-vectors", VERSION):
+            raise ValueError(
+                f"{path}: vectors of format {kind[0]} version {kind[1]}, not of version {VERSION}"
+            )
+        for case in cases:
+            yield document["family"], case
+
+
+class Checker:
+    """Runs vectors on a machine, of which it keeps one for each set of parameters.
+
+    Parameters
+    ----------
+    on: "hdl", "model" or "lockstep".
+    """
+
+    def __init__(self, on: str) -> None:
+        self._make = MACHINES[on]
+        self._machines: dict[Parameters, Any] = {}
+
+    def check(self, case: dict[str, Any]) -> Mismatch | None:
+        """The first signal that the machine does not have as a case says; it gets there by the case's setup.
+
+        Raises
+        ------
+        Divergence
+            In lockstep.
+        """
+        machine = self._powered_up(Parameters(**case["parameters"]))
+        for levels in case["setup"]:
+            machine.step(read_inputs(IDLE | levels))
+        for cycle, (levels, expected) in enumerate(zip(case["steps"], case["cycles"], strict=True)):
+            outputs: PcOutputs = machine.step(read_inputs(IDLE | levels))
+            got = split(pack_outputs(outputs), OUTPUTS)
+            for name, value in zip(SIGNALS, expected, strict=True):
+                if got[name] != value:
+                    return Mismatch(case["name"], case["rule"], cycle, name, value, got[name])
+        return None
+
+    def _powered_up(self, parameters: Parameters) -> Any:
+        if parameters in self._machines:
+            self._machines[parameters].power_up()
+        else:
+            self._machines[parameters] = self._make(parameters)
+        return self._machines[parameters]

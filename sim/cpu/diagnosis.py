@@ -1,0 +1,148 @@
+"""Why a program does not go on: which link of the chain from FERR# to the interrupt is broken.
+
+A frozen processor waits until IGNNE is in effect or an interrupt is taken (SDM1 D.2.1.1, D.3.2.2). Where
+neither can come the machine hangs, and emulators ship options to hide that. This names the cause.
+"""
+
+from typing import NamedTuple
+
+from ...model.pc import PcOutputs
+from ...model.pic import PicRegisters
+from ...model.registers import CASCADE_IRQ, Hwcr, Parameters
+from .cpu import Cpu
+from .steps import Step
+
+
+class Cause(NamedTuple):
+    """What holds an interrupt back."""
+
+    reason: str
+    """A word for it, as scenarios expect it."""
+    why: str
+    release: str
+    """What would let it go on."""
+
+
+REASONS = {
+    "not-reported": "FERR# is not asserted",
+    "circuit-disabled": "the chipset's error circuit is disabled",
+    "irq13-cleared": "IRQ 13 was cleared by a write to port F0h, and FERR# makes no new edge",
+    "slave-masked": "the slave 8259A masks the request",
+    "slave-in-service": "the slave 8259A still has a level in service",
+    "slave-no-edge": "the slave 8259A has acknowledged the request, and the line makes no new edge",
+    "slave-not-initialised": "the initialisation of the slave 8259A is not complete",
+    "master-masked": "the master 8259A masks the request",
+    "master-in-service": "the master 8259A still has a level in service",
+    "master-no-edge": "the master 8259A has acknowledged the request, and the line makes no new edge",
+    "master-not-initialised": "the initialisation of the master 8259A is not complete",
+    "interrupts-off": "INTR is asserted, and IF = 0",
+    "no-request": "nothing asks for an interrupt",
+    "no-signal": "the signal that it waits for does not come",
+    "no-end": "it goes on and on",
+}
+"""Every reason, in words."""
+
+
+class Diagnosis(NamedTuple):
+    """Why a run is stuck."""
+
+    reason: str
+    step: Step
+    since: int
+    """The cycle from which on nothing changes."""
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def diagnose(cpu: Cpu, outputs: PcOutputs, parameters: Parameters, since: int) -> Diagnosis:
+    """The cause, from what the machine shows while nothing changes any more."""
+    step = cpu.current
+    assert step is not None
+    if cpu.waiting == "waiting":
+        cause = Cause("no-signal", REASONS["no-signal"], "the signal")
+    else:
+        cause = _interrupt(cpu, outputs, parameters)
+    lines = [f"'{step.text}' (line {step.line}) is {cpu.waiting} since cycle {since}"]
+    if cpu.waiting == "frozen":
+        flags = ", ".join(str(flag.name) for flag in outputs.flags & ~outputs.masks)
+        lines.append(f"why: ES = 1 ({flags}), CR0.NE = 0, IGNNE not in effect (SDM1 D.2.1.1)")
+    lines.append(f"what holds it there: {cause.why}")
+    lines.append(f"what would release it: {cause.release}")
+    return Diagnosis(cause.reason, step, since, "\n".join(lines))
+
+
+def endless(cpu: Cpu, limit: int) -> Diagnosis:
+    """A program that is not stuck and does not end either."""
+    step = cpu.current
+    assert step is not None
+    entered = [event.value for event in cpu.events if event.kind == "enters"]
+    counts = ", ".join(f"{vector:02X}h {entered.count(vector)} times" for vector in sorted(set(entered)))
+    handlers = f"; handlers entered: {counts}" if counts else ""
+    text = (
+        f"'{step.text}' (line {step.line}) is under way after {limit} cycles: {REASONS['no-end']}{handlers}"
+    )
+    return Diagnosis("no-end", step, limit, text)
+
+
+def _interrupt(cpu: Cpu, outputs: PcOutputs, parameters: Parameters) -> Cause:
+    """The first broken link between the error and the processor."""
+    ways_out = "IGNNE#, an NMI or RESET" if cpu.waiting == "frozen" else "an NMI or RESET"
+    if outputs.intr and not cpu.interrupts:
+        return _cause("interrupts-off", "", f"IF = 1, {ways_out}")
+    if outputs.ferr_n and not outputs.irq13:
+        return _cause(
+            "not-reported" if cpu.waiting == "frozen" else "no-request", "", f"an interrupt, {ways_out}"
+        )
+    if not outputs.ferr_enable:
+        return _cause("circuit-disabled", "", f"its enable bit, {ways_out}")
+    if not outputs.irq13:
+        em = Hwcr.IGNNE_EM in outputs.hwcr
+        return _cause(
+            "irq13-cleared",
+            "; HWCR.IgnneEm = 1 and the IGNNE MSR is 0, so IGNNE# has no effect" if em else "",
+            f"{'IGNNE MSR = 1' if em else 'another interrupt'}, {ways_out}",
+        )
+    irq = parameters.fpu_irq
+    slave = _Link("slave", outputs.slave, outputs.slave_int, "A1h")
+    master = _Link("master", outputs.master, outputs.intr, "21h")
+    if irq >= 8:
+        return slave.broken(irq - 8, ways_out) or master.broken(CASCADE_IRQ, ways_out) or _nothing(ways_out)
+    return master.broken(irq, ways_out) or _nothing(ways_out)
+
+
+def _nothing(ways_out: str) -> Cause:
+    return _cause("no-request", "", f"an interrupt, {ways_out}")
+
+
+class _Link(NamedTuple):
+    """An 8259A whose input is asserted."""
+
+    name: str
+    registers: PicRegisters
+    int_: bool
+    odd_port: str
+
+    def broken(self, level: int, ways_out: str) -> Cause | None:
+        """What keeps it from passing the request on, or None if it does."""
+        irr, isr, imr = self.registers
+        if not irr >> level & 1:
+            cascaded = self.name == "master" and level == CASCADE_IRQ
+            edge = "a new request of the slave" if cascaded else "a write to port F0h"
+            return self._cause("no-edge", "", f"{edge}, {ways_out}")
+        if imr >> level & 1:
+            release = f"bit {level} of OCW1 cleared (port {self.odd_port}), {ways_out}"
+            return self._cause("masked", f" (IMR = {imr:02X}h)", release)
+        if self.int_:
+            return None
+        if isr:
+            return self._cause("in-service", f" (ISR = {isr:02X}h)", f"an EOI, {ways_out}")
+        return self._cause("not-initialised", "", f"the missing ICWs, {ways_out}")
+
+    def _cause(self, reason: str, detail: str, release: str) -> Cause:
+        return _cause(f"{self.name}-{reason}", detail, release)
+
+
+def _cause(reason: str, detail: str, release: str) -> Cause:
+    return Cause(reason, REASONS[reason] + detail, release)

@@ -1,0 +1,68 @@
+"""Mnemonics and what they are to the error logic: operation, family, whether an FWAIT goes before."""
+
+from typing import NamedTuple
+
+from ...model.registers import Family, Operation
+from ..support.suggest import nearest
+
+
+class Instruction(NamedTuple):
+    """An x87 or MMX instruction as the operation port sees it."""
+
+    code: Operation
+    family: Family = Family.BASIC
+    waits_first: bool = False
+    """A form without N: FWAIT, then the N form, as two instructions (SDM2 FCLEX, FINIT, ...)."""
+
+
+_BASIC = """
+    fabs fadd faddp fbld fchs fcmovb fcmovbe fcmove fcmovnb fcmovnbe fcmovne fcmovnu fcmovu fcom fcomi
+    fcomip fcomp fcompp fdecstp fdiv fdivp fdivr fdivrp ffree ffreep fiadd ficom ficomp fidiv fidivr fild
+    fimul fincstp fisub fisubr fld fld1 fldl2e fldl2t fldlg2 fldln2 fldpi fldz fmul fmulp fnop fsqrt fsub
+    fsubp fsubr fsubrp ftst fucom fucomi fucomip fucomp fucompp fxam fxch
+"""
+_TRANSCENDENTAL = """
+    f2xm1 fcos fpatan fprem fprem1 fptan frndint fscale fsin fsincos fxtract fyl2x fyl2xp1
+"""
+_STORE = "fbstp fist fistp fisttp fst fstp"
+_MMX = """
+    cvtpd2pi cvtpi2pd cvtpi2ps cvtps2pi cvttpd2pi cvttps2pi emms movd movdq2q movntq movq movq2dq pabsb
+    paddb paddd paddw pand pextrw pmovmskb por psubb psubd psubw pxor
+"""
+
+INSTRUCTIONS = {
+    **{name: Instruction(Operation.ARITHMETIC, Family.BASIC) for name in _BASIC.split()},
+    # FRNDINT is not named in SDM1 D.2.1.1; it stands with "and the like".
+    **{name: Instruction(Operation.ARITHMETIC, Family.TRANSCENDENTAL) for name in _TRANSCENDENTAL.split()},
+    **{name: Instruction(Operation.ARITHMETIC, Family.STORE) for name in _STORE.split()},
+    **{name: Instruction(Operation.MMX) for name in _MMX.split()},
+    "wait": Instruction(Operation.FWAIT),
+    **{
+        code.name.lower(): Instruction(code)
+        for code in Operation
+        if code not in (Operation.ARITHMETIC, Operation.MMX, Operation.UNDEFINED)
+    },
+    "fxsave64": Instruction(Operation.FXSAVE),
+    "fxrstor64": Instruction(Operation.FXRSTOR),
+    # Undefined on every processor with an integrated FPU; it stands for all undefined x87 opcodes.
+    "fundefined": Instruction(Operation.UNDEFINED),
+    **{
+        form: Instruction(Operation[f"FN{form[1:].upper()}"], waits_first=True)
+        for form in ("finit", "fclex", "fstsw", "fstcw", "fstenv", "fsave")
+    },
+}
+"""Every mnemonic that the simulator knows, in lower case."""
+
+
+def lookup(mnemonic: str) -> Instruction:
+    """The instruction of this name, in any case.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message has the nearest names.
+    """
+    try:
+        return INSTRUCTIONS[mnemonic.lower()]
+    except KeyError:
+        raise ValueError(f"unknown instruction {mnemonic!r}{nearest(mnemonic, INSTRUCTIONS)}") from None

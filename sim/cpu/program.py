@@ -1,0 +1,74 @@
+"""A program as the CPU runs it: steps taken apart into instructions, each with its place."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ...model.chipset import IoAccess
+from ...model.registers import BIOS_WORDS
+from ...model.x87 import OperationRequest
+from .steps import X87, Bios, Io, Nop, Step
+
+
+class Hypervisor(NamedTuple):
+    """What runs in host mode around a guest (SVM). It intercepts FERR_FREEZE and OUT to some ports."""
+
+    start: Sequence[Step]
+    """Before the first VMRUN."""
+    exits: Mapping[int, Sequence[Step]]
+    """After #VMEXIT, by exit code."""
+    ports: Mapping[int, Sequence[Step]]
+    """After #VMEXIT(IOIO) of an OUT, by port; the OUT itself does not take place."""
+
+
+class Program(NamedTuple):
+    """What a CPU runs."""
+
+    main: Sequence[Step]
+    handlers: Mapping[int, Sequence[Step]] = {}
+    """By vector."""
+    after_reset: Sequence[Step] = ()
+    """Where it goes on after the RESET pin."""
+    hypervisor: Hypervisor | None = None
+    """With one, everything else is its guest."""
+
+
+class Instruction(NamedTuple):
+    """A step, or one of several instructions that it stands for."""
+
+    step: Step
+    part: OperationRequest | IoAccess | None
+    last: bool
+
+
+class Place(NamedTuple):
+    """Where the CPU is: the next instruction of a block."""
+
+    block: tuple[Instruction, ...]
+    at: int
+
+    @property
+    def next(self) -> "Place":
+        return self._replace(at=self.at + 1)
+
+    @property
+    def instruction(self) -> Instruction | None:
+        return self.block[self.at] if self.at < len(self.block) else None
+
+
+def block_of(steps: Sequence[Step]) -> tuple[Instruction, ...]:
+    """Steps as instructions: a form without N is two of them (SDM2), NOP n is n, `bios` ten OUTs."""
+    result: list[Instruction] = []
+    for step in steps:
+        parts: Sequence[OperationRequest | IoAccess | None] = (None,)
+        match step.action:
+            case X87(operations):
+                parts = operations
+            case Nop(cycles):
+                parts = (None,) * cycles
+            case Io(access):
+                parts = (access,)
+            case Bios():
+                parts = [IoAccess(port, True, word) for port, word in BIOS_WORDS]
+        result += [Instruction(step, part, last=False) for part in parts]
+        result[-1] = result[-1]._replace(last=True)
+    return tuple(result)

@@ -1,0 +1,1 @@
+"""Random stimulus for the HDL against the reference, in lanes."""

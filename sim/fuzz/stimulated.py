@@ -1,0 +1,183 @@
+"""The PC with its random stimulus and a signature of all its outputs, as one design for every engine.
+
+The same design runs in lanes, under Amaranth's simulator, under Icarus and under Verilator, and `ScalarBench`
+does the same around any machine; so two engines agree when their signatures do.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ... import hdl
+from ...model.pc import PcInputs, PcOutputs
+from ...model.registers import Parameters
+from ...model.reporting import Decision
+from ..lanes.builder import Builder
+from ..lanes.lanes import Lanes
+from ..machines.machine import Machine
+from ..machines.ports import OUTPUTS, PAYLOAD, pack_outputs, read_inputs
+from ..netlist.netlist import Netlist
+from .stimulus import FEEDBACK, STATE, WORDS, seeds, stimulus
+
+SIGNATURE_BITS = 64
+HASH = "hash"
+"""The register of the signature."""
+POLYNOMIAL = 0x1B
+"""x^64 + x^4 + x^3 + x + 1."""
+
+
+class LaneBench(wiring.Component):
+    """Stimulus, PC and signature.
+
+    Parameters
+    ----------
+    parameters: of the PC.
+    pc: the PC, if it is another one than `hdl.Pc(parameters)`.
+
+    Attributes
+    ----------
+    load: In(1), the generators take `seed`. Until then they stand still and the PC idles: one cycle of `load`
+        is what `begin` does to lanes.
+    seed: In(128), one word of 32 bits for each generator.
+    hash: Out(64), the signature of all outputs in all cycles so far.
+    """
+
+    def __init__(self, parameters: Parameters, pc: wiring.Component | None = None):
+        self._pc = pc or hdl.Pc(parameters)
+        super().__init__(
+            {
+                "load": In(1),
+                "seed": In(32 * len(WORDS)),
+                "hash": Out(SIGNATURE_BITS),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.pc = pc = self._pc
+        ports = {port.name: port.value for port in hdl.flat_ports(pc)}
+        own: Any = self
+        drive(m, ports, own.load, own.seed)
+        after = Cat(next_signature(list(own.hash), observed(ports)))
+        m.d.sync += own.hash.eq(Mux(own.load, 0, after))
+        return m
+
+
+def drive(m: Module, ports, load, seed) -> None:
+    """The stimulus around a PC: its registers, and what it drives."""
+    state = {name: Signal(width, name=name) for name, width in STATE.items()}
+    feedback = {"held": ports["op_freeze"] | ports["op_window"], "intr": ports["intr"]}
+    bits = {name: [word[place] for place in range(len(word))] for name, word in state.items()}
+    now = stimulus(bits, feedback, Const(1, 1))
+    for name, word in now.inputs.items():
+        m.d.comb += ports[name].eq(Cat(word))
+    for name, word in now.next.items():
+        if name in WORDS:
+            loaded = seed.word_select(WORDS.index(name), 32)
+            m.d.sync += state[name].eq(Mux(load, loaded, Cat(word)))
+        else:
+            m.d.sync += state[name].eq(Cat(word))
+
+
+def observed(ports: Mapping[str, Any]) -> list:
+    """The bits of all outputs in the order of `packing.OUTPUTS`, a payload only where it is valid."""
+    valid = ports["msr_response_valid"][0]
+    bits = []
+    for name, width in OUTPUTS.items():
+        bits += [
+            ports[name][place] & valid if name in PAYLOAD else ports[name][place] for place in range(width)
+        ]
+    return bits
+
+
+def next_signature(signature: list, outputs: list) -> list:
+    """A multiple-input signature register: a Galois shift register that the outputs are added to."""
+    top = signature[-1]
+    after = [top, *signature[:-1]]
+    for place in range(1, SIGNATURE_BITS):
+        if POLYNOMIAL >> place & 1:
+            after[place] = after[place] ^ top
+    for place, bit in enumerate(outputs):
+        after[place % SIGNATURE_BITS] = after[place % SIGNATURE_BITS] ^ bit
+    return after
+
+
+def stimulated(pc: Netlist, *, signature: bool = True) -> Netlist:
+    """A PC's netlist with the stimulus in place of its inputs: what `LaneBench` is, made of gates at once.
+
+    Parameters
+    ----------
+    pc: with the ports of `hdl.Pc`, and perhaps more outputs.
+    signature: with the register `hash`.
+    """
+    build = Builder()
+    state = {name: build.register(name, width) for name, width in STATE.items()}
+    inputs = stimulus(state, dict.fromkeys(FEEDBACK, build.zero), build.one).inputs
+    build.attach(pc, inputs)
+    ports = build.outputs
+    feedback = {"held": ports["op_freeze"][0] | ports["op_window"][0], "intr": ports["intr"][0]}
+    for name, word in stimulus(state, feedback, build.one).next.items():
+        build.follow(name, word)
+    if signature:
+        build.follow(HASH, next_signature(build.register(HASH, SIGNATURE_BITS), observed(ports)))
+    return build.netlist(WORDS)
+
+
+def begin(lanes: Lanes, seed: int, first: int = 0) -> None:
+    """Let a cycle pass, as the others need one to load their seeds, and give each lane its own."""
+    lanes.run(1)
+    for word, values in seeds(seed, lanes.lanes, first).items():
+        lanes.set_register(word, values)
+    if HASH in lanes.names:
+        lanes.set_register(HASH, 0)
+
+
+class ScalarBench:
+    """The same around a machine, one lane, in Python.
+
+    Parameters
+    ----------
+    machine: the reference model, or anything else.
+    seed, lane: as in `lane_stimulus.seeds`.
+
+    Attributes
+    ----------
+    signature: of all outputs so far.
+    inputs: what the next cycle will drive.
+    """
+
+    def __init__(self, machine: Machine, seed: int, lane: int = 0) -> None:
+        self._machine = machine
+        machine.step(PcInputs())
+        self._state = dict.fromkeys(STATE, 0)
+        self._state |= {word: int(values[0]) for word, values in seeds(seed, 1, lane).items()}
+        self.signature = 0
+
+    def step(self) -> tuple[PcInputs, PcOutputs]:
+        """One cycle: what was driven, and what came."""
+        bits = {
+            name: [self._state[name] >> place & 1 for place in range(width)] for name, width in STATE.items()
+        }
+        now = stimulus(bits, dict.fromkeys(FEEDBACK, 0), 1)
+        inputs = read_inputs(_numbers(now.inputs))
+        outputs = self._machine.step(inputs)
+        held = outputs.decision in (Decision.FREEZE, Decision.WINDOW)
+        self._state = _numbers(now.next) | {"held": int(held), "intr": int(outputs.intr)}
+        self.signature = _signed(self.signature, pack_outputs(outputs))
+        return inputs, outputs
+
+
+def _signed(signature: int, outputs: int) -> int:
+    ones = (1 << SIGNATURE_BITS) - 1
+    folded = signature << 1 & ones ^ (POLYNOMIAL if signature >> SIGNATURE_BITS - 1 else 0)
+    while outputs:
+        folded ^= outputs & ones
+        outputs >>= SIGNATURE_BITS
+    return folded
+
+
+def _numbers(words: dict[str, list[int]]) -> dict[str, int]:
+    return {name: sum(bit << place for place, bit in enumerate(word)) for name, word in words.items()}

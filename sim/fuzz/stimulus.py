@@ -1,0 +1,357 @@
+"""Random stimulus for lanes: described once, in bits, and so the same on every engine.
+
+Four xorshift generators of 32 bits give each lane 128 random bits a cycle; from these come all inputs of the
+PC, with probabilities that themselves change now and then, so that crowded and quiet stretches come up. What
+the description computes with is up to the caller: Amaranth's values, gates, or Python's 0 and 1.
+
+G. Marsaglia, "Xorshift RNGs", 2003: each triple has the full period of 2^32 - 1.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...model.registers import CASCADE_IRQ, PIC_MASTER, PIC_SLAVE, PORT_F0, PORT_F1, Msr, Operation
+
+TRIPLES = ((13, 17, 5), (1, 3, 10), (2, 7, 9), (5, 19, 13))
+"""Shifts left, right, left of each generator."""
+WORDS = tuple(f"word{number}" for number in range(len(TRIPLES)))
+STATE = {
+    **dict.fromkeys(WORDS, 32),
+    "mix": 16,
+    "valid": 1,
+    "code": 5,
+    "family": 2,
+    "raises": 7,
+    "control": 6,
+    "status": 8,
+    "pin": 1,
+    "cr0": 4,
+    "irq": 16,
+    "place": 4,
+    "single": 1,
+    "held": 1,
+    "intr": 1,
+}
+"""Its registers and their widths. All begin with 0 but the words, which are seeds."""
+FEEDBACK = ("held", "intr")
+"""What it sees of the PC, a cycle later: the operation is frozen or in its window; INTR."""
+LAST_PLACE = 10
+"""Words with which a BIOS sets both 8259As up; at this place nothing is left to write."""
+
+Bit = Any
+Word = list[Bit]
+
+
+class Stimulus(NamedTuple):
+    """The inputs of a cycle, and the registers of the next."""
+
+    inputs: dict[str, Word]
+    """By the flat names of the PC's ports."""
+    next: dict[str, Word]
+
+
+class _Tape:
+    """Random bits, one after the other; after the last one the first ones again."""
+
+    def __init__(self, bits: Word) -> None:
+        self._bits = bits
+        self._at = 0
+
+    def take(self, count: int) -> Word:
+        taken = [self._bits[(self._at + place) % len(self._bits)] for place in range(count)]
+        self._at += count
+        return taken
+
+    def one(self) -> Bit:
+        return self.take(1)[0]
+
+    def rarely(self, power: int) -> Bit:
+        """1 with a probability of 1 in 2 to this power."""
+        return _all(self.take(power))
+
+    def often(self, power: int) -> Bit:
+        """1 with a probability of 1 less than all."""
+        return _any(self.take(power))
+
+
+def stimulus(state: Mapping[str, Word], feedback: Mapping[str, Bit], one: Bit) -> Stimulus:
+    """A cycle of it.
+
+    Parameters
+    ----------
+    state: STATE as words of bits, the lowest first.
+    feedback: FEEDBACK, as it is in this cycle.
+    one: the constant 1; bits know `&`, `|` and `^`.
+    """
+    return _Stimulus(state, feedback, one).result()
+
+
+class _Stimulus:
+    def __init__(self, state: Mapping[str, Word], feedback: Mapping[str, Bit], one: Bit) -> None:
+        self._state = state
+        self._feedback = feedback
+        self._one = one
+        self._zero = one ^ one
+        self._tape = _Tape([bit for word in WORDS for bit in state[word]])
+        self._mix = state["mix"]
+
+    def result(self) -> Stimulus:
+        remix = self._tape.rarely(9)
+        after = {
+            word: xorshift(self._state[word], *shifts) for word, shifts in zip(WORDS, TRIPLES, strict=True)
+        }
+        fresh = after[WORDS[-1]][:16]
+        after["mix"] = [self._choose(remix, new, old) for new, old in zip(fresh, self._mix, strict=True)]
+        after |= {name: [self._feedback[name]] for name in FEEDBACK}
+        inputs: dict[str, Word] = {}
+        for part in (self._operation, self._pins, self._msr, self._io):
+            part(inputs, after)
+        # A new mixture begins with a BIOS that sets the 8259As up.
+        zero = self._zero
+        after["place"] = [self._choose(remix, zero, bit) for bit in after["place"]]
+        return Stimulus(inputs, after)
+
+    def _operation(self, inputs: dict[str, Word], after: dict[str, Word]) -> None:
+        state, tape, mix = self._state, self._tape, self._mix
+        inputs["op_valid"] = state["valid"]
+        inputs["op_code"], inputs["op_family"] = state["code"], state["family"]
+        inputs["op_raises"] = state["raises"]
+        inputs["op_control"] = (state["control"] * 3)[:16]
+        inputs["op_status"] = (state["status"] * 2)[:16]
+        drop = self._choose(mix[2], tape.rarely(2), tape.rarely(5))
+        keep = state["valid"][0] & state["held"][0] & self._not(drop)
+        often, half, seldom = tape.often(2), tape.one(), tape.rarely(3)
+        new = {
+            "valid": [self._choose(mix[0], often, self._choose(mix[1], half, seldom))],
+            "code": self._code(tape.take(5)),
+            "family": self._family(tape.take(2)),
+            "raises": self._raises(),
+        }
+        control, status = tape.one(), tape.one()
+        new["control"] = [bit & control for bit in tape.take(6)]
+        new["status"] = [bit & status for bit in tape.take(8)]
+        for name, word in new.items():
+            after[name] = [self._choose(keep, old, bit) for old, bit in zip(state[name], word, strict=True)]
+
+    def _code(self, code: Word) -> Word:
+        """Codes that there are not become FWAIT, or more often arithmetic."""
+        beyond = code[4] & (code[3] | code[2])
+        assert max(Operation) == 19
+        assert (Operation.ARITHMETIC, Operation.FWAIT) == (0, 1)
+        wait = code[0] & code[1]
+        return [self._choose(beyond, wait, code[0]), *(bit & self._not(beyond) for bit in code[1:])]
+
+    def _family(self, bits: Word) -> Word:
+        return [bits[0] & self._not(bits[1]), bits[1] & self._not(bits[0])]
+
+    def _raises(self) -> Word:
+        tape, mix = self._tape, self._mix
+        some = mix[4] | tape.rarely(2)
+        return [bit & (mix[3] | thin) & some for bit, thin in zip(tape.take(7), tape.take(7), strict=True)]
+
+    def _pins(self, inputs: dict[str, Word], after: dict[str, Word]) -> None:
+        state, tape, mix = self._state, self._tape, self._mix
+        inputs["ignne_drive_n"] = [self._not(state["pin"][0])]
+        inputs["cr0_mp"], inputs["cr0_em"], inputs["cr0_ts"], inputs["cr0_ne"] = (
+            [bit] for bit in state["cr0"]
+        )
+        inputs["irq"] = state["irq"]
+        inputs["reset"] = [tape.rarely(10)]
+        inputs["guest_mode"] = [mix[12] & tape.one()]
+        inputs["intercept_ferr_freeze"] = [tape.one()]
+        inputs["msr_response_ready"] = [mix[10] | tape.often(2)]
+        inputs["enable_write"] = [tape.rarely(7)]
+        inputs["enable_value"] = [tape.often(2)]
+        ready, seldom, stray = tape.often(2), tape.rarely(3), tape.rarely(6)
+        inputs["inta"] = [self._choose(state["intr"][0], self._choose(mix[13], ready, seldom), stray)]
+        turn = mix[6] & self._choose(mix[5], tape.rarely(2), tape.rarely(6))
+        after["pin"] = [state["pin"][0] ^ turn]
+        change = mix[7] & tape.rarely(4)
+        other = [tape.rarely(3), tape.rarely(3), tape.rarely(3), tape.one()]
+        after["cr0"] = [self._choose(change, new, old) for new, old in zip(other, state["cr0"], strict=True)]
+        toggles = self._one_of(tape.take(4))
+        moves = mix[8] & tape.rarely(3)
+        after["irq"] = [old ^ (toggle & moves) for old, toggle in zip(state["irq"], toggles, strict=True)]
+
+    def _msr(self, inputs: dict[str, Word], after: dict[str, Word]) -> None:
+        tape, mix = self._tape, self._mix
+        seldom = tape.rarely(5)
+        inputs["msr_request_valid"] = [self._choose(mix[9], tape.rarely(2), seldom)]
+        inputs["msr_request_write"] = [tape.often(2)]
+        ignne = tape.one()
+        places = self._one_of(tape.take(5))
+        strange, wrong, high = tape.rarely(3), tape.rarely(2), tape.one()
+        address = []
+        for place, turned in enumerate(places):
+            bit = Msr.HWCR >> place & 1
+            value = ignne if (Msr.HWCR ^ Msr.IGNNE) >> place & 1 else self._constant(bit)
+            address.append(value ^ (turned & strange))
+        inputs["msr_request_address"] = address
+        low = [turned & wrong & self._not(high) for turned in places]
+        data = [*low, *(turned & wrong & high for turned in places)]
+        for place in (0, 7, 8):
+            # The bits that each register has, mostly in the right one.
+            mine = ignne if place == 0 else self._not(ignne)
+            data[place] = data[place] ^ (mine & tape.one())
+        inputs["msr_request_data"] = data
+        user = tape.rarely(4)
+        inputs["msr_request_cpl"] = [user & bit for bit in tape.take(2)]
+
+    def _io(self, inputs: dict[str, Word], after: dict[str, Word]) -> None:
+        """OUTs to F0h and to the 8259As, and IN; first the words that initialise both."""
+        state, tape, mix = self._state, self._tape, self._mix
+        place = state["place"]
+        done = self._equal(place, LAST_PLACE)
+        setting_up = self._not(done)
+        words, single = self._initialisation(place)
+        now = self._choose(mix[11], tape.rarely(2), tape.rarely(5))
+        writes = self._not(done) | tape.often(3)
+        inputs["io_write"] = [now & writes]
+        inputs["io_read"] = [now & self._not(writes)]
+        port, data = self._access()
+        inputs["io_address"] = self._select(setting_up, words[0], port)
+        inputs["io_write_data"] = self._select(setting_up, words[1], data)
+        after["single"] = [single]
+        # ICW3 is left out of a single 8259A.
+        step = now & setting_up
+        skips = step & state["single"][0] & (self._equal(place, 1) | self._equal(place, 6))
+        after["place"] = self._plus(self._plus(place, step), skips)
+
+    def _access(self) -> tuple[Word, Word]:
+        tape = self._tape
+        choice = self._one_of(tape.take(4))
+        ports = [PORT_F0] * 6 + [PIC_MASTER, PIC_MASTER, PIC_MASTER + 1, PIC_MASTER + 1]
+        ports += [PIC_SLAVE, PIC_SLAVE, PIC_SLAVE + 1, PIC_SLAVE + 1, PORT_F1, PORT_F0]
+        turns = self._one_of(tape.take(4))
+        port = []
+        for place in range(16):
+            bit = _any(
+                [chosen for chosen, one in zip(choice, ports, strict=True) if one >> place & 1]
+                or [self._zero]
+            )
+            port.append(bit ^ (turns[place] & choice[15]))
+        data, thin = tape.take(8), tape.take(8)
+        odd = _any([choice[8], choice[9], choice[12], choice[13]])
+        # An OCW1 masks few; an ICW1 comes in whole initialisations, and now and then alone.
+        data = [bit & (self._not(odd) | other) for bit, other in zip(data, thin, strict=True)]
+        data[4] = data[4] & (odd | tape.rarely(4))
+        return port, data
+
+    def _initialisation(self, place: Word) -> tuple[tuple[Word, Word], Bit]:
+        """Port and byte of a word that initialises, and whether the 8259A is a single one."""
+        tape, state = self._tape, self._state
+        slave = _any([self._equal(place, number) for number in range(5, 10)])
+        first = self._equal(place, 0) | self._equal(place, 5)
+        base, cascade, last, masks = (
+            self._equal(place, number) | self._equal(place, number + 5) for number in range(1, 5)
+        )
+        port = [self._constant(PIC_MASTER >> bit & 1) for bit in range(16)]
+        port[0] = self._not(first)
+        port[7] = slave
+        assert PIC_MASTER ^ PIC_SLAVE == 1 << 7
+        alone = tape.rarely(3)
+        odd = tape.take(8)
+        strange = tape.rarely(3)
+        icw1 = self._byte(0x11)
+        icw1[1], icw1[3] = alone, tape.rarely(2)
+        icw4 = self._byte(0x01)
+        icw4[1], icw4[4], icw4[3], icw4[2] = tape.rarely(2), tape.rarely(2), tape.rarely(3), tape.one()
+        icw2 = [
+            self._choose(slave, *(self._constant(base >> bit & 1) for base in (0x70, 0x08)))
+            for bit in range(8)
+        ]
+        icw3 = [
+            self._choose(
+                slave, *(self._constant(word >> bit & 1) for word in (CASCADE_IRQ, 1 << CASCADE_IRQ))
+            )
+            for bit in range(8)
+        ]
+        ocw1 = [bit & strange for bit in odd]
+        byte = [
+            _any(
+                [
+                    first & icw1[bit],
+                    base & self._choose(strange, odd[bit], icw2[bit]),
+                    cascade & self._choose(strange, odd[bit], icw3[bit]),
+                    last & icw4[bit],
+                    masks & ocw1[bit],
+                ]
+            )
+            for bit in range(8)
+        ]
+        # ICW4 is needed, so its bit stays; the single bit is remembered until ICW3 would come.
+        return (port, byte), self._choose(first, alone, state["single"][0])
+
+    def _not(self, bit: Bit) -> Bit:
+        return self._one ^ bit
+
+    def _constant(self, value: int) -> Bit:
+        return self._one if value else self._zero
+
+    def _byte(self, value: int) -> Word:
+        return [self._constant(value >> bit & 1) for bit in range(8)]
+
+    def _choose(self, select: Bit, yes: Bit, no: Bit) -> Bit:
+        return no ^ (select & (yes ^ no))
+
+    def _select(self, select: Bit, yes: Word, no: Word) -> Word:
+        return [self._choose(select, a, b) for a, b in zip(yes, no, strict=True)]
+
+    def _equal(self, word: Word, value: int) -> Bit:
+        return _all([bit if value >> place & 1 else self._not(bit) for place, bit in enumerate(word)])
+
+    def _plus(self, word: Word, carry: Bit) -> Word:
+        result = []
+        for bit in word:
+            result.append(bit ^ carry)
+            carry = bit & carry
+        return result
+
+    def _one_of(self, number: Word) -> Word:
+        """A decoder: exactly one of its outputs is 1."""
+        outputs = [self._one]
+        for bit in number:
+            outputs = [one & self._not(bit) for one in outputs] + [one & bit for one in outputs]
+        return outputs
+
+
+def xorshift(word: Word, left: int, right: int, again: int) -> Word:
+    """The next word of a generator: three shifts of itself, each added."""
+    word = [bit ^ word[place - left] if place >= left else bit for place, bit in enumerate(word)]
+    word = [bit ^ word[place + right] if place + right < len(word) else bit for place, bit in enumerate(word)]
+    return [bit ^ word[place - again] if place >= again else bit for place, bit in enumerate(word)]
+
+
+def seeds(seed: int, lanes: int, first: int = 0) -> dict[str, np.ndarray]:
+    """A seed for each generator in each lane, none of them 0; lane n always gets the same ones.
+
+    SplitMix64 of the campaign's seed, the lane and the generator (G. Steele, D. Lea, C. Flood, 2014).
+    """
+    numbers = np.arange(first, first + lanes, dtype=np.uint64)
+    return {word: _split_mix(seed, numbers, place) for place, word in enumerate(WORDS)}
+
+
+def _split_mix(seed: int, numbers: np.ndarray, place: int) -> np.ndarray:
+    golden = 0x9E37_79B9_7F4A_7C15
+    start = (seed * len(WORDS) + place) * 0xD134_2543_DE82_EF95 % (1 << 64)
+    z = numbers * np.uint64(golden) + np.uint64(start)
+    for shift, factor in ((30, 0xBF58_476D_1CE4_E5B9), (27, 0x94D0_49BB_1331_11EB)):
+        z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
+    z = (z ^ (z >> np.uint64(31))) & np.uint64(0xFFFF_FFFF)
+    return np.where(z == 0, np.uint64(1), z)
+
+
+def _all(bits: Word) -> Bit:
+    result = bits[0]
+    for bit in bits[1:]:
+        result = result & bit
+    return result
+
+
+def _any(bits: Word) -> Bit:
+    result = bits[0]
+    for bit in bits[1:]:
+        result = result | bit
+    return result

@@ -1,0 +1,1 @@
+"""From HDL to Verilog, bitstreams, proofs and mutants."""

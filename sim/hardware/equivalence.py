@@ -1,0 +1,143 @@
+"""Does a change of the netlist change what the PC does? ABC decides, by property directed reachability.
+
+Both netlists run side by side on the same inputs, from the state in which every register is 0. ABC finds
+inputs after which an output differs, or proves that there are none (Een, Mishchenko, Brayton: Efficient
+Implementation of Property Directed Reachability, FMCAD 2011).
+"""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from ...model.registers import Family, Operation
+from ..machines.ports import INPUT_BITS, INPUTS, OUTPUT_BITS, OUTPUTS, PAYLOAD
+from ..support.errors import ToolError
+from ..tools.yosys import FULL, last_line, run_yosys
+
+ABC_NAMES = ("berkeley-abc", "yosys-abc")
+"""Debian's program, and the one that comes with an installed Yosys."""
+LIMIT = 100
+"""Seconds that ABC may take."""
+
+
+class Verdict(NamedTuple):
+    """What ABC says of two netlists."""
+
+    equivalent: bool
+    """Proved: no inputs tell them apart."""
+    difference: list[int] | None
+    """Inputs, packed, a number for each cycle, in the last of which an output differs."""
+
+
+def abc() -> str:
+    """The program. Raises ToolError if it is not installed."""
+    for name in ABC_NAMES:
+        if (path := shutil.which(name)) is not None:
+            return path
+    raise ToolError(f"{ABC_NAMES[0]} is not installed: apt install {ABC_NAMES[0]}")
+
+
+def compare(netlist: str, change: str, folder: Path) -> Verdict:
+    """The unchanged netlist against the changed one.
+
+    Parameters
+    ----------
+    netlist: Yosys commands that make the module dut, whose registers start as 0.
+    change: Yosys commands that change the module gate, its copy.
+    folder: for files in between, of nobody else meanwhile.
+
+    Raises
+    ------
+    ToolError
+        If Yosys or ABC fails or is not there.
+    """
+    program = abc()
+    # The value at the start stays with a register, not with the wire that it drove before the change.
+    run_yosys(
+        f"""{netlist}
+rename dut gold
+copy gold gate
+{change}
+setattr -unset init w:*
+zinit -all
+read_verilog <<verilog
+{pair_of()}
+verilog
+hierarchy -top pair
+proc
+flatten
+opt -full
+techmap
+opt
+async2sync
+dffunmap
+simplemap
+opt_clean -purge
+aigmap
+write_aiger -zinit -map pair.map pair.aig
+""",
+        FULL,
+        folder=folder,
+    )
+    commands = f"read_aiger pair.aig; strash; scorr; pdr -T {LIMIT}; write_cex -a difference"
+    done = subprocess.run([program, "-q", commands], cwd=folder, capture_output=True, text=True)
+    if "Property proved" in done.stdout:
+        return Verdict(True, None)
+    if re.search(r"Output 0 .* was asserted in frame \d+", done.stdout):
+        return Verdict(False, _inputs(folder))
+    if done.returncode or "UNDECIDED" not in done.stdout:
+        raise ToolError(f"{program}: {last_line(done.stderr or done.stdout)}")
+    return Verdict(False, None)
+
+
+def _inputs(folder: Path) -> list[int]:
+    """The inputs that ABC has found, packed, a number for each cycle."""
+    places = {
+        int(place): int(bit)
+        for place, bit in re.findall(
+            r"^input (\d+) (\d+) drive$", (folder / "pair.map").read_text("ascii"), re.M
+        )
+    }
+    # The first line is the state at the start; a comment ends the last one.
+    _, *cycles = re.findall(r"^[01]+", (folder / "difference").read_text("ascii"), re.M)
+    return [sum(int(levels[place]) << bit for place, bit in places.items()) for levels in cycles]
+
+
+def slices(ports: dict[str, int], vector: str) -> dict[str, str]:
+    """Where each port is in a Verilog vector of all of them."""
+    shift, places = 0, {}
+    for name, width in ports.items():
+        places[name] = f"{vector}[{shift + width - 1}:{shift}]"
+        shift += width
+    return places
+
+
+def connections(inputs: dict[str, str], outputs: dict[str, str]) -> str:
+    """Ports of a PC, each connected to a piece of a vector."""
+    return ", ".join(f".{name}({place})" for name, place in (inputs | outputs).items())
+
+
+def pair_of() -> str:
+    """Verilog: gold and gate side by side, and whether they differ while the inputs are legal."""
+    drive, gold, gate = slices(INPUTS, "drive"), slices(OUTPUTS, "gold"), slices(OUTPUTS, "gate")
+    legal = (
+        f"(~{drive['op_valid']} | {drive['op_code']} <= {max(Operation):d} & "
+        f"{drive['op_family']} <= {max(Family):d}) & ~({drive['io_read']} & {drive['io_write']})"
+    )
+    differ = [
+        f"({gold[name]} != {gate[name]}" + (f" & {gold['msr_response_valid']})" if name in PAYLOAD else ")")
+        for name in OUTPUTS
+    ]
+    return f"""
+module pair(input [{INPUT_BITS - 1}:0] drive, input clk, output differ);
+  wire [{OUTPUT_BITS - 1}:0] gold, gate;
+  gold of_gold(.clk(clk), {connections(drive, gold)});
+  gate of_gate(.clk(clk), {connections(drive, gate)});
+  reg was_illegal = 0;
+  wire illegal = was_illegal | ~({legal});
+  always @(posedge clk) was_illegal <= illegal;
+  assign differ = ~illegal & ({" | ".join(differ)});
+endmodule
+"""

@@ -1,0 +1,303 @@
+"""Mutation of the netlist: does the stimulus notice when the design is wrong in one place?
+
+Yosys breaks the netlist in one place after the other, many in one design with a port that selects which, and
+Verilator compiles it; then the stimulus of the lockstep comparison, recorded with the model's outputs, runs
+against each. For what survives ABC searches for inputs that tell it from the design, which then run as the
+stimulus did, or proves that there are none.
+"""
+
+import os
+import random
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from amaranth.back import rtlil
+
+from ... import model
+from ...model.pc import PcInputs, PcOutputs
+from ...model.registers import Parameters
+from ..machines.lockstep import Stimulus
+from ..machines.ports import (
+    INPUT_BITS,
+    INPUTS,
+    OUTPUT_BITS,
+    OUTPUTS,
+    PAYLOAD,
+    join,
+    pack,
+    pack_outputs,
+    read_inputs,
+    split,
+)
+from ..netlist.flat import Flat
+from ..support.errors import ToolError
+from ..tools.verilator import verilator
+from ..tools.yosys import FULL, lines_of, run_yosys
+from .equivalence import Verdict, abc, compare, connections, slices
+from .verilog import BLOCKS
+
+SETTLE = 4
+"""Cycles of RESET, unbroken, before each mutant."""
+BATCH = 400
+"""Mutants that are compiled as one design."""
+MEANS_NOTHING = {
+    "op_": "op_valid",
+    "msr_request_": "msr_request_valid",
+    "enable_": "enable_write",
+}
+"""Inputs with these prefixes mean nothing while the other input is 0."""
+
+
+class Mutant(NamedTuple):
+    """One place in which the netlist is broken."""
+
+    number: int
+    command: str
+    """For Yosys."""
+
+    @property
+    def text(self) -> str:
+        """What is done where, with the lines of the source that it comes from."""
+        mode = re.search(r"-mode (\S+)", self.command)
+        wire = re.search(r"-wire (\S+)(?: -wirebit (\d+))?", self.command)
+        lines = [line.rpartition("/")[2] for line in re.findall(r"-src (\S+)", self.command)]
+        where = f" of {wire[1]}[{wire[2]}]" if wire else ""
+        return f"{mode[1] if mode else '?'}{where} at {', '.join(lines) or 'a cell without a source'}"
+
+
+class Outcome(NamedTuple):
+    """What became of a mutant."""
+
+    mutant: Mutant
+    killed_in: int | None
+    """The cycle of the first difference on an output, or None if there was none."""
+    searched: bool = False
+    """By inputs that ABC found, not by the random stimulus."""
+    equivalent: bool = False
+    """Proved to behave as the design does."""
+
+
+def mutate(
+    parameters: Parameters,
+    count: int,
+    cycles: int,
+    seed: int,
+    step: Callable[[str], None] = lambda text: None,
+) -> Iterator[Outcome]:
+    """Each of about `count` mutants, or of all that there are, with what became of it.
+
+    Raises
+    ------
+    ToolError
+        If Yosys, Verilator or ABC fails or is not there, or if the design itself differs from the model.
+    """
+    abc()
+    step("listing mutants")
+    netlist = _netlist(parameters)
+    listed = run_yosys(f"{netlist}mutate -list {count} -seed {seed}\n", FULL, quiet=False)
+    # But for clocks: neither a stimulus of whole cycles nor ABC knows of them.
+    commands = [one for one in listed.splitlines() if one.startswith("mutate -") and "-port C " not in one]
+    mutants = [Mutant(number, command) for number, command in enumerate(commands, start=1)]
+    step("recording the model")
+    stimulus = _record(parameters, _random_inputs(parameters, cycles, seed))
+    for first in range(0, len(mutants), BATCH):
+        with tempfile.TemporaryDirectory() as name:
+            batch = _Batch(Path(name), netlist, mutants[first : first + BATCH], step)
+            yield from _judge(batch, parameters, stimulus, step)
+
+
+def _judge(batch, parameters, stimulus, step) -> Iterator[Outcome]:
+    """What becomes of each mutant of a batch."""
+    killed = batch.run(stimulus, batch.mutants)
+    left = [mutant for mutant in batch.mutants if mutant.number not in killed]
+    verdicts = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for mutant, verdict in zip(left, pool.map(batch.compare, left), strict=True):
+            step(f"decided {mutant.text}")
+            verdicts[mutant] = verdict
+    for mutant in batch.mutants:
+        if mutant.number in killed:
+            yield Outcome(mutant, killed[mutant.number])
+            continue
+        verdict = verdicts[mutant]
+        again = {}
+        if verdict.difference is not None:
+            again = batch.run(_record(parameters, verdict.difference), [mutant])
+        yield Outcome(mutant, again.get(mutant.number), True, verdict.equivalent)
+
+
+def _netlist(parameters: Parameters) -> str:
+    """Yosys commands that make the PC as single-bit cells, under the name dut.
+
+    Each register starts as 0, and nothing is left open: what would not matter could matter in a mutant.
+    """
+    flat = Flat(BLOCKS["pc"](parameters))
+    text = rtlil.convert(flat, name="dut", ports=[flat.clock.clk, *(port.signal for port in flat.ports)])
+    return f"""
+read_rtlil <<rtlil
+{text}
+rtlil
+hierarchy -top dut
+proc
+flatten -separator _
+opt
+simplemap
+zinit -all
+setundef -zero
+simplemap
+opt_clean -purge
+"""
+
+
+class _Batch:
+    """Mutants in one design, each selected by its place from 1 on, compiled; 0 is the unbroken netlist."""
+
+    def __init__(
+        self, folder: Path, netlist: str, mutants: list[Mutant], step: Callable[[str], None]
+    ) -> None:
+        self.mutants = mutants
+        self._folder, self._netlist, self._step = folder, netlist, step
+        self._places = {mutant.number: place for place, mutant in enumerate(mutants, start=1)}
+        width = len(mutants).bit_length()
+        broken = "".join(
+            f"{one.command} -ctrl mutant {width} {self._places[one.number]}\n" for one in mutants
+        )
+        step(f"breaking the netlist at {mutants[0].number} to {mutants[-1].number}")
+        verilog = run_yosys(f"{netlist}{broken}opt_clean\nwrite_verilog -noattr\n", FULL)
+        (folder / "bench.v").write_text(f"{_bench(width)}\n{verilog}", encoding="utf-8")
+        (folder / "main.cpp").write_text(_MAIN, encoding="utf-8")
+        step(f"compiling {mutants[0].number} to {mutants[-1].number}")
+        options = (
+            "--cc --exe --build --top-module bench -Wno-fatal -Wno-lint --output-split 0 -O2 -CFLAGS -O1"
+        )
+        _run([*verilator(), *options.split(), "bench.v", "main.cpp"], folder)
+
+    def run(self, stimulus: bytes, mutants: Iterable[Mutant]) -> dict[int, int]:
+        """The cycle in which each mutant that is noticed is noticed first."""
+        (self._folder / "stimulus").write_bytes(stimulus)
+        numbers = {self._places[mutant.number]: mutant.number for mutant in mutants}
+        sizes = [len(stimulus) // _ROW, SETTLE, _words(INPUT_BITS), _words(OUTPUT_BITS)]
+        command = [str(self._folder / "obj_dir" / "Vbench"), "stimulus", *map(str, (*sizes, 0, *numbers))]
+        killed = {}
+        for line in lines_of(command, self._folder, "the simulation"):
+            place, cycle = map(int, line.split())
+            if place:
+                self._step(f"running mutant {numbers[place]}")
+                if cycle >= 0:
+                    killed[numbers[place]] = cycle
+            elif cycle >= 0:
+                raise ToolError(f"the unbroken netlist differs from the model in cycle {cycle}")
+        return killed
+
+    def compare(self, mutant: Mutant) -> Verdict:
+        """What ABC says of a mutant."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as name:
+            change = mutant.command.replace("-module dut", "-module gate")
+            return compare(self._netlist, change, Path(name))
+
+
+def _words(bits: int) -> int:
+    return -(-bits // 32)
+
+
+_ROW = 4 * (_words(INPUT_BITS) + 2 * _words(OUTPUT_BITS))
+
+
+def _random_inputs(parameters: Parameters, cycles: int, seed: int) -> Iterator[int]:
+    """The stimulus of the lockstep comparison, packed, with anything in the inputs that mean nothing."""
+    pc, stimulus, pick, outputs = model.Pc(parameters), Stimulus(seed), random.Random(seed), None
+    for _ in range(cycles):
+        inputs = stimulus.next(outputs)
+        outputs = pc.step(inputs)
+        levels = split(pack(inputs), INPUTS)
+        for prefix, valid in MEANS_NOTHING.items():
+            if not levels[valid]:
+                for name in levels:
+                    if name.startswith(prefix) and name != valid:
+                        levels[name] = pick.getrandbits(INPUTS[name])
+        if not levels["io_write"] | levels["io_read"]:
+            levels |= {name: pick.getrandbits(INPUTS[name]) for name in ("io_address", "io_write_data")}
+        yield join(levels, INPUTS)
+
+
+def _record(parameters: Parameters, packed: Iterable[int]) -> bytes:
+    """For each cycle inputs, the model's outputs, and which bits of them count, in words of 32 bits."""
+    pc = model.Pc(parameters)
+    in_bytes, out_bytes = 4 * _words(INPUT_BITS), 4 * _words(OUTPUT_BITS)
+    rows = bytearray()
+    for _ in range(SETTLE):
+        inputs = PcInputs(reset=True)
+        pc.step(inputs)
+        rows += pack(inputs).to_bytes(in_bytes, "little") + bytes(2 * out_bytes)
+    for levels in packed:
+        outputs = pc.step(read_inputs(split(levels, INPUTS)))
+        rows += levels.to_bytes(in_bytes, "little")
+        rows += pack_outputs(outputs).to_bytes(out_bytes, "little")
+        rows += _counts(outputs).to_bytes(out_bytes, "little")
+    return bytes(rows)
+
+
+def _counts(outputs: PcOutputs) -> int:
+    """A payload means nothing while it is not valid."""
+    valid = outputs.msr_response is not None
+    ones = {name: (1 << width) - 1 if valid or name not in PAYLOAD else 0 for name, width in OUTPUTS.items()}
+    return join(ones, OUTPUTS)
+
+
+def _bench(width: int) -> str:
+    """All ports of the PC as two vectors."""
+    pins = connections(slices(INPUTS, "drive"), slices(OUTPUTS, "got"))
+    return f"""module bench(
+  input clk, input [31:0] number, input [{INPUT_BITS - 1}:0] drive, output [{OUTPUT_BITS - 1}:0] got
+);
+  wire [{width - 1}:0] mutant = number[{width - 1}:0];
+  dut dut(.clk(clk), .mutant(mutant), {pins});
+endmodule
+"""
+
+
+_MAIN = """
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+#include "Vbench.h"
+
+int main(int argc, char** argv) {
+    const int cycles = atoi(argv[2]), settle = atoi(argv[3]);
+    const int in_words = atoi(argv[4]), out_words = atoi(argv[5]), row = in_words + 2 * out_words;
+    std::vector<uint32_t> data(size_t(cycles) * row);
+    FILE* file = fopen(argv[1], "rb");
+    if (!file || fread(data.data(), 4, data.size(), file) != data.size()) return 2;
+    Vbench bench;
+    for (int place = 6; place < argc; place++) {
+        const int number = atoi(argv[place]);
+        int killed = -1;
+        for (int cycle = 0; cycle < cycles && killed < 0; cycle++) {
+            const uint32_t* now = &data[size_t(cycle) * row];
+            bench.number = cycle < settle ? 0 : number;
+            for (int word = 0; word < in_words; word++) bench.drive[word] = now[word];
+            bench.clk = 0;
+            bench.eval();
+            for (int word = 0; word < out_words; word++)
+                if ((bench.got[word] ^ now[in_words + word]) & now[in_words + out_words + word])
+                    killed = cycle - settle;
+            bench.clk = 1;
+            bench.eval();
+        }
+        printf("%d %d\\n", number, killed);
+        fflush(stdout);
+    }
+}
+"""
+
+
+def _run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise ToolError(f"{command[0]}: {done.stderr.strip().splitlines()[-1]}")

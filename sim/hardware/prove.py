@@ -1,0 +1,72 @@
+"""Proves the properties of the design with Yosys: k-induction by its own SAT solver."""
+
+import re
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from amaranth.back import rtlil
+
+from ...hdl.properties import PROPERTIES, Proof, Property
+from ...model.registers import Generation, Parameters
+from ..tools.yosys import FULL, run_yosys
+
+
+class Result(NamedTuple):
+    """What came of one property on one generation."""
+
+    prop: Property
+    generation: Generation
+    holds: bool
+    depth: int
+    """Steps of the induction that were enough, or the cycle in which a state was reached."""
+    seconds: float
+
+
+def selected(names: tuple[str, ...]) -> list[Property]:
+    """The properties of these names; all without any. Raises ValueError for one that there is not."""
+    known = {prop.name: prop for prop in PROPERTIES}
+    for name in names:
+        if name not in known:
+            raise ValueError(f"no property {name!r}: expected one of {', '.join(known)}")
+    return [known[name] for name in names] if names else list(PROPERTIES)
+
+
+def prove(properties: list[Property], generations: list[Generation]) -> Iterator[Result]:
+    """Each property on each generation that it speaks of. Raises ToolError if Yosys cannot be run."""
+    for prop in properties:
+        for generation in generations:
+            if generation in prop.generations:
+                yield prove_one(prop, Parameters(generation))
+
+
+def prove_one(prop: Property, parameters: Parameters) -> Result:
+    """A proof by induction, or for a state the search for a way to it."""
+    start = time.monotonic()
+    said = run_yosys(script(prop, parameters), FULL, quiet=False)
+    steps = [int(step) for step in re.findall(r"\[(?:base case|induction step) (\d+)\]", said)]
+    refuted = "SAT temporal induction proof finished - model found for base case: FAIL!" in said
+    proved = "Induction step proven: SUCCESS!" in said
+    holds = refuted if prop.is_cover else proved
+    elapsed = time.monotonic() - start
+    return Result(prop, parameters.generation, holds, max(steps, default=0), elapsed)
+
+
+def script(prop: Property, parameters: Parameters) -> str:
+    """The Yosys commands."""
+    proof = Proof(prop, parameters)
+    text = rtlil.convert(proof, name="proof", ports=proof.ports)
+    # A state is searched for, a property proved by no more steps than it is known to need.
+    how = "-tempinduct-baseonly " if prop.is_cover else ""
+    return f"""
+read_rtlil <<rtlil
+{text}
+rtlil
+hierarchy -top proof
+proc
+flatten
+opt
+chformal -lower
+opt_clean
+sat -tempinduct {how}-prove-asserts -set-assumes -maxsteps {prop.depth}
+"""

@@ -1,0 +1,1 @@
+"""Scripts of MSR accesses, through KVM and through the hardware."""

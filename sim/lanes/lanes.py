@@ -1,0 +1,305 @@
+"""Many simulations at once, one bit each: a netlist as operations on wide words.
+
+    netlist = lower(component)
+    lanes = Lanes(kernel_of(netlist, watch=["ferr_fell"], fail=["lost"]), 100_000)
+    lanes.set_register("stimulus.word", seeds)
+    lanes.run(1000)
+    lanes.counts["ferr_fell"], lanes.first["lost"]
+
+A *lane* is one simulation. 64 of them stand in a word, and an operation on a word is one on 64 lanes; where
+lanes differ, they differ in their registers and inputs. What a lane does depends on no other lane.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ..netlist.netlist import Netlist
+from ..support.errors import NetlistError, ToolError
+from . import compiled as lanes_c
+from . import numpy_engine as lanes_numpy
+from .plan import Interface, plan
+
+ENGINES = ("auto", "numpy", "compiled")
+
+
+class Kernel(Protocol):
+    """One step of a netlist, ready to run."""
+
+    interface: Interface
+    toggles: bool
+    """It keeps which registers ever changed."""
+
+    def words_for(self, lanes: int) -> int:
+        """Words of a plane that are computed together."""
+        ...
+
+    def run(self, state, inputs, valid, toggles, counts, firsts, cycles: int, start: int) -> None:
+        """Blocks through some cycles, in place: planes by block, plane and word; counts, firsts by block."""
+        ...
+
+
+class First(NamedTuple):
+    """Where a failure came first."""
+
+    cycle: int
+    lane: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A kernel before it is made, small enough to be kept in a file or sent to another machine.
+
+    Attributes
+    ----------
+    sources: by engine: C (for this compiler's vectors) and Python.
+    note: why there is no compiled engine, or "".
+    """
+
+    interface: Interface
+    sources: Mapping[str, str]
+    bits: int
+    toggles: bool
+    note: str = ""
+
+    def kernel(self, engine: str = "auto") -> Kernel:
+        """The kernel: compiled if there is a compiler, else of numpy calls.
+
+        Raises
+        ------
+        ToolError
+            If the compiled engine is asked for and there is none, or the compiler fails.
+        """
+        if engine not in ENGINES:
+            raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+        compiler = lanes_c.find_compiler()
+        if engine == "compiled" and (compiler is None or "c" not in self.sources):
+            raise ToolError(self.note or NO_COMPILER)
+        if engine == "numpy" or compiler is None or "c" not in self.sources:
+            return lanes_numpy.NumpyKernel(self.interface, self.sources["python"], self.toggles)
+        library = lanes_c.build(self.sources["c"], compiler)
+        return lanes_c.CompiledKernel(self.interface, library, self.bits, self.toggles)
+
+
+NO_COMPILER = "no C compiler found ($CC, cc, gcc, clang, or pip install 'irq13[fast]'): numpy is used"
+
+
+def recipe_of(
+    netlist: Netlist,
+    watch: Sequence[str] = (),
+    fail: Sequence[str] = (),
+    *,
+    toggles: bool = False,
+    bits: int | None = None,
+) -> Recipe:
+    """The kernel of a netlist, as source.
+
+    Parameters
+    ----------
+    watch: outputs of one bit whose ones are counted over all lanes and cycles.
+    fail: the same for what must never be 1: the first lane and cycle are kept.
+    toggles: keep which flip-flops ever changed.
+    bits: of a vector, if not the widest that the processor has.
+
+    Raises
+    ------
+    NetlistError
+        For an output that is not there or has more than one bit.
+    """
+    python = plan(netlist, "numpy", watch, fail)
+    sources = {"python": lanes_numpy.source_of(python)}
+    compiler = lanes_c.find_compiler()
+    width = bits or (compiler.vector_bits if compiler else 256)
+    if compiler is not None:
+        ternary = compiler.ternary and width == 512
+        compiled = plan(netlist, "ternary" if ternary else "vector", watch, fail)
+        sources["c"] = lanes_c.source_of(compiled, width, ternary, toggles)
+    return Recipe(python.interface, sources, width, toggles, "" if compiler else NO_COMPILER)
+
+
+def kernel_of(
+    netlist: Netlist,
+    watch: Sequence[str] = (),
+    fail: Sequence[str] = (),
+    *,
+    engine: str = "auto",
+    toggles: bool = False,
+) -> Kernel:
+    """The kernel of a netlist. Parameters and errors as in `recipe_of` and `Recipe.kernel`."""
+    return recipe_of(netlist, watch, fail, toggles=toggles).kernel(engine)
+
+
+class Lanes:
+    """Simulations side by side.
+
+    Parameters
+    ----------
+    kernel: what they all run.
+    lanes: how many.
+    threads: that share the blocks; the result does not depend on it.
+
+    Attributes
+    ----------
+    cycle: cycles that have passed.
+    counts: how often each watched output was 1, over all lanes and cycles.
+    first: where each failure came first, in the lowest lane of the first such cycle, or None.
+
+    Memory: 8 bytes a word of 64 lanes for each register, input and, if kept, toggle: with 200 planes 25 bytes
+    a lane.
+    """
+
+    def __init__(self, kernel: Kernel, lanes: int, threads: int = 1) -> None:
+        if lanes < 1 or threads < 1:
+            raise ValueError(f"lanes and threads must be at least 1, not {lanes!r} and {threads!r}")
+        self.lanes = lanes
+        self.cycle = 0
+        self._kernel = kernel
+        self._threads = threads
+        interface, words = kernel.interface, kernel.words_for(lanes)
+        self._interface = interface
+        blocks = -(-lanes // (64 * words))
+        self._state = lanes_c.aligned((blocks, len(interface.init), words))
+        self._inputs = lanes_c.aligned((blocks, interface.input_planes, words))
+        self._valid = lanes_c.aligned((blocks, words))
+        self._toggles = lanes_c.aligned(self._state.shape) if kernel.toggles else None
+        self._counts = np.zeros((blocks, len(interface.watches)), dtype=np.uint64)
+        self._firsts = np.full((blocks, interface.fails, 2), np.uint64(lanes_c.NEVER), dtype=np.uint64)
+        self._state[:, np.array(interface.init, dtype=bool)] = np.uint64(lanes_c.NEVER)
+        self._valid[:] = self._plane(np.ones(lanes, dtype=np.uint8))
+
+    def run(self, cycles: int) -> None:
+        """Let cycles pass in every lane."""
+        if cycles < 0:
+            raise ValueError(f"cycles must be at least 0, not {cycles!r}")
+        edges = np.linspace(0, len(self._state), min(self._threads, len(self._state)) + 1).astype(int)
+        pieces = [slice(a, b) for a, b in pairwise(edges)]
+
+        def piece(part: slice) -> None:
+            self._kernel.run(
+                self._state[part],
+                self._inputs[part],
+                self._valid[part],
+                None if self._toggles is None else self._toggles[part],
+                self._counts[part],
+                self._firsts[part],
+                cycles,
+                self.cycle,
+            )
+
+        if len(pieces) == 1:
+            piece(pieces[0])
+        else:
+            with ThreadPoolExecutor(len(pieces)) as pool:
+                list(pool.map(piece, pieces))
+        self.cycle += cycles
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Ones of each watched output, over all lanes and cycles."""
+        sums = self._counts.sum(axis=0).tolist() if len(self._counts) else []
+        return dict(zip(self._interface.watches, sums, strict=True))
+
+    @property
+    def first(self) -> dict[str, First | None]:
+        """Where each failure came first."""
+        found: dict[str, First | None] = {}
+        for place, name in enumerate(self._interface.watches[: self._interface.fails]):
+            size = 64 * self._valid.shape[1]
+            seen = [
+                First(int(cycle), block * size + int(lane))
+                for block, (cycle, lane) in enumerate(self._firsts[:, place])
+                if int(cycle) != lanes_c.NEVER
+            ]
+            found[name] = min(seen, default=None)
+        return found
+
+    @property
+    def names(self) -> list[str]:
+        """Of the registers."""
+        return list(self._interface.registers)
+
+    def toggled(self) -> dict[str, int]:
+        """Of each register the bits that ever changed, in any lane; the kernel must keep toggles."""
+        if self._toggles is None:
+            raise ValueError("this kernel keeps no toggles: make it with toggles=True")
+        seen = np.bitwise_or.reduce(self._toggles & self._valid[:, None], axis=(0, 2)) != 0
+        return {
+            name: sum(int(seen[plane]) << bit for bit, plane in planes.items())
+            for name, planes in self._interface.registers.items()
+        }
+
+    def register(self, name: str) -> np.ndarray:
+        """A register of up to 64 bits in every lane, as it stands now."""
+        planes = self._planes(self._interface.registers, name)
+        values = np.full(self.lanes, self._interface.fixed.get(name, 0), dtype=np.uint64)
+        for bit, plane in planes.items():
+            values |= self._lanes_of(self._state[:, plane]).astype(np.uint64) << np.uint64(bit)
+        return values
+
+    def set_register(self, name: str, values: int | np.ndarray) -> None:
+        """Give a register a value, the same or another one in each lane.
+
+        Raises
+        ------
+        ValueError
+            For a bit that is not there, or one that was taken for constant: it has to be named as `free`.
+        """
+        planes = self._planes(self._interface.registers, name)
+        self._write(self._state, planes, values, self._interface.fixed.get(name, 0), name)
+
+    def set_input(self, name: str, values: int | np.ndarray) -> None:
+        """Hold an input at a value from now on, the same or another one in each lane."""
+        planes = self._planes(self._interface.inputs, name)
+        self._write(self._inputs, dict(enumerate(planes)), values, 0, name)
+
+    def snapshot(self) -> np.ndarray:
+        """All planes, to compare with later."""
+        return self._state.copy()
+
+    def differs(self, before: np.ndarray, besides: Sequence[str] = ()) -> bool:
+        """Whether any lane has another state than in a snapshot, some registers aside."""
+        changed = np.bitwise_or.reduce((self._state ^ before) & self._valid[:, None], axis=(0, 2)) != 0
+        for name in besides:
+            changed[list(self._interface.registers[name].values())] = False
+        return bool(changed.any())
+
+    @staticmethod
+    def _planes(words: Mapping[str, Any], name: str) -> Any:
+        if name not in words:
+            raise NetlistError(f"no {name!r}: expected one of {', '.join(words)}")
+        return words[name]
+
+    def _write(
+        self, where: np.ndarray, planes: Mapping[int, int], values: int | np.ndarray, fixed: int, name: str
+    ) -> None:
+        many = np.broadcast_to(np.asarray(values, dtype=np.uint64), (self.lanes,))
+        there = sum(1 << bit for bit in planes)
+        wrong = (many & ~np.uint64(there)) != np.uint64(fixed)
+        if wrong.any():
+            value = int(many[np.flatnonzero(wrong)[0]])
+            raise ValueError(
+                f"{name} cannot be {value:#x}: its bits {there:#x} can be set, others are {fixed:#x}"
+            )
+        for bit, plane in planes.items():
+            where[:, plane] = self._plane((many >> np.uint64(bit) & np.uint64(1)).astype(np.uint8))
+
+    def _plane(self, bits: np.ndarray) -> np.ndarray:
+        """One bit of each lane, as words by block."""
+        blocks, words = self._valid.shape
+        whole = np.zeros(blocks * words * 64, dtype=np.uint8)
+        whole[: self.lanes] = bits
+        return np.packbits(whole, bitorder="little").view(np.uint64).reshape(blocks, words)
+
+    def _lanes_of(self, plane: np.ndarray) -> np.ndarray:
+        words = np.ascontiguousarray(plane)
+        return np.unpackbits(words.view(np.uint8).reshape(-1), bitorder="little")[: self.lanes]
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

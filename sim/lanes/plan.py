@@ -1,0 +1,175 @@
+"""What one step of a netlist in lanes has to do, in order: the part that both engines share.
+
+A plane is one bit of every lane. A step reads the planes of registers and inputs, computes what follows,
+hands watched outputs over, and puts each register's next value in place once nobody needs the old one.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..netlist.mapping import Operation, map_gates
+from ..netlist.netlist import Netlist
+from ..netlist.truth_tables import X
+from ..support.errors import NetlistError
+
+
+class Value(NamedTuple):
+    """Where a bit comes from."""
+
+    kind: str
+    """'q' a register's plane, 'i' an input's, 'n' an operation's result, 'c' a constant."""
+    number: int
+    complemented: bool
+
+
+class Compute(NamedTuple):
+    """An operation, and the places of its inputs."""
+
+    operation: Operation
+    inputs: tuple[Value, ...]
+
+
+class Watch(NamedTuple):
+    """A watched output is known."""
+
+    place: int
+    value: Value
+
+
+class Store(NamedTuple):
+    """A register takes its next value."""
+
+    place: int
+    value: Value
+
+
+Action = Compute | Watch | Store
+
+
+@dataclass(frozen=True)
+class Interface:
+    """The names behind the planes: all that is needed to use a kernel.
+
+    Attributes
+    ----------
+    registers: by name, the plane of each bit that can change.
+    fixed: the value of the bits that cannot.
+    inputs: the planes of each word, by name, the lowest bit first.
+    init: the initial value of each register's plane.
+    watches: one-bit outputs that are counted.
+    fails: how many of these, the first ones, are failures: their first lane and cycle are kept.
+    """
+
+    registers: dict[str, dict[int, int]]
+    fixed: dict[str, int]
+    inputs: dict[str, list[int]]
+    init: list[int]
+    watches: list[str]
+    fails: int
+
+    @property
+    def input_planes(self) -> int:
+        return sum(map(len, self.inputs.values()))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The actions of a step, and who is who."""
+
+    interface: Interface
+    actions: list[Action]
+    cost: int
+    """Operations of the target in one step."""
+
+
+def plan(netlist: Netlist, target: str, watch: Sequence[str] = (), fail: Sequence[str] = ()) -> Plan:
+    """A step of a netlist.
+
+    Parameters
+    ----------
+    target: as in `tables.costs`.
+    watch: names of outputs of one bit that are counted.
+    fail: the same, for those that must never be 1.
+
+    Raises
+    ------
+    NetlistError
+        For an output that is not there or has more than one bit.
+    """
+    watches = [*fail, *watch]
+    for name in watches:
+        if len(netlist.outputs.get(name, ())) != 1:
+            raise NetlistError(f"no output {name!r} of one bit: expected one of {', '.join(netlist.outputs)}")
+    watched = [netlist.outputs[name][0] for name in watches]
+    roots = [*(register.next for register in netlist.registers), *watched]
+    mapping = map_gates(netlist.graph, roots, target)
+    places, inputs = _places(netlist)
+
+    def value(literal: int) -> Value:
+        kind, number = places.get(literal >> 1, ("n", literal >> 1))
+        return Value(kind, number, bool(literal & 1) ^ (literal >> 1 in mapping.complemented))
+
+    # A register that another one takes over as it is has to be read before it is overwritten.
+    taken_over = {
+        places[one.next >> 1][1]: -1 - place
+        for place, one in enumerate(netlist.registers)
+        if places.get(one.next >> 1, "?")[0] == "q"
+    }
+    computes = [
+        Compute(Operation(name, X, ()), (Value("q", number, False),)) for number, name in taken_over.items()
+    ]
+    computes += [
+        Compute(one, tuple(Value(*places.get(number, ("n", number)), False) for number in one.inputs))
+        for one in mapping.operations
+    ]
+
+    def taken(literal: int) -> Value:
+        found = value(literal)
+        return found._replace(kind="n", number=taken_over[found.number]) if found.kind == "q" else found
+
+    ends: list[Store | Watch] = [Store(place, taken(one.next)) for place, one in enumerate(netlist.registers)]
+    ends += [Watch(place, value(literal)) for place, literal in enumerate(watched)]
+    interface = Interface(
+        netlist.register_words(),
+        dict(netlist.fixed),
+        inputs,
+        [one.init for one in netlist.registers],
+        watches,
+        len(fail),
+    )
+    return Plan(interface, list(_ordered(computes, ends)), mapping.cost)
+
+
+def _places(netlist: Netlist) -> tuple[dict[int, tuple[str, int]], dict[str, list[int]]]:
+    """Where each variable is found, and the planes of the inputs."""
+    places = {0: ("c", 0)}
+    inputs: dict[str, list[int]] = {}
+    plane = 0
+    for name, word in netlist.inputs.items():
+        inputs[name] = list(range(plane, plane + len(word)))
+        for literal in word:
+            places[literal >> 1] = ("i", plane)
+            plane += 1
+    for place, register in enumerate(netlist.registers):
+        places[register.output >> 1] = ("q", place)
+    return places, inputs
+
+
+def _ordered(computes: list[Compute], ends: Sequence[Store | Watch]) -> Iterator[Action]:
+    """Each end as soon as its value is there and, for a register, its old value is no longer read."""
+    known = {one.operation.number: place for place, one in enumerate(computes)}
+    last_read: dict[int, int] = {}
+    for place, one in enumerate(computes):
+        last_read |= {value.number: place for value in one.inputs if value.kind == "q"}
+    due: dict[int, list[Store | Watch]] = {}
+    for end in ends:
+        when = known.get(end.value.number, -1) if end.value.kind == "n" else -1
+        if isinstance(end, Store):
+            when = max(when, last_read.get(end.place, -1))
+        due.setdefault(when, []).append(end)
+    # Watched registers come before any register changes.
+    yield from sorted(due.get(-1, ()), key=lambda end: isinstance(end, Store))
+    for place, one in enumerate(computes):
+        yield one
+        yield from due.get(place, ())

@@ -1,0 +1,1 @@
+"""The PC to drive: model, HDL, both in lockstep, or a board."""

@@ -1,0 +1,1 @@
+"""Any Amaranth component as gates."""

@@ -1,0 +1,351 @@
+"""What a scenario expects, one sentence a line, and whether a run keeps to it.
+
+    order ferr_n falls, irq13 rises, ignne_n falls, ferr_n rises
+    ferr_n falls 2 cycles after fdiv executes
+    ignne_n rises in the same cycle as ferr_n rises
+    irq13 rises once                 ; never, twice, 3 times
+    check freezes                    ; executes, raises #MF, reads 0x1
+    store exits 7Eh                  ; #VMEXIT with this code
+    handler 75h enters               ; returns, returns to check
+    check is stuck: slave-masked     ; and why; REASONS in diagnosis.py
+    finally es = 0
+
+A step is named by its label, or by its mnemonic where only one step has it; `#2` picks the second
+occurrence of an event.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from ...model.registers import Operation
+from ..cpu import operands
+from ..cpu.cpu import Event
+from ..cpu.diagnosis import REASONS
+from ..cpu.steps import X87, Io, MsrAccess, Step
+from ..support.suggest import nearest
+from ..waveform.signals import BY_NAME, edge_signal
+from ..waveform.trace import Trace
+
+FAULTS = ("#MF", "#NM", "#UD", "#GP")
+
+
+class Occurrence(NamedTuple):
+    """An event to look for: an edge of a signal or something that happens to a step."""
+
+    text: str
+    signal: str | None
+    step: Step | None
+    """None for any step, where the event has one at all."""
+    kind: str
+    """'rises', 'falls', or a kind of `Event`."""
+    which: int = 1
+    """1 for the first."""
+    picked: bool = False
+    """The scenario says which, with #."""
+    value: int | None = None
+    """What a step has to read."""
+
+    def cycles(self, trace: Trace, events: Iterable[Event]) -> list[int]:
+        """The cycles in which it happens, in order."""
+        if self.signal is not None:
+            wave = trace[BY_NAME[self.signal].path]
+            times = wave.rises() if self.kind == "rises" else wave.falls()
+            return [trace.cycle(time) for time in times]
+        return [
+            event.cycle
+            for event in events
+            if (event.step is self.step or self.step is None)
+            and event.kind == self.kind
+            and (self.value is None or self.value == event.value)
+        ]
+
+    @property
+    def same_event(self) -> tuple:
+        """Equal for two occurrences of one event."""
+        return self.signal, self.step, self.kind, self.value
+
+
+class Verdict(NamedTuple):
+    """Whether a sentence holds, and what was found."""
+
+    line: int
+    text: str
+    holds: bool
+    found: str
+
+
+class Expectation(NamedTuple):
+    """One sentence, ready to be checked."""
+
+    line: int
+    text: str
+    check: Callable[[Trace, Sequence[Event]], tuple[bool, str]]
+    needs: tuple[Occurrence, ...] = ()
+    """Events without which it cannot hold."""
+    bans: tuple[Occurrence, ...] = ()
+    """Events with which it cannot hold."""
+
+    def verdict(self, trace: Trace, events: Sequence[Event]) -> Verdict:
+        return Verdict(self.line, self.text, *self.check(trace, events))
+
+
+def parse_expectation(line: int, text: str, steps: Sequence[Step]) -> Expectation:
+    """One sentence.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be understood or cannot be true; the message says what was expected.
+    """
+    text = " ".join(text.split())
+    if text.startswith("order "):
+        return _order(line, text, steps)
+    if text.startswith("finally "):
+        return _finally(line, text)
+    if found := re.fullmatch(r"(.+) (\S+) cycles? after (.+)", text):
+        distance = operands.number(found[2], bits=20)
+        return _distance(line, text, _occurrence(found[1], steps), distance, _occurrence(found[3], steps))
+    if found := re.fullmatch(r"(.+) in the same cycle as (.+)", text):
+        return _distance(line, text, _occurrence(found[1], steps), 0, _occurrence(found[2], steps))
+    if found := re.fullmatch(r"(.+) (never|once|twice|\S+ times)", text):
+        return _count(line, text, _occurrence(found[1], steps), found[2])
+    return _happens(line, text, _occurrence(text, steps))
+
+
+def contradiction(expectations: Sequence[Expectation]) -> tuple[Expectation, str] | None:
+    """Two sentences that cannot both hold: the later one, and why not."""
+    needed: dict[tuple, Expectation] = {}
+    banned: dict[tuple, Expectation] = {}
+    finals: dict[str, Expectation] = {}
+    for expectation in expectations:
+        for occurrence in expectation.needs:
+            if occurrence.same_event in banned:
+                other = banned[occurrence.same_event]
+                return expectation, f"line {other.line} says that {other.text!r}"
+            needed[occurrence.same_event] = expectation
+        for occurrence in expectation.bans:
+            if occurrence.same_event in needed:
+                other = needed[occurrence.same_event]
+                return expectation, f"line {other.line} needs it: {other.text!r}"
+            banned[occurrence.same_event] = expectation
+        if expectation.text.startswith("finally "):
+            name = expectation.text.split()[1]
+            other = finals.setdefault(name, expectation)
+            if other.text != expectation.text:
+                return expectation, f"line {other.line} says {other.text!r}"
+    return None
+
+
+def unexpected(expectations: Iterable[Expectation], events: Iterable[Event]) -> list[Verdict]:
+    """What goes wrong and no sentence speaks of: a fault, an interrupt without a handler, a hang."""
+    named = {occurrence.same_event for one in expectations for occurrence in one.needs}
+    verdicts = []
+    for event in events:
+        step = event.step
+        line, text = (step.line, step.text) if step else (0, "the program")
+        if event.kind == "unhandled":
+            claim = f"vector or exit code {event.value:02X}h has a handler"
+            verdicts.append(Verdict(line, claim, False, f"taken in cycle {event.cycle} before '{text}'"))
+        elif event.kind in FAULTS and (None, step, event.kind, None) not in named:
+            found = f"{event.kind} in cycle {event.cycle}"
+            verdicts.append(Verdict(line, f"'{text}' does not fault", False, found))
+        elif event.kind.startswith("stuck:") and (None, step, event.kind, None) not in named:
+            verdicts.append(Verdict(line, f"'{text}' goes on", False, event.kind))
+    return verdicts
+
+
+def _occurrence(text: str, steps: Sequence[Step]) -> Occurrence:
+    """An event from its words."""
+    if found := re.fullmatch(r"handler (\S+) (enters|returns)(?: to (\S+?))?(?: #(\d+))?", text):
+        return _handler(text, found, steps)
+    if found := re.fullmatch(r"(\S+) is stuck: (\S+)", text):
+        if found[2] not in REASONS:
+            known = ", ".join(REASONS)
+            raise ValueError(f"no reason {found[2]!r}{nearest(found[2], REASONS)}; expected {known}")
+        return Occurrence(text, None, _step(found[1], steps), f"stuck:{found[2]}")
+    found = re.fullmatch(
+        r"(\S+) (rises|falls|executes|freezes|raises (?P<fault>\S+)|(?:reads|exits) (?P<value>\S+))"
+        r"(?: #(?P<which>\d+))?",
+        text,
+    )
+    if not found:
+        raise ValueError(
+            "expected SIGNAL rises|falls, STEP executes|freezes|raises #MF|reads VALUE|exits CODE|"
+            f"is stuck: REASON or handler VECTOR enters|returns, not {text!r}"
+        )
+    subject, verb = found[1], found[2].split()[0]
+    which = _which(found["which"])
+    picked = found["which"] is not None
+    if verb in ("rises", "falls"):
+        return Occurrence(text, edge_signal(subject).name, None, verb, which, picked)
+    step = _step(subject, steps)
+    kind = found["fault"] or verb
+    _possible(step, kind)
+    value = operands.number(found["value"], bits=64) if found["value"] else None
+    return Occurrence(text, None, step, kind, which, picked, value)
+
+
+def _handler(text: str, found: re.Match[str], steps: Sequence[Step]) -> Occurrence:
+    """A handler that is entered, or that returns."""
+    if found[2] == "enters" and found[3]:
+        raise ValueError("a handler enters; it 'returns to' a step")
+    vector = operands.number(found[1], bits=8)
+    step = _step(found[3], steps) if found[3] else None
+    picked = found[4] is not None
+    return Occurrence(text, None, step, found[2], _which(found[4]), picked, vector)
+
+
+def _which(text: str | None) -> int:
+    which = int(text or 1)
+    if which < 1:
+        raise ValueError("occurrences are counted from #1")
+    return which
+
+
+def _step(name: str, steps: Sequence[Step]) -> Step:
+    labelled = [step for step in steps if step.label == name]
+    if labelled:
+        return labelled[0]
+    same = [step for step in steps if step.verb == name.lower()]
+    if len(same) == 1:
+        return same[0]
+    if same:
+        raise ValueError(f"{len(same)} steps are called {name}: give the one that is meant a label")
+    known = [step.label for step in steps if step.label] + [step.verb for step in steps]
+    raise ValueError(f"no step {name!r}{nearest(name, known)}")
+
+
+def _possible(step: Step, kind: str) -> None:
+    """Refuse what can never happen to a step."""
+    action = step.action
+    codes = [one.code for one in action.operations] if isinstance(action, X87) else []
+    possible = {"executes"}
+    if isinstance(action, X87):
+        possible |= {"#NM"}
+        if action.waits:
+            possible |= {"#MF", "freezes", "exits"}
+        if Operation.UNDEFINED in codes:
+            possible = {"#NM", "#UD"}
+        if Operation.MMX in codes:
+            possible |= {"#UD"}
+    elif isinstance(action, MsrAccess):
+        possible = {"#GP", "executes" if action.request.write else "reads"}
+    elif isinstance(action, Io):
+        possible = {"executes", "exits"} if action.access.write else {"reads"}
+    if kind not in possible:
+        does = kind if kind in ("executes", "freezes", "reads", "exits") else f"raises {kind}"
+        raise ValueError(f"'{step.text}' never {does}; it can be: {', '.join(sorted(possible))}")
+
+
+def _happens(line: int, text: str, occurrence: Occurrence) -> Expectation:
+    def check(trace: Trace, events: Sequence[Event]) -> tuple[bool, str]:
+        cycles = occurrence.cycles(trace, events)
+        return len(cycles) >= occurrence.which, _list(cycles)
+
+    return Expectation(line, text, check, needs=(occurrence,))
+
+
+def _count(line: int, text: str, occurrence: Occurrence, words: str) -> Expectation:
+    named = {"never": 0, "once": 1, "twice": 2}
+    count = named[words] if words in named else operands.number(words.split(maxsplit=1)[0], bits=20)
+    if occurrence.picked:
+        raise ValueError(f"'#{occurrence.which}' picks one occurrence, {words!r} counts them all")
+
+    def check(trace: Trace, events: Sequence[Event]) -> tuple[bool, str]:
+        cycles = occurrence.cycles(trace, events)
+        return len(cycles) == count, _list(cycles)
+
+    if count == 0:
+        return Expectation(line, text, check, bans=(occurrence,))
+    return Expectation(line, text, check, needs=(occurrence,))
+
+
+def _distance(line: int, text: str, later: Occurrence, distance: int, earlier: Occurrence) -> Expectation:
+    if later.same_event == earlier.same_event and (later.which, distance) <= (earlier.which, 0):
+        raise ValueError("an event cannot come before itself")
+
+    def check(trace: Trace, events: Sequence[Event]) -> tuple[bool, str]:
+        start = _pick(earlier.cycles(trace, events), earlier.which)
+        if start is None:
+            return False, f"{earlier.text}: did not happen"
+        cycles = later.cycles(trace, events)
+        if not later.picked:
+            # The first one from there on, unless the scenario picks one.
+            cycles = [cycle for cycle in cycles if cycle >= start]
+        end = _pick(cycles, later.which)
+        if end is None:
+            return False, f"{later.text}: did not happen from cycle {start} on"
+        return end - start == distance, f"cycle {end}, {end - start} after cycle {start}"
+
+    return Expectation(line, text, check, needs=(later, earlier))
+
+
+def _order(line: int, text: str, steps: Sequence[Step]) -> Expectation:
+    occurrences = [_occurrence(part.strip(), steps) for part in text[len("order ") :].split(",")]
+    if len(occurrences) < 2:
+        raise ValueError("order needs at least two events, with commas between")
+    _alternate(occurrences)
+
+    def check(trace: Trace, events: Sequence[Event]) -> tuple[bool, str]:
+        position, found = 0, []
+        used: dict[tuple, int] = {}
+        for occurrence in occurrences:
+            # Two events may fall into one cycle; the same one happens again only later.
+            least = max(position, used.get(occurrence.same_event, -1) + 1)
+            cycles = occurrence.cycles(trace, events)
+            if occurrence.picked:
+                cycle = _pick(cycles, occurrence.which)
+                late = cycle is not None and cycle >= least
+            else:
+                cycle = next((cycle for cycle in cycles if cycle >= least), None)
+                late = cycle is not None
+            if not late or cycle is None:
+                return False, f"{occurrence.text}: not from cycle {least} on ({_list(cycles)})"
+            position = used[occurrence.same_event] = cycle
+            found.append(cycle)
+        return True, f"cycles {', '.join(map(str, found))}"
+
+    return Expectation(line, text, check, needs=tuple(occurrences))
+
+
+def _alternate(occurrences: Sequence[Occurrence]) -> None:
+    """A signal that has fallen has to rise before it can fall again."""
+    last: dict[str, Occurrence] = {}
+    for occurrence in occurrences:
+        if occurrence.signal is None:
+            continue
+        before = last.get(occurrence.signal)
+        if before is not None and before.same_event == occurrence.same_event and not occurrence.picked:
+            raise ValueError(
+                f"{occurrence.signal} cannot {occurrence.kind[:-1]} twice in a row: name the edge between"
+            )
+        last[occurrence.signal] = occurrence
+
+
+def _finally(line: int, text: str) -> Expectation:
+    found = re.fullmatch(r"finally (\S+) = (\S+)", text)
+    if not found:
+        raise ValueError(f"expected finally SIGNAL = VALUE, not {text!r}")
+    signal = BY_NAME.get(found[1])
+    if signal is None or signal.width == 0:
+        numeric = [name for name, one in BY_NAME.items() if one.width]
+        raise ValueError(f"no signal {found[1]!r}{nearest(found[1], numeric)}")
+    value = operands.number(found[2], bits=signal.width)
+
+    def check(trace: Trace, events: Sequence[Event]) -> tuple[bool, str]:
+        last = trace[signal.path].at(trace.end)
+        return last == value, f"{signal.name} = {last:#x}" if signal.width > 1 else f"{signal.name} = {last}"
+
+    return Expectation(line, text, check)
+
+
+def _pick(cycles: Sequence[int], which: int) -> int | None:
+    return cycles[which - 1] if len(cycles) >= which else None
+
+
+def _list(cycles: Sequence[int]) -> str:
+    if not cycles:
+        return "did not happen"
+    shown = ", ".join(map(str, cycles[:8])) + (", ..." if len(cycles) > 8 else "")
+    return f"cycle{'s' if len(cycles) > 1 else ''} {shown}"

@@ -1,0 +1,102 @@
+"""A run as text: the pins, the timeline and the verdicts."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ...model.registers import ExceptionFlag
+from ..cpu.cpu import Event
+from ..cpu.steps import X87
+from ..waveform.selection import Shown
+from ..waveform.signals import SIGNALS
+from ..waveform.view.text import Canvas, draw
+from .run import Run
+
+_KINDS = {
+    "executes": "",
+    "reads": "reads {:X}h",
+    "enters": "waits: the handler of vector {:02X}h is entered",
+    "returns": "is returned to by the handler of vector {:02X}h",
+    "exits": "#VMEXIT {:02X}h: the hypervisor takes over",
+    "unhandled": "waits: vector or exit code {:02X}h has no handler",
+    "freezes": "freezes: it neither executes nor faults",
+    "window": "asserts FERR# and samples INTR before it executes",
+    "#MF": "#MF, vector 16: it does not execute",
+    "#NM": "#NM, vector 7: it does not execute",
+    "#UD": "#UD, vector 6",
+    "#GP": "#GP(0): nothing is written",
+}
+
+
+class Row(NamedTuple):
+    """A line of the timeline."""
+
+    cycle: int
+    what: str
+    """Step, or signal."""
+    edge: str
+    """'rises', 'falls', or empty for a step."""
+    meaning: str
+
+
+def timeline(run: Run) -> list[Row]:
+    """Steps and edges in the order of their cycles; within one cycle the steps come first."""
+    rows = [*_step_rows(run), *_edge_rows(run)]
+    return sorted(rows, key=lambda row: (row.cycle, bool(row.edge)))
+
+
+def render(run: Run, shown: Sequence[Shown], canvas: Canvas) -> RenderableType:
+    """Picture, timeline, verdicts and the reason why it is stuck, for a rich console."""
+    picture = draw(run.trace, shown, 0, len(run.trace.clock_edges()), canvas)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("cycle", justify="right")
+    table.add_column("signal", no_wrap=True)
+    table.add_column("edge")
+    table.add_column("what it means")
+    for row in timeline(run):
+        style = {"rises": "green", "falls": "cyan"}.get(row.edge, "bold")
+        table.add_row(str(row.cycle), Text(row.what, style), Text(row.edge, style), Text(row.meaning))
+    return Group(*picture, Text(), table, Text(), *_verdicts(run))
+
+
+def _step_rows(run: Run) -> Iterator[Row]:
+    for event in run.events:
+        step = event.step
+        text = "-" if step is None else f"{step.label}: {step.text}" if step.label else step.text
+        yield Row(event.cycle, text, "", _meaning(event))
+
+
+def _meaning(event: Event) -> str:
+    action = event.step.action if event.step else None
+    if event.kind == "executes" and isinstance(action, X87):
+        raised = action.operations[-1].detected
+        return f"raises {_names(raised)}" if raised else ""
+    if event.kind.startswith("stuck:"):
+        return "here it stays"
+    return _KINDS[event.kind].format(event.value)
+
+
+def _names(flags: ExceptionFlag) -> str:
+    return ", ".join(str(flag.name) for flag in flags)
+
+
+def _edge_rows(run: Run) -> Iterator[Row]:
+    for signal in SIGNALS:
+        wave = run.trace[signal.path]
+        if signal.rises:
+            for time in wave.rises():
+                yield Row(run.trace.cycle(time), signal.name, "rises", signal.rises)
+        if signal.falls:
+            for time in wave.falls():
+                yield Row(run.trace.cycle(time), signal.name, "falls", signal.falls)
+
+
+def _verdicts(run: Run) -> Iterator[Text]:
+    for verdict in run.verdicts:
+        mark, style = ("pass", "green") if verdict.holds else ("FAIL", "bold red")
+        yield Text.assemble((mark, style), f"  {verdict.text}", (f"  ({verdict.found})", "dim"))
+    if run.diagnosis:
+        yield Text.assemble(("\nstuck ", "bold yellow"), str(run.diagnosis).replace("\n", "\n      "))

@@ -1,0 +1,123 @@
+"""A scenario on a machine: drive, record, judge."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ...model.pc import PcInputs, PcOutputs
+from ...model.registers import Generation, Parameters
+from ..cpu.cpu import Cpu, Event
+from ..cpu.diagnosis import Diagnosis, diagnose, endless
+from ..cpu.program import Program
+from ..machines.machine import Machine, machine_for
+from ..waveform.recorder import Recorder
+from ..waveform.trace import Trace
+from .expectations import Verdict, unexpected
+from .scenario import PINS, PinEvent, Scenario
+
+TAIL = 6
+"""Cycles that a run goes on after its program and its pin events, so that the last effects show."""
+
+
+class Run(NamedTuple):
+    """What came of a scenario on one generation."""
+
+    scenario: Scenario
+    generation: Generation
+    trace: Trace
+    events: list[Event]
+    verdicts: list[Verdict]
+    diagnosis: Diagnosis | None
+    """Why the program did not end, or None if it did."""
+
+    @property
+    def passed(self) -> bool:
+        """Every expectation holds, and nothing happened that none speaks of."""
+        return all(verdict.holds for verdict in self.verdicts)
+
+
+def run(scenario: Scenario, generation: Generation, on: str | Machine = "hdl") -> Run:
+    """Run a scenario to its end, until it is stuck for good, or to its limit of cycles.
+
+    Parameters
+    ----------
+    on: "hdl", "model", "lockstep", or a machine at its state at power-up, such as a `Board`.
+
+    Raises
+    ------
+    Divergence
+        In lockstep, if model and HDL differ.
+    """
+    machine = machine_for(on, scenario.parameters_for(generation))
+    driver = Driver(machine, scenario.program, scenario.pins)
+    diagnosis = driver.run(scenario.limit)
+    trace, events = driver.recorder.trace(scenario.title), driver.cpu.events
+    expected = scenario.expected_on(generation)
+    verdicts = [expectation.verdict(trace, events) for expectation in expected]
+    verdicts += unexpected(expected, events)
+    return Run(scenario, generation, trace, events, verdicts, diagnosis)
+
+
+class Driver:
+    """A CPU with its program on a machine, and pins that change at given cycles.
+
+    Attributes
+    ----------
+    cpu, recorder: what runs and what has been recorded.
+    """
+
+    def __init__(self, machine: Machine, program: Program, pins: Sequence[PinEvent] = ()) -> None:
+        self.machine = machine
+        self.cpu = Cpu(program)
+        self.recorder = Recorder(machine.parameters)
+        self._pins = list(pins)
+        self._levels = dict(PINS)
+        self._quiet = 0
+        self._last: tuple[PcInputs, PcOutputs] | None = None
+
+    def run(self, limit: int) -> Diagnosis | None:
+        """Until the program is over (None), or until it is clear that it never will be (why)."""
+        tail = TAIL
+        # As long as every counter of the design takes to run out, with some to spare.
+        parameters: Parameters = self.machine.parameters
+        settled = 2 * parameters.synchroniser_stages + parameters.nowait_window + 8
+        while tail:
+            if self.cpu.current is None and not self._pins:
+                tail -= 1
+            self.step()
+            if self.cpu.current is None:
+                continue
+            if self.cpu.waiting and self._quiet > settled and not self._pins:
+                since = self.cpu.cycle - self._quiet
+                return self._stuck(diagnose(self.cpu, self._outputs, parameters, since))
+            if self.cpu.cycle >= limit:
+                return self._stuck(endless(self.cpu, limit))
+        return None
+
+    def step(self) -> PcOutputs:
+        """One cycle."""
+        while self._pins and self._pins[0].cycle <= self.cpu.cycle:
+            event = self._pins.pop(0)
+            self._levels[event.pin] = event.level
+        self.cpu.nmi = self._levels["nmi"]
+        if self._levels["reset"]:
+            self.cpu.reset()
+        inputs = self._with_pins(self.cpu.inputs)
+        view = self.cpu.view()
+        outputs = self.machine.step(inputs)
+        self.recorder.record(inputs, outputs, view)
+        # Nothing moves while a waiting CPU drives and sees the same, cycle after cycle.
+        self._quiet = self._quiet + 1 if (inputs, outputs) == self._last else 0
+        self._last = inputs, outputs
+        self._outputs = outputs
+        self.cpu.clock(outputs)
+        return outputs
+
+    def _with_pins(self, inputs: PcInputs) -> PcInputs:
+        irq = sum(1 << int(pin[3:]) for pin, level in self._levels.items() if level and pin[:3] == "irq")
+        return inputs._replace(
+            reset=inputs.reset or self._levels["reset"], ignne_n=self._levels["ignne_n"], irq=irq
+        )
+
+    def _stuck(self, diagnosis: Diagnosis) -> Diagnosis:
+        self.cpu.events.append(Event(diagnosis.since, diagnosis.step, f"stuck:{diagnosis.reason}"))
+        return diagnosis

@@ -1,0 +1,294 @@
+"""Scenarios: a program, pin events and what to expect, from a TOML file.
+
+    title = "Divide by zero"
+    generation = "P6"                  # or a list: the scenario runs on each
+    program = '''
+      fldcw masks=none
+      fdiv raises=ZE
+    '''
+    pins = '''
+      ignne_n low at 40
+    '''
+    expect = '''
+      ferr_n falls 2 cycles after fdiv executes
+    '''
+
+`[handlers]` has a program for each interrupt vector ("75h"; nmi, mf, nm, ud and gp by name), which ends in
+iret, and one that follows the RESET pin (reset). `[hypervisor]` makes all that a guest: `start` runs before
+the first vmrun, "7Eh" after the FERR_FREEZE exit, and "out 0xf0 0x20" after an OUT to one of these ports.
+`[expect-on]` has further expectations by generation, `[parameters]` what differs from the defaults, and
+`limit` the cycles after which a run is given up. Comments in the blocks begin with `;`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from importlib import resources
+from pathlib import Path
+
+from ...model.registers import CASCADE_IRQ, Generation, Parameters
+from ..cpu import operands
+from ..cpu.program import Hypervisor, Program
+from ..cpu.steps import Iret, Step, Vmrun, parse_step
+from ..support.toml_source import Key, Source, open_shipped, shipped_names
+from .expectations import Expectation, contradiction, parse_expectation
+
+DEFAULT = "dos-divide-by-zero"
+"""The scenario that `irq13 run` takes without an argument."""
+PINS = {"ignne_n": True, "nmi": False, "reset": False} | {
+    f"irq{number}": False for number in range(16) if number != CASCADE_IRQ
+}
+"""Pins that a scenario can drive, with the level that they have before the first event."""
+NAMED_VECTORS = {"nmi": 2, "ud": 6, "nm": 7, "gp": 13, "mf": 16}
+_FOLDER = resources.files("irq13.sim.scenarios") / "library"
+_PARAMETERS = [one.name for one in fields(Parameters) if one.name != "generation"]
+_KEYS = (
+    "title",
+    "about",
+    "generation",
+    "parameters",
+    "program",
+    "handlers",
+    "hypervisor",
+    "pins",
+    "expect",
+    "expect-on",
+    "limit",
+)
+
+
+@dataclass(frozen=True)
+class PinEvent:
+    """A pin takes a level at the start of a cycle and keeps it."""
+
+    cycle: int
+    pin: str
+    level: bool
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario, checked: whatever it names exists, and nothing that it expects is impossible."""
+
+    name: str
+    title: str
+    about: str
+    generations: tuple[Generation, ...]
+    parameters: Parameters
+    """Those of the first generation."""
+    program: Program
+    pins: tuple[PinEvent, ...]
+    expectations: tuple[Expectation, ...]
+    """Those that hold on every generation."""
+    by_generation: dict[Generation, tuple[Expectation, ...]] = field(default_factory=dict)
+    limit: int = 1000
+
+    def parameters_for(self, generation: Generation) -> Parameters:
+        """The parameters with another generation."""
+        return replace(self.parameters, generation=generation)
+
+    def expected_on(self, generation: Generation) -> tuple[Expectation, ...]:
+        """Everything that is expected on a generation."""
+        return self.expectations + self.by_generation.get(generation, ())
+
+
+def shipped() -> list[str]:
+    """The names of the scenarios that come with irq13, the default first."""
+    names = shipped_names(_FOLDER)
+    return [DEFAULT, *(name for name in names if name != DEFAULT)]
+
+
+def load(name: str) -> Scenario:
+    """A shipped scenario by name, or one from a file.
+
+    Raises
+    ------
+    SourceError
+        If there is none, or the file is not a scenario; one line with file, line and what was expected.
+    OSError
+        If the file cannot be read.
+    """
+    source = open_shipped(_FOLDER, name, "scenario", ": `irq13 scenarios` lists them")
+    return parse(source, Path(name).name.removesuffix(".toml"))
+
+
+def parse(source: Source, name: str) -> Scenario:
+    """A scenario from a parsed file."""
+    source.only((), _KEYS)
+    if "program" not in source.data:
+        raise source.error((), "a scenario needs a program")
+    generations = _generations(source)
+    parameters = _parameters(source, generations[0])
+    program = _program(source)
+    steps = [*program.main, *(step for one in program.handlers.values() for step in one)]
+    steps += program.after_reset
+    if program.hypervisor:
+        host = program.hypervisor
+        steps += [
+            *host.start,
+            *(step for one in (host.exits, host.ports) for x in one.values() for step in x),
+        ]
+    scenario = Scenario(
+        name,
+        source.get(("title",), str, name),
+        source.get(("about",), str, "").strip(),
+        generations,
+        parameters,
+        program,
+        _pins(source),
+        _expectations(source, ("expect",), steps),
+        _by_generation(source, steps),
+        source.get(("limit",), int, 1000),
+    )
+    _check_limit(source, scenario)
+    for generation in generations:
+        clash = contradiction(scenario.expected_on(generation))
+        if clash:
+            expectation, reason = clash
+            raise source.error(expectation.line, f"{expectation.text!r} is impossible: {reason}")
+    return scenario
+
+
+def _generations(source: Source) -> tuple[Generation, ...]:
+    value = source.data.get("generation", Generation.AMD64.value)
+    names = value if isinstance(value, list) else [value]
+    known = [generation.value for generation in Generation]
+    for one in names:
+        if one not in known:
+            raise source.error(("generation",), f"generation must be out of {', '.join(known)}, not {one!r}")
+    if not names or len(set(names)) != len(names):
+        raise source.error(("generation",), "generation must name at least one, and none twice")
+    return tuple(Generation(one) for one in names)
+
+
+def _parameters(source: Source, generation: Generation) -> Parameters:
+    source.only(("parameters",), _PARAMETERS)
+    values = source.get(("parameters",), dict, {})
+    for key, value in values.items():
+        try:
+            Parameters(**{key: value})
+        except (TypeError, ValueError) as error:
+            raise source.error(("parameters", key), str(error)) from None
+    return Parameters(generation=generation, **values)
+
+
+def _program(source: Source) -> Program:
+    labels: dict[str, int] = {}
+    main = _steps(source, ("program",), labels)
+    handlers: dict[int, tuple[Step, ...]] = {}
+    after_reset: tuple[Step, ...] = ()
+    for name in source.get(("handlers",), dict, {}):
+        key = ("handlers", name)
+        steps = _steps(source, key, labels)
+        if name == "reset":
+            after_reset = steps
+            continue
+        vector = _vector(source, key)
+        if vector in handlers:
+            raise source.error(key, f"vector {vector:02X}h has two handlers")
+        if not isinstance(steps[-1].action, Iret):
+            raise source.error(steps[-1].line, f"a handler ends in iret, not in {steps[-1].text!r}")
+        handlers[vector] = steps
+    return Program(main, handlers, after_reset, _hypervisor(source, labels))
+
+
+def _hypervisor(source: Source, labels: dict[str, int]) -> Hypervisor | None:
+    table = source.get(("hypervisor",), dict, {})
+    if not table:
+        return None
+    start: tuple[Step, ...] = ()
+    exits: dict[int, tuple[Step, ...]] = {}
+    ports: dict[int, tuple[Step, ...]] = {}
+    for name in table:
+        key = ("hypervisor", name)
+        steps = _steps(source, key, labels)
+        if not isinstance(steps[-1].action, Vmrun):
+            raise source.error(steps[-1].line, f"{name} ends in vmrun, not in {steps[-1].text!r}")
+        try:
+            if name == "start":
+                start = steps
+            elif name.startswith("out "):
+                ports |= {operands.number(word, bits=16): steps for word in name.split()[1:]}
+            else:
+                exits[operands.number(name, bits=8)] = steps
+        except ValueError:
+            form = "expected start, an exit code such as 7Eh, or ports such as 'out 0xf0 0x20'"
+            raise source.error(key, f"{form}, not {name!r}") from None
+    if not start:
+        raise source.error(("hypervisor",), "a hypervisor needs start, which ends in vmrun")
+    return Hypervisor(start, exits, ports)
+
+
+def _vector(source: Source, key: Key) -> int:
+    name = key[-1]
+    if name in NAMED_VECTORS:
+        return NAMED_VECTORS[name]
+    try:
+        return operands.number(name, bits=8)
+    except ValueError:
+        known = ", ".join([*NAMED_VECTORS, "reset"])
+        raise source.error(key, f"expected a vector such as 75h, or {known}, not {name!r}") from None
+
+
+def _steps(source: Source, key: Key, labels: dict[str, int]) -> tuple[Step, ...]:
+    source.get(key, str, "")
+    steps: list[Step] = []
+    for line in source.block(key):
+        try:
+            step = parse_step(*line)
+        except ValueError as error:
+            raise source.error(line.number, str(error)) from None
+        if step is None:
+            continue
+        if step.label in labels:
+            raise source.error(line.number, f"label {step.label!r} stands in line {labels[step.label]} too")
+        if step.label:
+            labels[step.label] = line.number
+        steps.append(step)
+    if not steps:
+        raise source.error(key, f"{key[-1]} has no steps")
+    return tuple(steps)
+
+
+def _pins(source: Source) -> tuple[PinEvent, ...]:
+    events: dict[tuple[str, int], PinEvent] = {}
+    for number, text in source.block(("pins",)):
+        words = text.split()
+        form = "expected PIN low|high at CYCLE, such as ignne_n low at 40"
+        if len(words) != 4 or words[1] not in ("low", "high") or words[2] != "at":
+            raise source.error(number, f"{form}, not {text!r}")
+        if words[0] not in PINS:
+            raise source.error(number, f"no pin {words[0]!r}; expected {', '.join(PINS)}")
+        try:
+            cycle = operands.number(words[3], bits=20)
+        except ValueError as error:
+            raise source.error(number, str(error)) from None
+        if (words[0], cycle) in events:
+            raise source.error(number, f"{words[0]} has an event in cycle {cycle} already")
+        events[words[0], cycle] = PinEvent(cycle, words[0], words[1] == "high")
+    return tuple(sorted(events.values(), key=lambda event: event.cycle))
+
+
+def _expectations(source: Source, key: Key, steps: Sequence[Step]) -> tuple[Expectation, ...]:
+    result = []
+    for number, text in source.block(key):
+        try:
+            result.append(parse_expectation(number, text, steps))
+        except ValueError as error:
+            raise source.error(number, str(error)) from None
+    return tuple(result)
+
+
+def _by_generation(source: Source, steps: Sequence[Step]) -> dict[Generation, tuple[Expectation, ...]]:
+    source.only(("expect-on",), [generation.value for generation in Generation])
+    names = source.get(("expect-on",), dict, {})
+    return {Generation(name): _expectations(source, ("expect-on", name), steps) for name in names}
+
+
+def _check_limit(source: Source, scenario: Scenario) -> None:
+    if not 1 <= scenario.limit <= 1_000_000:
+        raise source.error(("limit",), f"limit must be 1 to 1000000 cycles, not {scenario.limit}")
+    for event in scenario.pins:
+        if event.cycle >= scenario.limit:
+            raise source.error(
+                ("pins",), f"{event.pin} changes at cycle {event.cycle}, past the limit of {scenario.limit}"
+            )

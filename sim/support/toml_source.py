@@ -1,0 +1,161 @@
+"""A TOML file whose complaints name file and line."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import NamedTuple
+
+from .suggest import nearest
+
+Key = tuple[str, ...]
+
+
+class SourceError(ValueError):
+    """Something wrong in a file: 'file:line: what was expected'."""
+
+
+class Line(NamedTuple):
+    """A line of a block of text inside the file."""
+
+    number: int
+    text: str
+
+
+class Source:
+    """A parsed file and where its keys stand (tomllib does not tell).
+
+    Parameters
+    ----------
+    name: how messages call the file.
+    text: its contents.
+
+    Raises
+    ------
+    SourceError
+        If it is not TOML.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        try:
+            self.data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            at = re.search(r"\(at line (\d+), column \d+\)", str(error))
+            line = int(at[1]) if at else text.count("\n") + 1
+            reason = str(error).partition(" (at ")[0]
+            raise SourceError(f"{name}:{line}: not TOML: {reason}") from None
+        self._places = _locate(text)
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Source":
+        """The file at `path`. Raises SourceError, and OSError if it cannot be read."""
+        try:
+            return cls(str(path), Path(path).read_text(encoding="utf-8"))
+        except UnicodeDecodeError:
+            raise SourceError(f"{path}:1: not a text file in UTF-8") from None
+
+    def error(self, where: Key | int, message: str) -> SourceError:
+        """A complaint about a key or a line."""
+        return SourceError(f"{self.name}:{self.line(where)}: {message}")
+
+    def line(self, where: Key | int) -> int:
+        """The line of a key; of the table around it where the key stands in no line of its own."""
+        if isinstance(where, int):
+            return where
+        while where and where not in self._places:
+            where = where[:-1]
+        return self._places.get(where, 1)
+
+    def only(self, table: Key, known: Iterable[str]) -> None:
+        """Refuse keys of a table that are not known."""
+        known = list(known)
+        for key in self.get(table, dict, {}):
+            if key not in known:
+                hint = nearest(key, known) or f"; expected {', '.join(known)}"
+                raise self.error((*table, key), f"unknown key {key!r}{hint}")
+
+    def get(self, key: Key, kind: type, default):
+        """The value of a key, which must be of a kind. Raises SourceError."""
+        value = self.data
+        for part in key:
+            if not isinstance(value, dict) or part not in value:
+                return default
+            value = value[part]
+        # bool is an int to Python, not to whoever writes the file.
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            name = {str: "a string", int: "an integer", dict: "a table", bool: "true or false"}[kind]
+            raise self.error(key, f"{'.'.join(key)} must be {name}, not {value!r}")
+        return value
+
+    def block(self, key: Key) -> Iterator[Line]:
+        """The lines of a multi-line string, with their numbers, without comments and empty ones."""
+        text = self.get(key, str, "")
+        first = self.line(key)
+        # TOML drops a newline right after the opening quotes.
+        if first in self._places.blocks:
+            first += 1
+        for number, line in enumerate(text.split("\n"), start=first):
+            line = line.split(";")[0].strip()
+            if line:
+                yield Line(number, line)
+
+
+def shipped_names(folder: Traversable) -> list[str]:
+    """The names of the files that come with irq13 in a folder."""
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir())
+
+
+def open_shipped(folder: Traversable, name: str, noun: str, hint: str | None = None) -> Source:
+    """A file of the folder by name, or one from a path.
+
+    Raises
+    ------
+    SourceError
+        If there is neither; the message ends in `hint`, by default the list of names.
+    OSError
+        If the file cannot be read.
+    """
+    names = shipped_names(folder)
+    if name in names:
+        return Source(f"{name}.toml", (folder / f"{name}.toml").read_text("utf-8"))
+    if name.endswith(".toml") or Path(name).is_file():
+        return Source.read(name)
+    hint = hint or f"; there are {', '.join(names)}"
+    raise SourceError(f"no {noun} {name!r}{nearest(name, names)}{hint}")
+
+
+class _Places(dict[Key, int]):
+    """Lines of keys, and the lines on which a block of text opens with nothing behind the quotes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks: set[int] = set()
+
+
+def _locate(text: str) -> _Places:
+    """Find where keys stand. The text has been parsed, so it is well-formed."""
+    places = _Places()
+    table: Key = ()
+    closing = None
+    for number, line in enumerate(text.split("\n"), start=1):
+        if closing:
+            if closing in line:
+                closing = None
+            continue
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+            table = _parts(header[1])
+            places.setdefault(table, number)
+        elif pair := re.match(r"""\s*((?:"[^"]*"|'[^']*'|[\w-]+|\s*\.\s*)+?)\s*=(.*)""", line):
+            places.setdefault((*table, *_parts(pair[1])), number)
+            opened = re.match(r"""\s*(\"\"\"|''')(.*)""", pair[2])
+            if opened and opened[1] not in opened[2]:
+                closing = opened[1]
+                if not opened[2].strip():
+                    places.blocks.add(number)
+    return places
+
+
+def _parts(dotted: str) -> Key:
+    return tuple(part.strip("\"' ") for part in re.findall(r"\"[^\"]*\"|'[^']*'|[\w-]+", dotted))

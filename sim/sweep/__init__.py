@@ -1,0 +1,1 @@
+"""A scenario with an event in every cycle of a range."""

@@ -1,0 +1,98 @@
+"""A program for the CPU in lanes: laid out in a row, and what there is to know about it."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ...model.registers import Cr0
+from ..cpu.program import Instruction, Program, block_of
+from ..cpu.steps import Step, Wait
+from ..lanes.builder import Word
+from ..netlist.gates import Bit
+
+DEPTH = 6
+"""Handlers that may be under way at once."""
+CR0_BITS = (Cr0.MP, Cr0.EM, Cr0.TS, Cr0.NE)
+CR0_PORTS = tuple(f"cr0_{str(bit.name).lower()}" for bit in CR0_BITS)
+LEVELS: dict[str, tuple[str, int]] = {
+    # Signals that a program may wait for, as an output of the PC and the place of its bit.
+    **{name: (name, 0) for name in ("ferr_n", "irq13", "ignne_n", "intr", "es", "ignne", "slave_int")},
+    **{
+        name: (name, 0)
+        for name in ("chipset_ignne_n", "ferr_enable", "ignne_em", "allow_ferr_on_ne", "ignne_msr")
+    },
+    **{name: ("flags", place) for place, name in enumerate(("ie", "de", "ze", "oe", "ue", "pe", "sf"))},
+    **{name: ("masks", place) for place, name in enumerate(("im", "dm", "zm", "om", "um", "pm"))},
+}
+
+
+class Code(NamedTuple):
+    """A program laid out in a row."""
+
+    instructions: list[Instruction | None]
+    """None is the end of a block."""
+    main: int
+    after_reset: int
+    nowhere: int
+    """An end."""
+    handlers: dict[int, int]
+    start: int | None
+    """The hypervisor's first instruction."""
+    exits: dict[int, int]
+    ports: dict[int, int]
+
+    @property
+    def width(self) -> int:
+        return max(1, (len(self.instructions) - 1).bit_length())
+
+    def where(self, fits: Callable[[Step], bool]) -> list[int]:
+        """The places of some instructions."""
+        return [place for place, one in enumerate(self.instructions) if one is not None and fits(one.step)]
+
+
+def lay_out(program: Program) -> Code:
+    """Each block behind the other, with an end behind each."""
+    rows: list[Instruction | None] = []
+
+    def put(steps) -> int:
+        at = len(rows)
+        rows.extend([*block_of(steps), None])
+        return at
+
+    host = program.hypervisor
+    main = put(program.main)
+    nowhere = len(rows) - 1
+    after_reset = put(program.after_reset)
+    handlers = {vector: put(steps) for vector, steps in program.handlers.items()}
+    start = put(host.start) if host else None
+    exits = {code: put(steps) for code, steps in host.exits.items()} if host else {}
+    ports = {port: put(steps) for port, steps in host.ports.items()} if host else {}
+    return Code(rows, main, after_reset, nowhere, handlers, start, exits, ports)
+
+
+def unsupported(program: Program) -> str | None:
+    """What of a program there is not in lanes, in words, or None."""
+    for row in lay_out(program).instructions:
+        action = row.step.action if row else None
+        if row and isinstance(action, Wait) and action.signal not in LEVELS:
+            known = ", ".join(LEVELS)
+            name = f"line {row.step.line}: 'wait {action.signal}'"
+            return f"{name} is not to be had in lanes; expected one of {known}"
+    return None
+
+
+class Frames(NamedTuple):
+    """The handlers under way, the innermost first."""
+
+    valid: Word
+    places: list[Word]
+    interrupts: Word
+    nmi: Word
+
+
+class World(NamedTuple):
+    """What an instruction leaves behind."""
+
+    place: Word
+    frames: Frames
+    cr0: Word
+    interrupts: Bit

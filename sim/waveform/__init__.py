@@ -1,0 +1,1 @@
+"""Traces: signals, recording, files, and which of them are shown."""

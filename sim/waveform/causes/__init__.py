@@ -1,0 +1,1 @@
+"""Why each edge happened."""

@@ -1,0 +1,83 @@
+"""Collects what a machine does, cycle by cycle, as changes and their causes."""
+
+import numpy as np
+
+from ...model.pc import PcInputs, PcOutputs
+from ...model.registers import Hwcr, Parameters
+from ...model.reporting import Reporting, ReportingContext
+from ...model.x87 import ErrorState
+from .causes.cause import Cause, Edge, Instant, Moment
+from .causes.processor_rules import cause_of
+from .signals import SIGNALS, CpuView
+from .trace import CYCLE_NS, Trace
+from .wave import Wave, of_values
+
+NO_CPU = CpuView()
+
+
+class Recorder:
+    """What every signal does.
+
+    Parameters
+    ----------
+    parameters: of the PC that is recorded; the causes depend on them.
+    """
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.cycles = 0
+        self._parameters = parameters
+        self._changes: dict[str, list[int]] = {signal.name: [] for signal in SIGNALS}
+        self._values: dict[str, list[int | str]] = {signal.name: [] for signal in SIGNALS}
+        self._causes: dict[Edge, Cause] = {}
+        # Whether an error is immediate or deferred shows on no port: followed here from what does.
+        self._reporting = Reporting(parameters)
+        self._before: Instant | None = None
+
+    def record(self, inputs: PcInputs, outputs: PcOutputs, cpu: CpuView = NO_CPU) -> None:
+        """One more cycle."""
+        changed = []
+        for signal in SIGNALS:
+            value = signal.get(inputs, outputs, cpu)
+            if not isinstance(value, str):
+                value = int(value)
+            values = self._values[signal.name]
+            if not values or values[-1] != value:
+                self._changes[signal.name].append(self.cycles)
+                values.append(value)
+                changed.append(signal.name)
+        now = Instant(inputs, outputs, cpu)
+        if self._before is not None:
+            self._explain(changed, self._before, now)
+            self._follow(self._before, now)
+        self._before = now
+        self.cycles += 1
+
+    def trace(self, title: str = "") -> Trace:
+        """What has been recorded so far."""
+        end = self.cycles * CYCLE_NS
+        # Edge n stands at the start of cycle n, the last one at the end.
+        clock = np.arange(CYCLE_NS, end + 1, CYCLE_NS, dtype=np.int64)
+        waves = {signal.path: self._wave(signal.path, signal.name, signal.width) for signal in SIGNALS}
+        return Trace(waves, clock, end, causes=dict(self._causes), title=title)
+
+    def _wave(self, path: str, name: str, width: int) -> Wave:
+        times = np.array(self._changes[name], dtype=np.int64) * CYCLE_NS
+        return of_values(path, times, self._values[name], width)
+
+    def _explain(self, changed: list[str], before: Instant, now: Instant) -> None:
+        at_once = self._reporting.reports_at_once()
+        moment = Moment(self.cycles, before, now, self._parameters, self._changes, self._causes, at_once)
+        for name in changed:
+            self._causes[Edge(name, self.cycles)] = cause_of(name, moment)
+
+    def _follow(self, before: Instant, now: Instant) -> None:
+        """The rising edge between two cycles, for what tells immediate from deferred."""
+        inputs, outputs = before.inputs, before.outputs
+        if inputs.reset:
+            self._reporting.reset()
+            return
+        state = ErrorState(outputs.flags, outputs.masks)
+        allow = Hwcr.ALLOW_FERR_ON_NE in outputs.hwcr
+        context = ReportingContext(state, inputs.operation, inputs.cr0, outputs.ignne, allow)
+        after = ErrorState(now.outputs.flags, now.outputs.masks)
+        self._reporting.clock(context, outputs.decision, after)

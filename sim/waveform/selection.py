@@ -1,0 +1,70 @@
+"""Which signals of a trace are shown, and under which names."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from .names import CLOCKS, plain_name
+from .signals import SIGNALS
+
+if TYPE_CHECKING:
+    from .trace import Trace
+
+PINS = ("ferr_n", "irq13", "intr", "inta", "ignne_n", "ignne", "es", "freeze")
+"""What is shown of a trace of ours."""
+ON_A_PAGE = (*PINS, "handler", "step")
+"""What a page shows of it first."""
+MOST = 40
+"""Signals that are shown of a trace of somebody else."""
+_ALIASES = {signal.path: signal.alias for signal in SIGNALS}
+
+
+class Shown(NamedTuple):
+    """A signal with the name that a reader sees."""
+
+    label: str
+    path: str
+
+
+def choose(trace: "Trace", patterns: Sequence[str] = (), default: Sequence[str] = PINS) -> list[Shown]:
+    """The signals that fit the patterns, in their order; without any, the pins, or of other traces all.
+
+    Parameters
+    ----------
+    patterns: names, ends of names, or globs over full paths such as '*.slave_*'.
+    default: what is shown without patterns, if the trace has all of them.
+
+    Raises
+    ------
+    SignalError
+        If a pattern fits nothing; the message has the nearest names.
+    """
+    if patterns:
+        paths = [path for pattern in patterns for path in _fitting(trace, pattern)]
+    elif all(_ends(trace, name) for name in default):
+        paths = [trace[name].name for name in default]
+    else:
+        paths = [path for path in trace if plain_name(path) not in CLOCKS][:MOST]
+    paths = list(dict.fromkeys(paths))
+    for label in (label_of, plain_name):
+        counts = Counter(map(label, paths))
+        if max(counts.values(), default=1) == 1:
+            return [Shown(label(path), path) for path in paths]
+    return [Shown(path, path) for path in paths]
+
+
+def label_of(path: str) -> str:
+    """The name on the datasheet, or the name without scopes."""
+    return _ALIASES.get(path) or plain_name(path)
+
+
+def _fitting(trace: "Trace", pattern: str) -> list[str]:
+    if any(mark in pattern for mark in "*?["):
+        found = [wave.name for wave in trace.match(pattern)]
+        if found:
+            return found
+    return [trace[pattern].name]
+
+
+def _ends(trace: "Trace", name: str) -> bool:
+    return any(path.endswith(f".{name}") for path in trace)

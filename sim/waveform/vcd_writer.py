@@ -1,0 +1,73 @@
+"""A trace of ours as a VCD, with a GTKWave save file beside it; byte for byte the same for the same run."""
+
+from pathlib import Path
+from typing import IO
+
+from vcd.gtkw import GTKWSave
+from vcd.writer import VCDWriter
+
+from ..support.files import replacing
+from .readers import record_text
+from .signals import SIGNALS, Signal
+from .trace import CYCLE_NS, Trace
+
+
+def write_waveform(trace: Trace, path: str | Path) -> Path:
+    """Write `path` (a VCD) and the save file beside it; returns the save file's path.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written; then neither file is left behind half-written.
+    """
+    target = Path(path)
+    save = target.with_suffix(".gtkw")
+    with replacing(target) as vcd_file:
+        write_vcd(trace, vcd_file)
+        vcd_file.flush()
+        # Within the other, so that a failure of either leaves neither.
+        with replacing(save) as save_file:
+            _write_save_file(save_file, target.name)
+    return save
+
+
+def write_vcd(trace: Trace, file: IO[str]) -> None:
+    """The VCD alone: one scope a block, the clock, names of enums as text, the causes in a comment."""
+    comment = record_text(trace.title, trace.causes)
+    with VCDWriter(file, timescale="1 ns", date="", version="irq13", comment=comment) as writer:
+        clock = writer.register_var("pc", "clk", "wire", size=1, init=0)
+        variables = [_declare(writer, signal, trace) for signal in SIGNALS]
+        changes = [
+            (int(time), order, variable, value)
+            for order, (signal, variable) in enumerate(zip(SIGNALS, variables, strict=True), start=1)
+            for time, value in zip(trace[signal.path].times, trace[signal.path].values.tolist(), strict=True)
+        ]
+        # Rising edge n at the start of cycle n: what follows from it changes at the same time.
+        for time in trace.clock_edges().tolist():
+            changes += [(time, 0, clock, 1), (time + CYCLE_NS // 2, 0, clock, 0)]
+        end = trace.end + CYCLE_NS // 2
+        for time, _, variable, value in sorted(changes, key=lambda change: change[:2]):
+            if time <= end:
+                writer.change(variable, time, value)
+        writer.close(end)
+
+
+def _declare(writer: VCDWriter, signal: Signal, trace: Trace):
+    init = trace[signal.path].values.tolist()[0]
+    kind = "wire" if signal.width else "string"
+    return writer.register_var(signal.scope, signal.name, kind, size=signal.width or None, init=init)
+
+
+def _write_save_file(file: IO[str], vcd_name: str) -> None:
+    save = GTKWSave(file)
+    save.dumpfile(vcd_name, abspath=False)
+    save.treeopen("pc.")
+    save.signals_width(160)
+    save.trace("pc.clk")
+    scopes = dict.fromkeys(signal.scope for signal in SIGNALS)
+    for scope in scopes:
+        with save.group(scope, closed=scope not in ("pc", "pc.cpu")):
+            for signal in SIGNALS:
+                if signal.scope == scope:
+                    suffix = f"[{signal.width - 1}:0]" if signal.width > 1 else ""
+                    save.trace(signal.path + suffix, alias=signal.alias or None)

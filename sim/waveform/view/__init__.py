@@ -1,0 +1,1 @@
+"""A trace as text, as a page and as WaveJSON."""

@@ -1,0 +1,89 @@
+"""Every property is proved, every state reached; and each property fails on a design that breaks it."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from irq13.hdl.properties import PROPERTIES
+from irq13.model import Parameters
+from irq13.model.registers import Generation
+from irq13.sim.hardware.prove import prove_one, selected
+
+ROOT = Path(__file__).parents[3]
+CASES = [(prop, generation) for prop in PROPERTIES for generation in prop.generations]
+
+
+@pytest.mark.parametrize(("prop", "generation"), CASES, ids=lambda one: getattr(one, "name", None))
+def test_it_holds(prop, generation):
+    assert prove_one(prop, Parameters(generation)).holds
+
+
+@pytest.mark.parametrize("stages", [2, 3])
+@pytest.mark.parametrize("window", [1, 7])
+def test_it_holds_with_other_parameters_too(stages, window):
+    parameters = Parameters(Generation.AMD64, synchroniser_stages=stages, port_emulation=True)
+    assert prove_one(*selected(("ignne-em",)), parameters).holds
+    (prop,) = selected(("non-waiting",))
+    parameters = Parameters(Generation.I486, nowait_window=window)
+    assert prove_one(prop._replace(depth=window + 2), parameters).holds
+
+
+HOLDS = "waiting & self.es & (ne | ~self.ignne)"
+MF = "may_run & waiting & self.es & ne)"
+REPORTS = "self.es & allowed & ~window_end & (self.ferr | op.window | (due & ~gated))"
+TAKEN = "(error & ~error_before) | (self.irq13 & ~f0_write)"
+WRITES_IGNNE = "with m.If(at_ignne & ~ignne_bad):\n                m.d.sync += self.ignne"
+MUTANTS = {
+    # Property: generation, file, what stands there, what breaks it.
+    "ferr-only-unmasked": ("P6", "reporting", REPORTS, "allowed & (self.ferr | op.ready)"),
+    "es": ("I486", "x87", "flags & ~masks", "flags & ~(masks >> 1)"),
+    "waiting": ("P6", "reporting", HOLDS, HOLDS.replace("~self", "~op.raises.pe & ~self")),
+    "non-waiting": ("I486", "reporting", "done.eq(age == length)", "done.eq(age == length + 1)"),
+    "mf": ("P6", "reporting", MF, MF.replace("ne)", "(ne | self.ignne))")),
+    "one-answer": ("AMD64", "reporting", "op.freeze.eq(stops & ~op.vmexit)", "op.freeze.eq(stops)"),
+    "ignne-n": ("P6", "chipset", "~(ff2 & ~self.ferr_n)", "~ff2"),
+    "never-lost": ("P6", "chipset", f"({TAKEN})", "((error & ~error_before) | self.irq13) & ~f0_write"),
+    "msr-fault": ("AMD64", "msr", WRITES_IGNNE, WRITES_IGNNE.replace(" & ~ignne_bad", "")),
+    "ignne-em": ("AMD64", "processor", "msr.ignne, pin)", "msr.ignne | pin, pin)"),
+    "8259a-mask": ("AMD64", "pic", "asked.eq(self.irr & ~self.imr)", "asked.eq(self.irr & ~(self.imr >> 1))"),
+    "8259a-order": ("AMD64", "pic", "self._below(m, asked | self._busy)", "self._below(m, asked)"),
+    "reach freeze": ("I486", "reporting", "stops.eq(may_run &", "stops.eq(ne &"),
+}
+PROVE = """
+import sys
+from irq13 import hdl
+from irq13.model import Parameters
+from irq13.sim.prove import prove_one, selected
+assert hdl.__path__[0].startswith(sys.argv[1]), hdl.__path__
+(prop,) = selected((sys.argv[2],))
+print("HOLDS" if prove_one(prop, Parameters(sys.argv[3])).holds else "FAILS")
+"""
+
+
+def test_every_property_has_a_mutant():
+    assert {prop.name for prop in PROPERTIES if not prop.is_cover} <= set(MUTANTS)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_it_fails_on_a_design_that_breaks_it(name, tmp_path):
+    generation, file, there, broken = MUTANTS[name]
+    for package in ("hdl", "model", "sim"):
+        shutil.copytree(
+            ROOT / package, tmp_path / "irq13" / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    source = tmp_path / "irq13" / "hdl" / f"{file}.py"
+    text = source.read_text("utf-8")
+    assert text.count(there) == 1
+    source.write_text(text.replace(there, broken), encoding="utf-8")
+    command = [sys.executable, "-c", PROVE, str(tmp_path), name, generation]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("FAILS\n", "")
+
+
+def test_a_property_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="no property 'x': expected one of ferr-only-unmasked"):
+        selected(("x",))

@@ -1,0 +1,76 @@
+"""Model and HDL compared on every output in every cycle."""
+
+import pytest
+from irq13.model import Generation, Parameters, PcInputs, PcOutputs
+from irq13.model.chipset import Chipset
+from irq13.model.reporting import Reporting
+from irq13.sim.machines.lockstep import Stimulus, lockstep
+from irq13.sim.machines.machine import IDLE_OUTPUTS, Divergence, LockstepMachine, ModelMachine
+from irq13.sim.scenarios.run import run
+from irq13.sim.scenarios.scenario import load, shipped
+
+# 50,000 cycles a generation with the default parameters, in parts for two cores.
+PARTS, CYCLES = 5, 10_000
+VARIANTS = [
+    Parameters("AMD64", reserved_bits="silicon", port_emulation=True, synchroniser_stages=3),
+    Parameters("AMD64", port_emulation=True, ferr_enable=False),
+    Parameters("I486", nowait_window=1, synchroniser_stages=4),
+    Parameters("I486", nowait_window=9, ferr_enable=False),
+]
+
+
+@pytest.mark.parametrize("seed", range(PARTS))
+def test_random_stimulus(generation, seed):
+    seen = lockstep(Parameters(generation), seed, CYCLES)
+    reached = {"READY", "FREEZE", "MF", "NM", "UD", "ferr_n", "ignne_n", "chipset_ignne_n", "irq13"}
+    assert reached <= {name for name, count in seen.items() if count > 10}
+    assert (seen["WINDOW"] > 10) == (generation == "I486")
+
+
+@pytest.mark.parametrize("parameters", VARIANTS, ids=str)
+def test_random_stimulus_with_other_parameters(parameters):
+    lockstep(parameters, 1, 3_000)
+
+
+@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("generation", Generation, ids=lambda one: one.value)
+def test_every_scenario_on_every_generation(name, generation):
+    run(load(name), generation, "lockstep")
+
+
+def test_the_same_seed_gives_the_same_stimulus():
+    def inputs(seed):
+        machine, stimulus, outputs, result = ModelMachine(Parameters("I486")), Stimulus(seed), None, []
+        for _ in range(300):
+            result.append(stimulus.next(outputs))
+            outputs = machine.step(result[-1])
+        return result
+
+    assert inputs(5) == inputs(5) != inputs(6)
+
+
+@pytest.mark.parametrize(
+    ("block", "attribute", "wrong"),
+    [
+        (Reporting, "_gated", lambda self, now: False),
+        (Reporting, "_window_ends", lambda self, now, decision: False),
+        (Reporting, "reports_at_once", lambda self: True),
+        (Chipset, "clock", lambda self, inputs: None),
+    ],
+)
+def test_a_model_with_a_fault_diverges_and_the_message_leads_there(monkeypatch, block, attribute, wrong):
+    monkeypatch.setattr(block, attribute, wrong)
+    with pytest.raises(Divergence) as caught:
+        lockstep(Parameters("I486"), 3, 20_000)
+    first, *lines = str(caught.value).splitlines()
+    assert first.startswith("I486, seed 3: cycle ")
+    assert any("model" in line and "HDL" in line for line in lines)
+    assert "the cycles before" in str(caught.value)
+
+
+def test_ignne_without_ferr_is_found_even_where_both_agree():
+    faulty = PcOutputs(**{**IDLE_OUTPUTS._asdict(), "chipset_ignne_n": False})
+    machine = LockstepMachine(Parameters())
+    machine._model.step = machine._hdl.step = lambda inputs: faulty
+    with pytest.raises(Divergence, match="cycle 0: IGNNE# is active while FERR# is not"):
+        machine.step(PcInputs())

@@ -1,0 +1,262 @@
+"""Sweeps: the CPU in lanes goes where the CPU goes, and each phase is what the scenario alone comes to."""
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from irq13 import hdl
+from irq13.model import Generation
+from irq13.sim.cli.main import main
+from irq13.sim.cpu.diagnosis import REASONS
+from irq13.sim.lanes.lanes import Lanes, kernel_of
+from irq13.sim.machines.machine import ModelMachine
+from irq13.sim.netlist.lowering import lower
+from irq13.sim.scenarios import scenario as scenarios
+from irq13.sim.scenarios.run import Driver, run
+from irq13.sim.scenarios.scenario import PINS, PinEvent
+from irq13.sim.support.errors import NetlistError
+from irq13.sim.support.toml_source import Source
+from irq13.sim.sweep.design import netlist_of
+from irq13.sim.sweep.heatmap import page, runs
+from irq13.sim.sweep.pins import pulse
+from irq13.sim.sweep.sweep import phase, sweep
+
+DEFAULT = "dos-divide-by-zero"
+STATE = {
+    "processor.x87.flags": lambda pc: int(pc.processor.state.flags),
+    "processor.x87.masks": lambda pc: int(pc.processor.state.masks),
+    "processor.reporting.ferr": lambda pc: int(pc.processor.reporting.ferr),
+    "processor.msr.ignne_em": lambda pc: int(bool(pc.processor.msr.hwcr & 0x100)),
+    "chipset.irq13": lambda pc: int(pc.chipset.ff1),
+    "chipset.ff2": lambda pc: int(pc.chipset.ff2),
+    "master.isr": lambda pc: pc.master.isr,
+    "master.imr": lambda pc: pc.master.imr,
+    "slave.isr": lambda pc: pc.slave.isr,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory, tool):
+    tool("cc")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def pcs():
+    """The PC as a netlist, by its parameters."""
+    known = {}
+
+    def pc(parameters):
+        if parameters not in known:
+            known[parameters] = lower(hdl.Pc(parameters))
+        return known[parameters]
+
+    return pc
+
+
+def _disturbed(scenario, chance):
+    """The scenario with pulses on its pins, now and then."""
+    pins = []
+    for pin in ("ignne_n", "nmi", "reset", "irq0", "irq9"):
+        cycle = chance.randrange(50)
+        for _ in range(chance.choice((0, 0, 1, 2))):
+            pins.append(PinEvent(cycle, pin, not PINS[pin]))
+            cycle += chance.randrange(1, 9)
+            pins.append(PinEvent(cycle, pin, PINS[pin]))
+            cycle += chance.randrange(1, 30)
+    return replace(scenario, pins=tuple(sorted(pins, key=lambda event: event.cycle)))
+
+
+@pytest.mark.parametrize("name", scenarios.shipped())
+def test_the_cpu_in_lanes_is_the_cpu(name, pcs):
+    """Every shipped scenario, as it is and with pins that come in between: all state in every cycle."""
+    chance = random.Random(name)
+    plain = scenarios.load(name)
+    for scenario in (plain, _disturbed(plain, chance)):
+        parameters = scenario.parameters_for(chance.choice(scenario.generations))
+        lanes = Lanes(kernel_of(netlist_of(scenario, [], pcs(parameters)), engine="numpy"), 1)
+        driver = Driver(ModelMachine(parameters), scenario.program, scenario.pins)
+        for cycle in range(110):
+            driver.step()
+            lanes.run(1)
+            pc = driver.machine._pc
+            wanted = {name: get(pc) for name, get in STATE.items()} | {"cpu.if": int(driver.cpu.interrupts)}
+            got = {name: int(lanes.register(name)[0]) for name in wanted if name in lanes.names}
+            assert got == {name: wanted[name] for name in got}, (cycle, scenario.pins)
+            if lanes.register("cpu.done")[0]:
+                assert driver.cpu.current is None
+
+
+@pytest.mark.parametrize(
+    ("name", "pins", "ranges"),
+    [
+        (DEFAULT, ["ignne_n", "ignne_n=high"], [range(8, 34), range(8, 34)]),
+        (DEFAULT, ["reset", "irq0"], [range(5, 40, 3), range(5, 40, 3)]),
+        ("slave-masked-deadlock", ["ignne_n", "nmi"], [range(0, 30, 2), range(0, 30, 2)]),
+        ("svm-dos-guest", ["reset"], [range(0, 60)]),
+    ],
+)
+def test_each_phase_is_what_the_scenario_comes_to_alone(name, pins, ranges):
+    """Phases picked at random, run one by one on the model."""
+    scenario = scenarios.load(name)
+    generation = scenario.generations[-1]
+    pulses = [pulse(pins[0], 2 if pins[0] == "reset" else None), *map(pulse, pins[1:])]
+    done = sweep(scenario, generation, pulses, ranges, engine="numpy")
+    chance = random.Random(1)
+    for _ in range(25):
+        row, column = (chance.randrange(size) for size in done.table.shape)
+        cycles = [done.first[row], done.second[column]][: len(pulses)]
+        alone = run(phase(scenario, pulses, cycles), generation, "model")
+        outcome = done.outcomes[done.table[row, column]]
+        entered = {f"{event.value:02X}h" for event in alone.events if event.kind == "enters"}
+        assert entered == {one for one in outcome.handlers if one != "host"}, cycles
+        unhandled = any(event.kind == "unhandled" for event in alone.events)
+        assert (outcome.verdict in ("deadlocked", "endless")) == (alone.diagnosis is not None or unhandled)
+        if outcome.detail and not unhandled:
+            assert alone.diagnosis.reason == outcome.detail
+        if outcome.verdict == "ignored":
+            assert not len(alone.trace["ferr_n"].falls())
+
+
+@pytest.mark.parametrize("generation", list(Generation))
+def test_no_pair_of_edges_of_ignne_loses_an_error_or_hangs_without_a_reason(generation):
+    """Every cycle of IGNNE# falling against every cycle of it rising, over the whole default scenario."""
+    scenario = scenarios.load(DEFAULT)
+    pulses = [pulse("ignne_n=low"), pulse("ignne_n=high")]
+    done = sweep(scenario, generation, pulses, [range(50), range(50)])
+    assert done.table.size == 2500
+    assert {one.verdict for one in done.outcomes} <= {"handled", "ignored", "pending", "deadlocked"}
+    assert all(one.detail in REASONS for one in done.outcomes if one.verdict == "deadlocked")
+    assert "handled" in {one.verdict for one in done.outcomes}
+
+
+def test_phases_after_the_end_are_those_at_the_end():
+    """100,000 phases of one event: those after the scenario is at rest are not run, and are the same."""
+    scenario = scenarios.load(DEFAULT)
+    done = sweep(scenario, Generation.I486, [pulse("nmi")], [range(100_000)], engine="numpy")
+    assert done.table.shape == (100_000, 1)
+    assert done.lanes < 100
+    late = [done.table[cycle, 0] for cycle in (60, 61, 5000, 99_999)]
+    assert len(set(late)) == 1
+    whole = sweep(scenario, Generation.I486, [pulse("nmi"), pulse("irq0")], [range(30, 80), range(900, 901)])
+    one = sweep(scenario, Generation.I486, [pulse("nmi")], [range(30, 80)])
+    same = [
+        one.outcomes[a].handlers == whole.outcomes[b].handlers
+        for a, b in zip(one.table, whole.table, strict=True)
+        for a, b in zip(a, b, strict=True)
+    ]
+    assert all(same)
+
+
+def test_engines_and_threads_give_the_same():
+    scenario = scenarios.load(DEFAULT)
+    pulses = [pulse("ignne_n", 3), pulse("reset", 1)]
+    sweeps = [
+        sweep(scenario, Generation.P6, pulses, [range(40), range(40)], engine=engine, threads=threads)
+        for engine, threads in (("numpy", 1), ("compiled", 1), ("compiled", 2))
+    ]
+    assert all(one.outcomes == sweeps[0].outcomes for one in sweeps)
+    assert all((one.table == sweeps[0].table).all() for one in sweeps)
+
+
+def test_a_lost_error_is_told():
+    """RESET in the cycle in which FERR# falls clears FF1: nobody hears of the error."""
+    text = "program = '''\nfldcw masks=none\nfdiv raises=ZE\nnop 20\n'''\n"
+    scenario = scenarios.parse(Source("lost.toml", text), "lost")
+    done = sweep(scenario, Generation.AMD64, [pulse("reset", 1)], [range(12)], engine="numpy")
+    verdicts = {cycle: done.outcomes[done.table[cycle, 0]].verdict for cycle in range(12)}
+    assert verdicts[11] == "lost"
+    assert verdicts[0] in ("ignored", "pending")
+
+
+def test_what_a_cpu_in_lanes_cannot_do_is_refused_by_its_line():
+    text = "program = '''\nfninit\nwait cr0_ne\n'''\n"
+    scenario = scenarios.parse(Source("wait.toml", text), "wait")
+    with pytest.raises(
+        NetlistError, match="line 3: 'wait cr0_ne' is not to be had in lanes; expected one of"
+    ):
+        sweep(scenario, Generation.P6, [pulse("nmi")], [range(3)], engine="numpy")
+
+
+# The command
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(main, ["sweep", *arguments])
+
+
+def test_the_command_prints_phases_and_outcomes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = invoke(
+        DEFAULT, "--pin", "ignne_n", "--to", "40", "--engine", "numpy", "--phase", "13", "--html", "m.html"
+    )
+    assert result.exit_code == 0, result.output
+    assert "Divide by zero in a DOS program on I486: ignne_n falls" in result.output
+    assert "20 to 40  A" in result.output
+    assert "41 phases" in result.output
+    assert "waveform: dos-divide-by-zero.13.vcd" in result.output
+    assert (tmp_path / "dos-divide-by-zero.13.gtkw").exists()
+    text = (tmp_path / "m.html").read_text("utf-8")
+    assert "IGNNE in effect" in text
+    assert "http" not in text
+
+
+def test_a_map_of_two_events_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = invoke(
+        DEFAULT, "--pin", "ignne_n=low", "--second-pin", "ignne_n=high", "--to", "30", "--engine", "numpy"
+    )
+    assert result.exit_code == 0
+    rows = [
+        line for line in result.output.splitlines() if line.strip()[:1].isdigit() and len(line.split()) == 2
+    ]
+    assert len(rows) == 31
+    assert all(len(line.split()[1]) == 31 for line in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([DEFAULT, "--pin", "foo"], "no pin 'foo': expected one of ignne_n, nmi, reset"),
+        ([DEFAULT, "--pin", "nmi=up"], "expected nmi=low or nmi=high, not 'nmi=up'"),
+        ([DEFAULT, "--pin", "nmi", "--from", "5", "--to", "3"], "the range from 5 to 3 is empty"),
+        ([DEFAULT, "--pin", "nmi", "--second-width", "3"], "need --second-pin"),
+        ([DEFAULT, "--pin", "nmi", "--phase", "a"], "expected a cycle, such as 13, not 'a'"),
+        ([DEFAULT, "--pin", "nmi", "--to", "3000000"], "cycles must stay below"),
+        (
+            [DEFAULT, "--pin", "nmi", "--second-pin", "irq0", "--to", "9999"],
+            "at most 16000000 fit into one sweep",
+        ),
+        (["nonesuch", "--pin", "nmi"], "no scenario 'nonesuch'"),
+        ([DEFAULT], "Missing option '--pin'"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message):
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_nothing_half_written_where_the_folder_is_missing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = invoke(DEFAULT, "--pin", "nmi", "--to", "3", "--engine", "numpy", "--html", "no/map.html")
+    assert result.exit_code == 2
+    assert "no/map.html: No such file or directory" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_has_every_phase():
+    scenario = scenarios.load(DEFAULT)
+    done = sweep(scenario, Generation.I486, [pulse("ignne_n")], [range(40)], engine="numpy")
+    stretches = list(runs(done))
+    assert stretches[0][0] == 0
+    assert stretches[-1][1] == 39
+    assert sum(end - start + 1 for start, end, _ in stretches) == 40
+    text = page(done)
+    assert text.count("<tr>") == len(done.outcomes) + 1
+    assert np.array_equal(done.table[:, 0], np.concatenate([np.full(b - a + 1, o) for a, b, o in stretches]))
