@@ -14,6 +14,7 @@ def irq13(*arguments, cwd):
 
 
 # By the tools of today 43.7 and 137.4; any other placement by them reaches this, and so should tomorrow's.
+@pytest.mark.slow
 @pytest.mark.parametrize(("board", "at_least"), [("icebreaker", 41), ("ulx3s", 122)])
 def test_a_board_is_built_and_says_how_large_and_how_fast(board, at_least, tmp_path):
     done = irq13("build", board, cwd=tmp_path)
@@ -27,6 +28,7 @@ def test_a_board_is_built_and_says_how_large_and_how_fast(board, at_least, tmp_p
     assert (tmp_path / path).stat().st_size > 50_000
 
 
+@pytest.mark.slow
 def test_a_design_that_is_too_slow_is_exit_status_1(tmp_path):
     done = irq13("build", "hx8k", "--clock", "500", "--generation", "I486", cwd=tmp_path)
     assert done.returncode == 1

@@ -31,6 +31,7 @@ def broken(netlist, mode, source):
     )
 
 
+@pytest.mark.slow
 def test_every_mutant_is_killed_or_equivalent(tool):
     """Most by the stimulus alone, and the rest by an initialisation and what it takes to see the defect."""
     for name in ("g++", "make", "perl", "berkeley-abc"):

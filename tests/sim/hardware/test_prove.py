@@ -15,11 +15,13 @@ ROOT = Path(__file__).parents[3]
 CASES = [(prop, generation) for prop in PROPERTIES for generation in prop.generations]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("prop", "generation"), CASES, ids=lambda one: getattr(one, "name", None))
 def test_it_holds(prop, generation):
     assert prove_one(prop, Parameters(generation)).holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stages", [2, 3])
 @pytest.mark.parametrize("window", [1, 7])
 def test_it_holds_with_other_parameters_too(stages, window):
@@ -66,6 +68,7 @@ def test_every_property_has_a_mutant():
     assert {prop.name for prop in PROPERTIES if not prop.is_cover} <= set(MUTANTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MUTANTS)
 def test_it_fails_on_a_design_that_breaks_it(name, tmp_path):
     generation, file, there, broken = MUTANTS[name]

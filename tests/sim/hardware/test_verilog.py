@@ -105,6 +105,7 @@ def simulate(simulator, folder):
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
 def test_every_edge_of_every_scenario_is_the_same(recorded, simulator, tool, tmp_path):
     for name in {"icarus": ["iverilog"], "verilator": ["g++", "make", "perl"]}[simulator]:
@@ -115,6 +116,7 @@ def test_every_edge_of_every_scenario_is_the_same(recorded, simulator, tool, tmp
     assert "PASS=1 FAIL=0" in said, said[-3000:]
 
 
+@pytest.mark.slow
 def test_a_flipped_gate_is_noticed(recorded, tool, tmp_path):
     """The comparison can fail: an inverted FERR# in the Verilog."""
     tool("iverilog")
