@@ -57,7 +57,8 @@ class LaneBench(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.pc = pc = self._pc
+        pc: Any = self._pc
+        m.submodules.pc = pc
         ports = {port.name: port.value for port in hdl.flat_ports(pc)}
         own: Any = self
         drive(m, ports, own.load, own.seed)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from amaranth.back import rtlil
+from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 
 from ...hdl.properties import PROPERTIES, Proof, Property
 from ...model.registers import Generation, Parameters

@@ -1,5 +1,7 @@
 """A component under flat names, as Verilog and netlists have them: each field of a structure is a port."""
 
+from typing import Any
+
 from amaranth.hdl import ClockDomain, Elaboratable, Module
 from amaranth.lib.wiring import Component
 
@@ -22,13 +24,14 @@ class Flat(Elaboratable):
 
     def __init__(self, component: Component, *, domain_reset: bool = False) -> None:
         self.component = component
-        self.clock = ClockDomain("sync", reset_less=not domain_reset)
+        self.clock: Any = ClockDomain("sync", reset_less=not domain_reset)
         self.ports = hdl.flat_ports(component)
 
     def elaborate(self, platform) -> Module:
         m = Module()
         m.domains.sync = self.clock
-        m.submodules.core = self.component
+        submodules: Any = m.submodules
+        submodules.core = self.component
         for port in self.ports:
             m.d.comb += port.value.eq(port.signal) if port.is_input else port.signal.eq(port.value)
         return m
