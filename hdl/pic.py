@@ -74,10 +74,12 @@ class Words(data.Struct):
 class Pic(wiring.Component):
     """One 8259A. IR inputs are sampled once a cycle; what follows from them is combinational.
 
-    The first INTA pulse, and the poll command, freeze the level that is found. In the cycle after that pulse
-    CAS calls a slave, and whoever is meant takes the level in service (choice: the datasheet has CAS from the
-    trailing edge of the first pulse on, so a slave cannot know earlier, and the master goes with it). Between
-    the pulses a master keeps INT low.
+    The first INTA pulse resolves the level that it acknowledges, and requests are held up to the last one.
+    In the cycle after it CAS calls a slave, and whoever answers takes the level in service (choice: the
+    datasheet has CAS from the trailing edge of the first pulse on, so a slave cannot know earlier, and the
+    master goes with it). Whoever answers keeps INT as it was up to the last pulse, and low in the cycle after
+    it: what a slave asks for next is an edge to its master. The poll command holds only the level that its
+    read will report (choice: FREEZE taken literally would silence INT until somebody reads).
 
     Attributes
     ----------
@@ -116,41 +118,49 @@ class Pic(wiring.Component):
         self._expect = Signal(Expect)
         self._icw1 = Signal(Icw1)
         self._icw3 = Signal(8, init=7)
-        # What ICW4 selects: AEOI; the opposite of what the pin SP/EN# says; special fully nested mode.
-        self._aeoi = Signal()
-        self._contrary = Signal()
-        self._nests = Signal()
+        # What ICW4 selects. Special fully nested mode only where it counts, in a master with slaves.
+        self._auto_eoi = Signal()
+        self._buffered_mode = Signal()
+        self._buffered_master = Signal()
+        self._special_fully_nested_mode = Signal()
         self._base = Signal(5)
-        # Which level is at the bottom, as those with a higher number: they come before level 0.
-        self._upper = Signal(8)
-        self._smm = Signal()
-        # Those that it puts aside: masked ones. A register, for the path.
-        self._aside = Signal(8)
+        # The level of the lowest priority, as those with a higher number: they come before level 0.
+        self._lowest_priority = Signal(8)
+        self._special_mask_mode = Signal()
+        # The levels that it puts aside: masked ones. A register, for the path.
+        self._special_mask = Signal(8)
         self._read_isr = Signal()
         self._poll = Signal()
-        self._rotate_aeoi = Signal()
+        self._rotate_on_auto_eoi = Signal()
         # The word that is written, if any.
         self._words = Signal(Words)
-        # It answers with a level of its own; it may call a slave; it is called.
+        # It answers with a level of its own; it may call a slave; it is called; it answers at all.
         self._leads = Signal()
         self._cascades = Signal()
         self._called = Signal()
+        self._answers = Signal()
         # In service and not put aside by the special mask mode.
         self._busy = Signal(8)
         self._below_busy = Signal(8)
-        # The level that would be acknowledged now, at most one.
+        # The level that would be acknowledged now, at most one, and whether there is one.
         self._granted = Signal(8)
-        # What the last INTA sequence or poll command froze, at most one level, and how far the sequence is.
-        self._frozen = Signal(8)
-        self._freezes = Signal()
+        self._found = Signal()
+        # What the last first INTA pulse resolved, and what the next poll will report: each at most one level.
+        self._resolved = Signal(8)
+        self._poll_level = Signal(8)
+        # How far an INTA sequence is.
         self._first = Signal()
         self._after_first = Signal()
         self._second = Signal()
         self._last = Signal()
+        self._acknowledged = Signal()
         self._polled = Signal()
-        # The frozen level goes in service, or is ended by AEOI.
-        self._takes = Signal()
-        self._ends = Signal()
+        # The levels that go in service, and the one that is ended by AEOI.
+        self._taken = Signal(8)
+        self._ended = Signal(8)
+        # INT in the first pulse, and the cycle in which it is low after the last one or after a poll's read.
+        self._int_held = Signal()
+        self._answered = Signal()
 
     def elaborate(self, platform):
         m = Module()
@@ -168,7 +178,7 @@ class Pic(wiring.Component):
         even, odd = ~self.a0, self.a0
         poll = words.ocw3 & Ocw3(written).p
         plain = Mux(self.a0, self.imr, Mux(self._read_isr, self.isr, self.irr))
-        polled = Cat(_number(self._frozen), Const(0, 4), self._frozen.any())
+        report = Cat(_number(self._poll_level), Const(0, 4), self._poll_level.any())
         write = self.write & ~self.inta
         m.d.comb += [
             words.icw1.eq(write & (even & written[4])),
@@ -180,25 +190,33 @@ class Pic(wiring.Component):
             words.ocw3.eq(write & (even & ~written[4] & written[3])),
             # A read after the poll command is an acknowledge.
             self._polled.eq(self.read & self._poll & ~self.inta),
-            self._freezes.eq(self._first | poll),
-            self.read_data.eq(Mux(self._poll, polled, plain)),
+            self.read_data.eq(Mux(self._poll, report, plain)),
         ]
         m.d.sync += self._poll.eq(poll | (self._poll & ~self._polled & ~words.icw1))
-        with m.If(self._freezes):
-            m.d.sync += self._frozen.eq(self._granted)
+        with m.If(poll):
+            m.d.sync += self._poll_level.eq(self._granted)
+        with m.Elif(self._acknowledged):
+            # An INTA sequence ends the poll: its read reports nothing.
+            m.d.sync += self._poll_level.eq(0)
 
     def _elaborate_requests(self, m):
-        """Edge mode: a line counts once, from a low level before it to the acknowledge."""
+        """Edge mode: a line counts once, from a low level before it to the acknowledge.
+
+        Through an INTA sequence the requests are held; what the lines do meanwhile arms them beneath.
+        """
         sampled = Signal(8)
         armed = Signal(8)
-        rests = ~sampled | self._icw1.ltim.replicate(8)
-        m.d.comb += self.irr.eq(sampled & armed)
-        m.d.sync += [
-            sampled.eq(self.ir),
-            armed.eq(rests | (armed & ~(self._frozen & self._takes.replicate(8)))),
-        ]
+        level = self._icw1.ltim.replicate(8)
+        arms = Signal(8)
+        m.d.comb += arms.eq(~sampled | level | (armed & ~self._taken))
+        m.d.sync += [sampled.eq(self.ir), armed.eq(arms)]
         with m.If(self._words.icw1):
-            m.d.sync += armed.eq(Icw1(self.write_data).ltim.replicate(8))
+            always = Icw1(self.write_data).ltim.replicate(8)
+            m.d.sync += [armed.eq(always), self.irr.eq(self.ir & always)]
+        with m.Elif(self._second ^ self.inta):
+            m.d.sync += self.irr.eq(self.irr & (level | ~self._taken))
+        with m.Else():
+            m.d.sync += self.irr.eq(self.ir & arms)
 
     def _elaborate_priority(self, m):
         """The one request that has priority over all other requests and all that is in service."""
@@ -206,57 +224,70 @@ class Pic(wiring.Component):
         asked, candidates = Signal(8), Signal(8)
         upper, lower, busy_upper = (Signal(8) for _ in range(3))
         # In special fully nested mode a slave's input is not held back by itself, only by those above.
-        free = ~self._busy | (self._icw3 & self._nests.replicate(8))
+        free = ~self._busy | (self._icw3 & self._special_fully_nested_mode.replicate(8))
         # A request that is itself held back is so by something in service, which holds back this one too.
         below = self._below(m, asked | self._busy)
-        quiet = self._second & self._leads
         m.d.comb += [
-            self._busy.eq(self.isr & ~self._aside),
+            self._busy.eq(self.isr & ~self._special_mask),
             asked.eq(self.irr & ~self.imr),
             candidates.eq(asked & ~initialising.replicate(8) & free),
             self._granted.eq(candidates & ~below),
             self._below_busy.eq(self._below(m, self._busy)),
             # Any of the requests above what is in service, so without a look at which is the first.
-            upper.eq(candidates & self._upper),
-            lower.eq(candidates & ~self._upper),
-            busy_upper.eq(self._busy & self._upper),
-            self.int_.eq(
-                (_any_before(upper, busy_upper, 0) | _any_before(lower, self._busy, busy_upper.any()))
-                & ~quiet
+            upper.eq(candidates & self._lowest_priority),
+            lower.eq(candidates & ~self._lowest_priority),
+            busy_upper.eq(self._busy & self._lowest_priority),
+            self._found.eq(
+                _any_before(upper, busy_upper, 0) | _any_before(lower, self._busy, busy_upper.any())
             ),
+            self.int_.eq(Mux(self._second & self._answers, self._int_held, self._found & ~self._answered)),
         ]
+        with m.If(self._first):
+            m.d.sync += [self._resolved.eq(self._granted), self._int_held.eq(self.int_)]
         with m.If(self.inta | self._words.icw1):
-            called = self._granted & self._icw3 & (self._cascades & self._first).replicate(8)
-            m.d.sync += self.cas_out.eq(_number(called))
+            calls = self._cascades & self._first
+            called = self._granted & self._icw3 & calls.replicate(8)
+            # Without a request it goes on as with IR7.
+            nobody = (calls & self._icw3[7] & ~self._found).replicate(3)
+            m.d.sync += self.cas_out.eq(_number(called) | nobody)
 
     def _below(self, m, levels):
         """The levels that stand below any of these."""
         every, upper, below = (Signal(8) for _ in range(3))
-        m.d.comb += [every.eq(levels), upper.eq(every & self._upper)]
+        m.d.comb += [every.eq(levels), upper.eq(every & self._lowest_priority)]
         for level in range(8):
             before = _any_in_pairs(upper, range(level))
             wrapped = _any_in_pairs(every, range(level)) + _any_in_pairs(upper, range(level + 1, 8))
-            m.d.comb += below[level].eq(Cat(before).any() | (~self._upper[level] & Cat(wrapped).any()))
+            wraps = ~self._lowest_priority[level]
+            m.d.comb += below[level].eq(Cat(before).any() | (wraps & Cat(wrapped).any()))
         return below
 
     def _elaborate_inta(self, m):
         """INTERRUPT SEQUENCE and CASCADE MODE."""
-        master = self.sp ^ self._contrary
-        cascaded = self._cascades & (self._frozen & self._icw3).any()
-        meant = self._leads | self._called
+        master = Mux(self._buffered_mode, self._buffered_master, self.sp)
+        # Without a request it is level 7, also for the slave that may stand there.
+        for_slave = (self._resolved & self._icw3).any() | (self._icw3[7] & ~self._resolved.any())
+        last = self._last & self._answers
         m.d.comb += [
             self._first.eq(self.inta & ~self._second),
             self._last.eq(self.inta & self._second),
             self._leads.eq(self._icw1.sngl | master),
             self._cascades.eq(~self._icw1.sngl & master),
             self._called.eq(~self._leads & (self.cas == self._icw3[:3])),
-            self._takes.eq(self._polled | (self._after_first & meant)),
-            self._ends.eq((self._polled | (self._last & meant)) & self._aeoi),
-            # Without a request it is level 7.
-            self.vector.eq(Cat(~_number(self._frozen, of=0), self._base)),
-            self.vector_valid.eq(self._last & ((self._leads & ~cascaded) | self._called)),
+            self._answers.eq(self._leads | self._called),
+            self._acknowledged.eq(self._after_first & self._answers),
+            self._taken.eq(
+                (self._resolved & self._acknowledged.replicate(8))
+                | (self._poll_level & self._polled.replicate(8))
+            ),
+            self._ended.eq(
+                (self._resolved & (last & self._auto_eoi).replicate(8))
+                | (self._poll_level & (self._polled & self._auto_eoi).replicate(8))
+            ),
+            self.vector.eq(Cat(~_number(self._resolved, of=0), self._base)),
+            self.vector_valid.eq(self._last & ((self._leads & ~(self._cascades & for_slave)) | self._called)),
         ]
-        m.d.sync += self._after_first.eq(self._first)
+        m.d.sync += [self._after_first.eq(self._first), self._answered.eq(self._polled | last)]
         with m.If(self.inta):
             m.d.sync += self._second.eq(~self._second)
         with m.If(self._words.icw1):
@@ -268,27 +299,27 @@ class Pic(wiring.Component):
         m.d.comb += highest.eq(self._busy & ~self._below_busy)
         ends_highest = self._words.ocw2 & (ocw2.eoi & ~ocw2.sl)
         for level in range(8):
-            frozen = self._frozen[level]
             named = self._words.ocw2 & (ocw2.eoi & ocw2.sl & (ocw2.level == level))
-            stays = self.isr[level] & ~named & ~(frozen & self._ends)
-            comes = frozen & self._takes & ~self._ends
+            stays = self.isr[level] & ~named & ~self._ended[level]
+            comes = self._taken[level] & ~self._ended[level]
             m.d.sync += self.isr[level].eq((stays & ~(highest[level] & ends_highest)) | comes)
         with m.If(self._words.icw1):
             # Choice: the datasheet does not name ISR here.
             m.d.sync += self.isr.eq(0)
 
     def _elaborate_rotation(self, m):
-        """AUTOMATIC and SPECIFIC ROTATION: the level that is ended goes to the bottom."""
+        """AUTOMATIC and SPECIFIC ROTATION: the level that is ended gets the lowest priority."""
         ocw2, word = Ocw2(self.write_data), self._words.ocw2
         upper, named = Signal(8), Signal(8)
-        m.d.comb += [upper.eq(self._busy & self._upper), named.eq(1 << ocw2.level)]
+        m.d.comb += [upper.eq(self._busy & self._lowest_priority), named.eq(1 << ocw2.level)]
         above_highest = Mux(upper.any(), _above(upper), _above(self._busy))
         above_ended = Mux(ocw2.sl, _above(named), above_highest)
         rotates = word & (ocw2.r & (ocw2.sl | (ocw2.eoi & self._busy.any())))
-        with m.If(rotates | (self._ends & (self._rotate_aeoi & self._frozen.any()))):
-            m.d.sync += self._upper.eq(Mux(self.write & ~self.inta, above_ended, _above(self._frozen)))
+        with m.If(rotates | (self._rotate_on_auto_eoi & self._ended.any())):
+            after = Mux(self.write & ~self.inta, above_ended, _above(self._ended))
+            m.d.sync += self._lowest_priority.eq(after)
         with m.If(self._words.icw1):
-            m.d.sync += self._upper.eq(0)
+            m.d.sync += self._lowest_priority.eq(0)
 
     def _elaborate_words(self, m):
         """What the words set beyond that."""
@@ -296,11 +327,15 @@ class Pic(wiring.Component):
         icw4, ocw2, ocw3 = Icw4(written), Ocw2(written), Ocw3(written)
         after_icw3 = Mux(self._icw1.ic4, Expect.ICW4, Expect.OCW1)
         with m.If(words.ocw1):
-            m.d.sync += [self.imr.eq(written), self._aside.eq(written & self._smm.replicate(8))]
+            masked = written & self._special_mask_mode.replicate(8)
+            m.d.sync += [self.imr.eq(written), self._special_mask.eq(masked)]
         with m.If(words.ocw2 & (~ocw2.eoi & ~ocw2.sl)):
-            m.d.sync += self._rotate_aeoi.eq(ocw2.r)
+            m.d.sync += self._rotate_on_auto_eoi.eq(ocw2.r)
         with m.If(words.ocw3 & ocw3.esmm):
-            m.d.sync += [self._smm.eq(ocw3.smm), self._aside.eq(self.imr & ocw3.smm.replicate(8))]
+            m.d.sync += [
+                self._special_mask_mode.eq(ocw3.smm),
+                self._special_mask.eq(self.imr & ocw3.smm.replicate(8)),
+            ]
         with m.If(words.ocw3 & (~ocw3.p & ocw3.rr)):
             m.d.sync += self._read_isr.eq(ocw3.ris)
         with m.If(words.icw2):
@@ -313,9 +348,12 @@ class Pic(wiring.Component):
         with m.If(words.icw4):
             # Bit 0 is taken as 1: there is no 8080 here.
             m.d.sync += [
-                self._aeoi.eq(icw4.aeoi),
-                self._contrary.eq(icw4.buf & (icw4.master ^ self.sp)),
-                self._nests.eq(icw4.sfnm & ~self._icw1.sngl & Mux(icw4.buf, icw4.master, self.sp)),
+                self._auto_eoi.eq(icw4.aeoi),
+                self._buffered_mode.eq(icw4.buf),
+                self._buffered_master.eq(icw4.master),
+                self._special_fully_nested_mode.eq(
+                    icw4.sfnm & ~self._icw1.sngl & Mux(icw4.buf, icw4.master, self.sp)
+                ),
                 self._expect.eq(Expect.OCW1),
             ]
         with m.If(words.icw1):
@@ -324,9 +362,10 @@ class Pic(wiring.Component):
                 self._icw1.eq(written),
                 self._icw3.eq(7),
                 self.imr.eq(0),
-                self._aside.eq(0),
-                Cat(self._aeoi, self._contrary, self._nests).eq(0),
-                Cat(self._smm, self._read_isr, self._rotate_aeoi).eq(0),
+                self._special_mask.eq(0),
+                Cat(self._auto_eoi, self._buffered_mode, self._buffered_master).eq(0),
+                self._special_fully_nested_mode.eq(0),
+                Cat(self._special_mask_mode, self._read_isr, self._rotate_on_auto_eoi).eq(0),
             ]
 
 

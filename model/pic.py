@@ -4,10 +4,11 @@ Each section of the datasheet is named where its rule stands. The chip has no cl
 sampled once a cycle, and INT follows in the same cycle. It has no RESET pin either: RESET gives the state at
 power-up, with every level masked (**choice**: as in the south bridges that contain it).
 
-An INTA pulse is a cycle. The first one freezes the level that is found. CAS lines hold the number of a
-slave "from the trailing edge of the first INTA pulse", so it is in the cycle after it that master and slave
-take the level in service and forget the request (**choice**: the datasheet does not say when a slave does).
-Between the pulses a master keeps INT low.
+An INTA pulse is a cycle. The first one freezes the requests and resolves which level it acknowledges. CAS
+lines hold the number of a slave "from the trailing edge of the first INTA pulse", so it is in the cycle after
+it that master and slave take the level in service and forget the request (**choice**: the datasheet does not
+say when a slave does). Whoever answers keeps INT as it was up to the last pulse, and then low for a cycle
+whatever else is pending: to a master every request of its slave is an edge.
 """
 
 import enum
@@ -81,34 +82,32 @@ class Pic:
         self.reset()
 
     def reset(self) -> None:
+        # The lines as they were in the cycle before, and those that were low since their last acknowledge.
         self.sampled = 0
         self.armed = 0
+        self.irr = 0
         self.isr = 0
         self.imr = 0xFF
         self.base = 0
         self.icw3 = 7
         self.next = _Next.OCW1
         self.level_triggered = self.single = self.needs_icw4 = False
-        self.special_fully_nested = self.buffered = self.buffered_master = self.auto_eoi = False
-        self.bottom = 7
-        self.special_mask = self.read_isr = self.poll = self.rotate_on_auto_eoi = False
-        # What the last first INTA pulse or poll command froze: a level, and whether anybody asked for it.
-        self.level = 7
-        self.resolved = False
+        self.special_fully_nested_mode = self.buffered_mode = self.buffered_master = self.auto_eoi = False
+        self.lowest_priority = 7
+        self.special_mask_mode = self.read_isr = self.poll = self.rotate_on_auto_eoi = False
+        # The level that the first INTA pulse resolved, and the one that the next poll will report, if any.
+        self.resolved: int | None = None
+        self.poll_level: int | None = None
         # How far an INTA sequence is: the cycle after its first pulse; its second pulse is next.
         self.after_first = self.second = False
+        # INT in the first pulse. The cycle after the last one, or after the read that answers a poll.
+        self.int_held = self.answered = False
         self.cas = 0
-
-    @property
-    def irr(self) -> int:
-        """EDGE AND LEVEL TRIGGERED MODES: a line that is high; in edge mode, if it was low since its last
-        acknowledge. So a request that goes away before INTA is gone."""
-        return self.sampled if self.level_triggered else self.sampled & self.armed
 
     @property
     def is_master(self) -> bool:
         """BUFFERED MODE: there ICW4 says what SP/EN# says otherwise."""
-        return self.buffered_master if self.buffered else self.sp
+        return self.buffered_master if self.buffered_mode else self.sp
 
     def candidate(self) -> int | None:
         """FULLY NESTED MODE: the level that an INTA pulse would acknowledge, or None.
@@ -119,12 +118,13 @@ class Pic:
             return None
         requests = self.irr & ~self.imr
         # SPECIAL MASK MODE: a masked level that is in service holds nothing back.
-        in_service = self.isr & ~self.imr if self.special_mask else self.isr
+        in_service = self.isr & ~self.imr if self.special_mask_mode else self.isr
         for level in self._by_priority():
             requested, busy = requests >> level & 1, in_service >> level & 1
             if busy:
                 # SPECIAL FULLY NESTED MODE: a slave in service may ask for more.
-                return level if requested and self.special_fully_nested and self._has_slave(level) else None
+                again = self.special_fully_nested_mode and self._has_slave(level)
+                return level if requested and again else None
             if requested:
                 return level
         return None
@@ -138,9 +138,9 @@ class Pic:
     def settle(self, inputs: PicInputs) -> PicOutputs:
         """The outputs of this cycle for these inputs; changes nothing."""
         return PicOutputs(
-            int_=self.candidate() is not None and not (self.second and (self.single or self.is_master)),
+            int_=self._int(inputs),
             data=self._read(inputs.a0),
-            vector=self.base | self.level if self._drives_vector(inputs) else None,
+            vector=self.base | self._level() if self._drives_vector(inputs) else None,
             cas=self.cas,
             registers=PicRegisters(self.irr, self.isr, self.imr),
         )
@@ -149,47 +149,76 @@ class Pic:
         """The rising edge."""
         candidate = self.candidate()
         first, last = inputs.inta and not self.second, inputs.inta and self.second
-        polled = inputs.read and self.poll and not inputs.write and not inputs.inta
         writes = inputs.write and not inputs.inta
+        polled = inputs.read and self.poll and not inputs.write and not inputs.inta
         initialises = writes and not inputs.a0 and bool(inputs.data & 0x10)
-        meant = self.single or self.is_master or self._called(inputs)
-        taken = polled or (self.after_first and meant)
-        ended = (polled or (last and meant)) and self.auto_eoi
-        frozen = 1 << self.level if self.resolved else 0
-        armed = self.armed
+        answers = self._answers(inputs)
+        acknowledged = self.after_first and answers
+        taken = _bit(self.resolved if acknowledged else None) | _bit(self.poll_level if polled else None)
+        int_held = self._int(inputs) if first else self.int_held
+        ended = self.resolved if last and answers else self.poll_level if polled else None
+        if acknowledged:
+            # The poll that was under way is over: its read reports nothing.
+            self.poll_level = None
         if writes:
             self._write(inputs.a0, inputs.data, candidate)
-        if taken and not initialises:
-            self.isr |= frozen
-            armed &= ~frozen
-        if ended and self.resolved:
-            self._end_automatically()
+        if not initialises:
+            self.isr |= taken
+        if ended is not None and self.auto_eoi:
+            self._end_automatically(ended)
         if polled:
             self.poll = False
+        self.answered = polled or (last and answers)
+        self.int_held = int_held
         self.after_first = first
         if first:
-            self._freeze(candidate)
-            cascades = candidate is not None and self._has_slave(candidate)
-            self.cas = self.level if cascades else 0
+            self.resolved = candidate
+            self.cas = self._level() if self._has_slave(self._level()) else 0
             self.second = True
         if last:
             self.cas = 0
             self.second = False
-        # A line that is low arms its edge detector. ICW1: a line has to make an edge from now on.
-        self.armed = 0 if initialises else armed | (~self.sampled & 0xFF)
-        self.sampled = inputs.ir
+        self._look(inputs.ir, taken, initialises)
         if inputs.reset:
             self.reset()
 
+    def _int(self, inputs: PicInputs) -> bool:
+        """INT of this cycle. Who answers an INTA sequence holds it up to its end, and rests for a cycle."""
+        if self.second and self._answers(inputs):
+            return self.int_held
+        return self.candidate() is not None and not self.answered
+
+    def _look(self, ir: int, taken: int, initialises: bool) -> None:
+        """EDGE AND LEVEL TRIGGERED MODES: a request is a line that is high, in edge mode one that was low
+        since its last acknowledge. So a request that goes away before INTA is gone.
+
+        Through an INTA sequence the requests are held; only the one that goes in service is reset, in edge
+        mode. What the lines do meanwhile is seen, and counts after it.
+        """
+        # A line that is low arms its edge detector. ICW1: a line has to make an edge from now on.
+        self.armed = 0 if initialises else self.armed & ~taken | (~self.sampled & 0xFF)
+        self.sampled = ir
+        if not self.second:
+            self.irr = self.sampled if self.level_triggered else self.sampled & self.armed
+        elif not self.level_triggered:
+            self.irr &= ~taken
+
     def _by_priority(self) -> list[int]:
         """The levels, highest priority first (AUTOMATIC and SPECIFIC ROTATION)."""
-        return [(self.bottom + 1 + offset) % 8 for offset in LEVELS]
+        return [(self.lowest_priority + 1 + offset) % 8 for offset in LEVELS]
 
     def _has_slave(self, level: int) -> bool:
         return self.is_master and not self.single and bool(self.icw3 >> level & 1)
 
+    def _level(self) -> int:
+        """INTERRUPT SEQUENCE: without a request it goes on as with IR7, but that nothing is in service."""
+        return 7 if self.resolved is None else self.resolved
+
+    def _answers(self, inputs: PicInputs) -> bool:
+        """CASCADE MODE: a master answers, or a single 8259A, and the slave whose number is called."""
+        return self.single or self.is_master or self._called(inputs)
+
     def _called(self, inputs: PicInputs) -> bool:
-        """CASCADE MODE: a slave answers if the master calls its number."""
         return inputs.cas == self.icw3 & 7
 
     def _drives_vector(self, inputs: PicInputs) -> bool:
@@ -197,24 +226,19 @@ class Pic:
         if not (inputs.inta and self.second):
             return False
         if self.single or self.is_master:
-            return not (self.resolved and self._has_slave(self.level))
+            return not self._has_slave(self._level())
         return self._called(inputs)
 
-    def _freeze(self, candidate: int | None) -> None:
-        """What follows is about this level. No request any more: level 7, without an in-service bit."""
-        self.level = 7 if candidate is None else candidate
-        self.resolved = candidate is not None
-
-    def _end_automatically(self) -> None:
+    def _end_automatically(self, level: int) -> None:
         """AUTOMATIC END OF INTERRUPT, after the last INTA pulse; of a master also what its slave answers."""
-        self.isr &= ~(1 << self.level)
+        self.isr &= ~(1 << level)
         if self.rotate_on_auto_eoi:
-            self.bottom = self.level
+            self.lowest_priority = level
 
     def _read(self, a0: bool) -> int:
         """READING THE 8259A STATUS, and the POLL COMMAND, which goes before it."""
         if self.poll:
-            return 0x80 | self.level if self.resolved else 0
+            return 0 if self.poll_level is None else 0x80 | self.poll_level
         if a0:
             return self.imr
         return self.isr if self.read_isr else self.irr
@@ -227,8 +251,9 @@ class Pic:
         elif data & 0x08:
             self._ocw3(data)
             if data & 0x04:
-                # POLL COMMAND: "Interrupt is frozen from WR to RD."
-                self._freeze(candidate)
+                # POLL COMMAND: "Interrupt is frozen from WR to RD." What is held is the level that the read
+                # reports, not INT (**choice**: taken literally it would be silent until somebody reads).
+                self.poll_level = candidate
         else:
             self._ocw2(data)
 
@@ -239,9 +264,9 @@ class Pic:
         self.needs_icw4 = bool(data & 0x01)
         self.next = _Next.ICW2
         self.imr = self.isr = 0
-        self.icw3 = self.bottom = 7
-        self.special_mask = self.read_isr = self.poll = self.rotate_on_auto_eoi = False
-        self.special_fully_nested = self.buffered = self.buffered_master = self.auto_eoi = False
+        self.icw3 = self.lowest_priority = 7
+        self.special_mask_mode = self.read_isr = self.poll = self.rotate_on_auto_eoi = False
+        self.special_fully_nested_mode = self.buffered_mode = self.buffered_master = self.auto_eoi = False
         self.second = False
         self.cas = 0
 
@@ -264,13 +289,13 @@ class Pic:
 
     def _icw4(self, data: int) -> None:
         """Bit 0 (8086 mode) is taken as 1, whatever it is: there is no 8080 here."""
-        self.special_fully_nested = bool(data & 0x10)
-        self.buffered = bool(data & 0x08)
+        self.special_fully_nested_mode = bool(data & 0x10)
+        self.buffered_mode = bool(data & 0x08)
         self.buffered_master = bool(data & 0x04)
         self.auto_eoi = bool(data & 0x02)
 
     def _ocw2(self, data: int) -> None:
-        """OPERATION CONTROL WORD 2: R, SL and EOI decide; a rotation puts its level at the bottom."""
+        """OPERATION CONTROL WORD 2: R, SL and EOI decide; a rotation gives its level the lowest priority."""
         level = data & 7
         match data >> 5:
             case 0b000:
@@ -285,27 +310,31 @@ class Pic:
                 self.isr &= ~(1 << level)
             case 0b111:
                 self.isr &= ~(1 << level)
-                self.bottom = level
+                self.lowest_priority = level
             case 0b110:
-                self.bottom = level
+                self.lowest_priority = level
             case _:
                 pass  # 010: no operation
 
     def _non_specific_eoi(self, rotate: bool) -> None:
         """Ends the level in service of the highest priority; in special mask mode not a masked one."""
-        ending = self.isr & ~self.imr if self.special_mask else self.isr
+        ending = self.isr & ~self.imr if self.special_mask_mode else self.isr
         for level in self._by_priority():
             if ending >> level & 1:
                 self.isr &= ~(1 << level)
                 if rotate:
-                    self.bottom = level
+                    self.lowest_priority = level
                 return
 
     def _ocw3(self, data: int) -> None:
         """OPERATION CONTROL WORD 3: special mask mode, poll, register to read. Poll goes before RR."""
         if data & 0x40:
-            self.special_mask = bool(data & 0x20)
+            self.special_mask_mode = bool(data & 0x20)
         if data & 0x04:
             self.poll = True
         elif data & 0x02:
             self.read_isr = bool(data & 0x01)
+
+
+def _bit(level: int | None) -> int:
+    return 0 if level is None else 1 << level

@@ -11,6 +11,7 @@ Word = list[Bit]
 PIC_STATE = {
     "sampled": (8, 0),
     "armed": (8, 0),
+    "irr": (8, 0),
     "isr": (8, 0),
     "imr": (8, 0xFF),
     "base": (5, 0),
@@ -19,23 +20,26 @@ PIC_STATE = {
     "level_triggered": (1, 0),
     "single": (1, 0),
     "needs_icw4": (1, 0),
-    "fully_nested": (1, 0),
-    "buffered": (1, 0),
+    "special_fully_nested_mode": (1, 0),
+    "buffered_mode": (1, 0),
     "buffered_master": (1, 0),
     "auto_eoi": (1, 0),
-    "top": (8, 1),
-    "special_mask": (1, 0),
+    "lowest_priority": (8, 0x80),
+    "special_mask_mode": (1, 0),
     "read_isr": (1, 0),
     "poll": (1, 0),
-    "rotate": (1, 0),
+    "rotate_on_auto_eoi": (1, 0),
+    "poll_level": (8, 0),
+    "resolved": (8, 0),
     "after_first": (1, 0),
     "second": (1, 0),
+    "int_held": (1, 0),
+    "answered": (1, 0),
     "cas": (3, 0),
-    "resolved": (1, 0),
-    "level": (3, 7),
 }
 """Registers of a chip: width and value at power-up. `next` has a bit for each of ICW2, ICW3 and ICW4 that the
-next write to the odd port is; `top` marks the level of highest priority."""
+next write to the odd port is. A bit of `lowest_priority`, `resolved` and `poll_level` is a level, at most one
+of each is 1."""
 
 
 class PicBus(NamedTuple):
@@ -82,14 +86,8 @@ class PicState:
     def __init__(self, pic: LanePic, state: Mapping[str, Word], bus: PicBus) -> None:
         self._zero, self._one = pic.zero, pic.one
         self._state, self._bus = state, bus
-        (level_triggered,) = state["level_triggered"]
-        # EDGE AND LEVEL TRIGGERED MODES: a line that is high, in edge mode only if it was low before.
-        self.irr = [
-            line & (armed | level_triggered)
-            for line, armed in zip(state["sampled"], state["armed"], strict=True)
-        ]
-        self.isr, self.imr = state["isr"], state["imr"]
-        (buffered,), (as_master,) = state["buffered"], state["buffered_master"]
+        self.irr, self.isr, self.imr = state["irr"], state["isr"], state["imr"]
+        (buffered,), (as_master,) = state["buffered_mode"], state["buffered_master"]
         self._master = (buffered & as_master) | (~buffered & bus.sp)
         (self._alone,) = state["single"]
         cascades = self._master & ~self._alone
@@ -99,9 +97,9 @@ class PicState:
         self.data = self._read()
 
     def _prioritise(self) -> None:
-        """FULLY NESTED MODE: walk down from the top; what is in service stops the walk."""
+        """FULLY NESTED MODE: walk down from the highest priority; what is in service stops the walk."""
         state = self._state
-        (special,), (nested,) = state["special_mask"], state["fully_nested"]
+        (special,), (nested,) = state["special_mask_mode"], state["special_fully_nested_mode"]
         idle = ~self._any(state["next"])
         asked = [request & ~mask & idle for request, mask in zip(self.irr, self.imr, strict=True)]
         # SPECIAL MASK MODE: a masked level in service holds nothing back.
@@ -118,14 +116,15 @@ class PicState:
 
     def _highest(self, wanted: Word, stops: Word) -> Word:
         """Those of the wanted levels above which nothing stops the walk: at most one."""
-        top = self._state["top"]
+        lowest = self._state["lowest_priority"]
         result = [self._zero] * 8
         # Twice around, so that a walk that begins at any level comes past all of them once.
         walking = self._zero
         for step in range(15):
             level = step % 8
-            # The walk begins at the top, and ends before it comes there again.
-            walking = walking | top[level] if step < 8 else walking & ~top[level]
+            # The walk begins below the level of the lowest priority, and ends when it has come there.
+            first = lowest[(level - 1) % 8]
+            walking = walking | first if step < 8 else walking & ~first
             result[level] = result[level] | (walking & wanted[level])
             walking = walking & ~stops[level]
         return result
@@ -133,27 +132,32 @@ class PicState:
     def _acknowledge(self) -> None:
         """INTERRUPT SEQUENCE and CASCADE MODE: two INTA pulses."""
         state, bus = self._state, self._bus
-        (second,), (resolved,) = state["second"], state["resolved"]
+        (second,), (after_first,) = state["second"], state["after_first"]
+        (held,), (answered,) = state["int_held"], state["answered"]
         self._first_pulse = bus.inta & ~second
         self._last_pulse = bus.inta & second
-        self._frozen = [resolved & bit for bit in self._one_hot(state["level"])]
         self.cas = state["cas"]
         called = self._one
         for bit, mine in zip(bus.cas, state["icw3"][:3], strict=True):
             called = called & ~(bit ^ mine)
         leads = self._alone | self._master
-        for_slave = self._any(a & b for a, b in zip(self._frozen, self._slaves, strict=True))
-        self._meant = leads | called
-        # A master is quiet between the pulses.
-        self.int_ = self._found & ~(second & leads)
+        self._answers = leads | called
+        self._acknowledges = after_first & self._answers
+        # Who answers keeps INT to the end of the sequence, and rests in the cycle after it.
+        in_sequence = second & self._answers
+        self.int_ = (in_sequence & held) | (~in_sequence & self._found & ~answered)
+        # Without a request it goes on as with IR7, also for a slave that stands there.
+        nobody = ~self._any(state["resolved"])
+        self._level = [*state["resolved"][:7], state["resolved"][7] | nobody]
+        for_slave = self._any(a & b for a, b in zip(self._level, self._slaves, strict=True))
         self.drives = self._last_pulse & ((leads & ~for_slave) | (~leads & called))
-        self.vector = [*state["level"], *state["base"]]
+        self.vector = [*self._number(self._level), *state["base"]]
 
     def _read(self) -> Word:
         """READING THE 8259A STATUS; the POLL COMMAND goes before it."""
         (poll,), (reads_isr,) = self._state["poll"], self._state["read_isr"]
-        (resolved,) = self._state["resolved"]
-        polled = [*(bit & resolved for bit in self._state["level"]), *[self._zero] * 4, resolved]
+        level = self._state["poll_level"]
+        polled = [*self._number(level), *[self._zero] * 4, self._any(level)]
         plain = [
             (self._bus.a0 & mask) | (~self._bus.a0 & ((reads_isr & served) | (~reads_isr & request)))
             for mask, served, request in zip(self.imr, self.isr, self.irr, strict=True)
@@ -170,58 +174,83 @@ class PicState:
         ocw3 = even & ~data[4] & data[3]
         ocw2 = even & ~data[4] & ~data[3]
         after = {name: list(word) for name, word in state.items()}
-        (auto,), (rotates,) = state["auto_eoi"], state["rotate"]
+        (auto,), (rotates,) = state["auto_eoi"], state["rotate_on_auto_eoi"]
         (poll,) = state["poll"]
         polls = bus.read & poll & ~bus.write & ~bus.inta
-        (after_first,) = state["after_first"]
-        takes = polls | (after_first & self._meant)
-        ends = (polls | (self._last_pulse & self._meant)) & auto
-        taken = [takes & bit for bit in self._frozen]
-        finished = [ends & bit for bit in self._frozen]
-        # AUTOMATIC ROTATION: the level that has been served goes to the bottom.
-        bottom = [rotates & bit for bit in finished]
-        ended, lower = self._end_of_interrupt(ocw2)
-        bottom = [a | b for a, b in zip(bottom, lower, strict=True)]
+        last = self._last_pulse & self._answers
+        pairs = list(zip(state["resolved"], state["poll_level"], strict=True))
+        taken = [(self._acknowledges & one) | (polls & other) for one, other in pairs]
+        finished = [auto & ((last & one) | (polls & other)) for one, other in pairs]
+        # AUTOMATIC ROTATION: the level that has been served gets the lowest priority.
+        lowest = [rotates & bit for bit in finished]
+        ended, lowered = self._end_of_interrupt(ocw2)
+        lowest = [a | b for a, b in zip(lowest, lowered, strict=True)]
         after["isr"] = [
             ((old & ~over) | new) & ~done & ~icw1
             for old, over, new, done in zip(self.isr, ended, taken, finished, strict=True)
         ]
+        moved = self._any(lowest)
+        after["lowest_priority"] = [
+            ((moved & new) | (~moved & old)) & ~icw1
+            for new, old in zip(lowest, state["lowest_priority"], strict=True)
+        ]
+        after["lowest_priority"][7] = after["lowest_priority"][7] | icw1
+        after["answered"] = [polls | last]
+        self._follow_inta(after)
+        self._freeze(after, ocw3 & data[2])
+        self._write_odd(after, odd)
+        self._write_ocw3(after, ocw3, polls)
+        nobody = ocw2 & ~data[5] & ~data[6]
+        after["rotate_on_auto_eoi"] = [(nobody & data[7]) | (~nobody & rotates)]
+        self._write_icw1(after, icw1)
+        self._look(after, ir, taken, icw1)
+        return after
+
+    def _look(self, after: dict[str, Word], ir: Word, taken: Word, icw1: Bit) -> None:
+        """EDGE AND LEVEL TRIGGERED MODES: a line that is high, in edge mode only if it was low before.
+
+        An INTA sequence holds the requests; edges are detected beneath. By now `after` tells whether the
+        sequence goes on, and which mode comes.
+        """
+        state = self._state
+        (second,), (level_triggered,) = after["second"], after["level_triggered"]
         after["armed"] = [
             (~line | (old & ~gone)) & ~icw1
             for line, old, gone in zip(state["sampled"], state["armed"], taken, strict=True)
         ]
         after["sampled"] = list(ir)
-        moved = self._any(bottom)
-        top = [(moved & bottom[(level - 1) % 8]) | (~moved & state["top"][level]) for level in range(8)]
-        after["top"] = [top[0] | icw1, *(bit & ~icw1 for bit in top[1:])]
-        self._follow_inta(after)
-        self._freeze(after, self._first_pulse | (ocw3 & data[2]))
-        self._write_odd(after, odd)
-        self._write_ocw3(after, ocw3, polls)
-        nobody = ocw2 & ~data[5] & ~data[6]
-        after["rotate"] = [(nobody & data[7]) | (~nobody & rotates)]
-        self._write_icw1(after, icw1)
-        return after
+        after["irr"] = [
+            (second & held & (level_triggered | ~gone)) | (~second & line & (armed | level_triggered))
+            for held, gone, line, armed in zip(self.irr, taken, ir, after["armed"], strict=True)
+        ]
 
     def _follow_inta(self, after: dict[str, Word]) -> None:
         first, last = self._first_pulse, self._last_pulse
         (second,) = after["second"]
         after["second"] = [(second | first) & ~last]
         after["after_first"] = [first]
-        called = self._number([a & b for a, b in zip(self._granted, self._slaves, strict=True)])
+        level = [*self._granted[:7], self._granted[7] | ~self._found]
+        called = self._number([a & b for a, b in zip(level, self._slaves, strict=True)])
+        (held,) = after["int_held"]
+        after["int_held"] = [(first & self.int_) | (~first & held)]
         after["cas"] = [
             (first & new) | (~first & ~last & old) for new, old in zip(called, after["cas"], strict=True)
         ]
 
-    def _freeze(self, after: dict[str, Word], now: Bit) -> None:
-        """Without a request it is level 7, and no bit in service: a spurious interrupt."""
-        level = [bit | ~self._found for bit in self._number(self._granted)]
-        after["level"] = [(now & new) | (~now & old) for new, old in zip(level, after["level"], strict=True)]
-        (old,) = after["resolved"]
-        after["resolved"] = [(now & self._found) | (~now & old)]
+    def _freeze(self, after: dict[str, Word], poll: Bit) -> None:
+        """The first INTA pulse resolves a level. The POLL COMMAND holds the one that its read reports, until
+        that read or an INTA sequence that this chip answers."""
+        first, state = self._first_pulse, self._state
+        after["resolved"] = [
+            (first & new) | (~first & old) for new, old in zip(self._granted, state["resolved"], strict=True)
+        ]
+        kept = ~poll & ~self._acknowledges
+        after["poll_level"] = [
+            (poll & new) | (kept & old) for new, old in zip(self._granted, state["poll_level"], strict=True)
+        ]
 
     def _end_of_interrupt(self, ocw2: Bit) -> tuple[Word, Word]:
-        """OPERATION CONTROL WORD 2: R, SL and EOI. Returns what ends, and what goes to the bottom."""
+        """OPERATION CONTROL WORD 2: R, SL and EOI. Returns what ends, and what gets the lowest priority."""
         data = self._bus.data
         rotate, specific, eoi = data[7], data[6], data[5]
         named = self._one_hot(data[:3])
@@ -229,11 +258,11 @@ class PicState:
             ocw2 & eoi & ((specific & name) | (~specific & high))
             for name, high in zip(named, self._ended, strict=True)
         ]
-        bottom = [
+        lowest = [
             ocw2 & rotate & ((specific & name) | (~specific & eoi & high))
             for name, high in zip(named, self._ended, strict=True)
         ]
-        return ended, bottom
+        return ended, lowest
 
     def _write_odd(self, after: dict[str, Word], odd: Bit) -> None:
         """ICW2, ICW3 and ICW4 in their order, and OCW1."""
@@ -251,7 +280,12 @@ class PicState:
         take("base", odd & icw2, data[3:])
         take("icw3", odd & icw3, data)
         fourth = odd & icw4
-        for name, place in (("fully_nested", 4), ("buffered", 3), ("buffered_master", 2), ("auto_eoi", 1)):
+        for name, place in (
+            ("special_fully_nested_mode", 4),
+            ("buffered_mode", 3),
+            ("buffered_master", 2),
+            ("auto_eoi", 1),
+        ):
             take(name, fourth, [data[place]])
         to_third = icw2 & ~self._alone
         to_fourth = ((icw2 & self._alone) | icw3) & needs
@@ -260,9 +294,9 @@ class PicState:
     def _write_ocw3(self, after: dict[str, Word], ocw3: Bit, polls: Bit) -> None:
         """OPERATION CONTROL WORD 3: the poll bit goes before the choice of a register."""
         data = self._bus.data
-        (special,), (isr,), (poll,) = after["special_mask"], after["read_isr"], after["poll"]
+        (special,), (isr,), (poll,) = after["special_mask_mode"], after["read_isr"], after["poll"]
         changes = ocw3 & data[6]
-        after["special_mask"] = [(changes & data[5]) | (~changes & special)]
+        after["special_mask_mode"] = [(changes & data[5]) | (~changes & special)]
         picks = ocw3 & ~data[2] & data[1]
         after["read_isr"] = [(picks & data[0]) | (~picks & isr)]
         after["poll"] = [(poll & ~polls) | (ocw3 & data[2])]
@@ -271,12 +305,12 @@ class PicState:
         """INITIALIZATION COMMAND WORD 1. ISR is cleared too (**choice**: the datasheet does not say)."""
         data = self._bus.data
         for name in (
-            "special_mask",
+            "special_mask_mode",
             "read_isr",
             "poll",
-            "rotate",
-            "fully_nested",
-            "buffered",
+            "rotate_on_auto_eoi",
+            "special_fully_nested_mode",
+            "buffered_mode",
             "buffered_master",
         ):
             after[name] = [bit & ~icw1 for bit in after[name]]

@@ -131,6 +131,7 @@ def _pic(pic: Any) -> dict[str, Any]:
     names = [
         "sampled",
         "armed",
+        "irr",
         "isr",
         "imr",
         "base",
@@ -138,22 +139,23 @@ def _pic(pic: Any) -> dict[str, Any]:
         "level_triggered",
         "single",
         "needs_icw4",
-        "special_fully_nested",
-        "buffered",
+        "special_fully_nested_mode",
+        "buffered_mode",
         "buffered_master",
         "auto_eoi",
-        "bottom",
-        "special_mask",
+        "lowest_priority",
+        "special_mask_mode",
         "read_isr",
         "poll",
         "rotate_on_auto_eoi",
         "after_first",
         "second",
+        "int_held",
+        "answered",
         "cas",
-        "resolved",
-        "level",
     ]
-    return {name: int(getattr(pic, name)) for name in names} | {"expects": pic.next.name}
+    levels = {"resolved": pic.resolved, "poll_level": pic.poll_level}
+    return {name: int(getattr(pic, name)) for name in names} | levels | {"expects": pic.next.name}
 
 
 def read(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
