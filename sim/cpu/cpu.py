@@ -272,8 +272,9 @@ class Cpu:
         return True
 
     def _give_up(self, code: int) -> None:
-        """Nobody takes an interrupt or an exit: the program ends here."""
+        """Nobody takes an interrupt or an exit: the program ends here, with IF = 0 as in every handler."""
         self._record("unhandled", code)
+        self.interrupts = False
         self._place, self._frames = Place((), 0), []
 
     def _vmrun(self) -> None:

@@ -193,7 +193,7 @@ class Moves:
         frames = self._select_frames(losing, self._no_frames(), frames)
         self._record("overflow", entering & base.frames.valid[-1])
         interrupts = build.select(returns, [now.frames.interrupts[0]], [base.interrupts])[0]
-        interrupts = interrupts & ~entering
+        interrupts = interrupts & ~entering & ~losing
         interrupts = self._flag(interrupts)
         cr0 = self._cr0(base.cr0)
         world = World(place, frames, cr0, interrupts)
