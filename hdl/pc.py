@@ -95,6 +95,8 @@ class Pc(wiring.Component):
             raise TypeError(f"parameters must be Parameters, not {parameters!r}")
         self.parameters = parameters
         super().__init__(PC_SIGNATURE)
+        # What is proved of the pair looks into both.
+        self._master, self._slave = Pic(), Pic()
 
     def elaborate(self, platform):
         m = Module()
@@ -132,8 +134,8 @@ class Pc(wiring.Component):
     def _elaborate_pics(self, m, chipset):
         """The cascaded pair, and the I/O bus between all that answer on it."""
         io = self.io
-        m.submodules.master = master = Pic()
-        m.submodules.slave = slave = Pic()
+        m.submodules.master = master = self._master
+        m.submodules.slave = slave = self._slave
         requests = Signal(16)
         m.d.comb += [
             requests.eq(self.irq | (self.irq13 << self.parameters.fpu_irq)),

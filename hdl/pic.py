@@ -118,6 +118,10 @@ class Pic(wiring.Component):
         self._expect = Signal(Expect)
         self._icw1 = Signal(Icw1)
         self._icw3 = Signal(8, init=7)
+        # The lines as they were in the cycle before; those that were low since their last acknowledge, or
+        # all if levels trigger.
+        self._sampled = Signal(8)
+        self._armed = Signal(8)
         # What ICW4 selects. Special fully nested mode only where it counts, in a master with slaves.
         self._auto_eoi = Signal()
         self._buffered_mode = Signal()
@@ -204,8 +208,7 @@ class Pic(wiring.Component):
 
         Through an INTA sequence the requests are held; what the lines do meanwhile arms them beneath.
         """
-        sampled = Signal(8)
-        armed = Signal(8)
+        sampled, armed = self._sampled, self._armed
         level = self._icw1.ltim.replicate(8)
         arms = Signal(8)
         m.d.comb += arms.eq(~sampled | level | (armed & ~self._taken))

@@ -5,88 +5,16 @@ k-induction and shows that every covered state can be reached.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
-from amaranth.hdl import Assert, Assume, Cat, ClockDomain, Elaboratable, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Mux, Signal, Value
 from amaranth.lib.wiring import In
 
-from ..model.registers import PORT_F0, Generation, Operation, Parameters
+from ..model.registers import PORT_F0, Generation, Operation
 from .pc import Pc
-from .pic import Pic
 from .processor import Processor
+from .proof import ALL, Proof, Property, inputs_of
+from .properties_pic import PIC_PROPERTIES
 from .reporting import WAITING
-
-ALL = tuple(Generation)
-
-
-class Property(NamedTuple):
-    """Something that holds always, or that can be reached."""
-
-    name: str
-    says: str
-    build: Callable[["Proof"], None]
-    generations: tuple[Generation, ...]
-    depth: int
-    """Steps of the induction, or cycles within which a state has to be reached."""
-    is_cover: bool = False
-
-
-class Proof(Elaboratable):
-    """A property around a block.
-
-    Attributes
-    ----------
-    m: the module to add to.
-    parameters: of the block.
-    ports: what is free.
-    """
-
-    def __init__(self, prop: Property, parameters: Parameters) -> None:
-        self.m = Module()
-        self.parameters = parameters
-        self.clock = ClockDomain("sync", reset_less=True)
-        self.m.domains.sync = self.clock
-        self.ports = [self.clock.clk]
-        self._started = Signal()
-        self.m.d.sync += self._started.eq(1)
-        prop.build(self)
-
-    def elaborate(self, platform):
-        return self.m
-
-    def free(self, component, name: str):
-        """A block of which every input is free."""
-        self.m.submodules[name] = component
-        self.ports += [Value.cast(value) for _, member, value in _inputs(component)]
-        return component
-
-    def past(self, value):
-        """What it was in the cycle before; its initial value is not looked at."""
-        value = Value.cast(value)
-        kept = Signal(len(value))
-        self.m.d.sync += kept.eq(value)
-        return kept
-
-    def always(self, condition) -> None:
-        """In every cycle."""
-        self.m.d.comb += Assert(condition)
-
-    def after_first(self, condition) -> None:
-        """In every cycle that has one before it."""
-        self.m.d.comb += Assert(~self._started | condition)
-
-    def assume(self, condition) -> None:
-        """Nothing else is looked at."""
-        self.m.d.comb += Assume(condition)
-
-    def reached(self, condition) -> None:
-        """A state that has to be reachable: its denial has to fail."""
-        self.m.d.comb += Assert(~condition)
-
-
-def _inputs(component) -> Iterator:
-    """The free members of a component's signature."""
-    return (entry for entry in component.signature.flatten(component) if entry[1].flow is In)
 
 
 def _pc(proof: Proof) -> Pc:
@@ -179,7 +107,7 @@ def with_ignne_em_the_pin_has_no_influence(proof: Proof) -> None:
     one = proof.free(Processor(proof.parameters), "one")
     other = Processor(proof.parameters)
     proof.m.submodules.other = other
-    for (path, _, here), (_, _, there) in zip(_inputs(one), _inputs(other), strict=True):
+    for (path, _, here), (_, _, there) in zip(inputs_of(one), inputs_of(other), strict=True):
         if path == ("ignne_n",):
             proof.ports.append(there)
         else:
@@ -209,57 +137,6 @@ def _state(processor: Processor) -> list[Value]:
     ]
     reporting = processor._reporting
     return [*outputs, reporting._kind, reporting._age, processor.ignne & processor.ignne_em]
-
-
-def the_8259a_never_acknowledges_a_masked_request(proof: Proof) -> None:
-    """What goes in service was not masked when it was found: at the INTA pulse or the poll command."""
-    pic = proof.free(Pic(), "pic")
-    unmasked = Signal(8)
-    with proof.m.If(pic._freezes):
-        proof.m.d.sync += unmasked.eq(~pic.imr)
-    proof.always((pic._frozen & ~unmasked) == 0)
-    taken = pic.isr & ~proof.past(pic.isr)
-    proof.after_first((taken & ~proof.past(unmasked)) == 0)
-
-
-def in_service_bits_never_out_of_priority_order(proof: Proof) -> None:
-    """A level that is taken has priority over all that are in service, outside of the special modes.
-
-    Assumed: nothing comes between the two pulses (LOCK#), nor between a poll command and its read.
-    """
-    pic = proof.free(Pic(), "pic")
-    access = pic.write | pic.read
-    proof.m.d.comb += [
-        Assume(~(pic._second & access)),
-        Assume(~(pic._poll & (pic.inta | pic.write))),
-    ]
-    plain = ~pic._smm & ~pic._nests
-    found_plain, kept = Signal(), Signal()
-    with proof.m.If(pic._freezes):
-        proof.m.d.sync += found_plain.eq(plain)
-    proof.m.d.sync += kept.eq(plain & found_plain)
-    waits = pic._after_first | pic._poll
-    before, upper = proof.past(pic.isr), proof.past(pic._upper)
-    taken = pic.isr & ~before
-
-    def above(levels: Value, others: Value, upper: Value) -> Value:
-        """Every one of the levels has priority over every one of the others."""
-        return Cat(
-            ~(levels[level] & others[other])
-            | (upper[level] & ~upper[other])
-            | ((upper[level] == upper[other]) & (level < other))
-            for level in range(8)
-            for other in range(8)
-            if level != other
-        ).all()
-
-    proof.always(pic._aside == (pic.imr & pic._smm.replicate(8)))
-    # What was found outranks what is in service until it is taken itself: this carries the induction.
-    proof.always(~(waits & plain & found_plain) | above(pic._frozen, pic.isr, pic._upper))
-    proof.always((pic._frozen & (pic._frozen - 1)[:8]) == 0)
-    proof.always(~(pic._poll & pic._second) & (~pic._after_first | pic._second))
-    proof.after_first(~kept | above(taken, before, upper))
-    proof.after_first((taken & (taken - 1)[:8]) == 0)
 
 
 def _reach(condition: Callable[[Pc], Value]) -> Callable[[Proof], None]:
@@ -344,20 +221,7 @@ PROPERTIES: tuple[Property, ...] = (
         (Generation.AMD64,),
         4,
     ),
-    Property(
-        "8259a-mask",
-        "the 8259A never acknowledges a masked request",
-        the_8259a_never_acknowledges_a_masked_request,
-        (Generation.AMD64,),
-        2,
-    ),
-    Property(
-        "8259a-order",
-        "the 8259A never has two in-service bits out of priority order",
-        in_service_bits_never_out_of_priority_order,
-        (Generation.AMD64,),
-        2,
-    ),
+    *PIC_PROPERTIES,
     *_covers(),
 )
 """Everything that is proved."""

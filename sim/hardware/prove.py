@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 
-from ...hdl.properties import PROPERTIES, Proof, Property
+from ...hdl.proof import Proof, Property
+from ...hdl.properties import PROPERTIES
 from ...model.registers import Generation, Parameters
 from ..tools.yosys import FULL, run_yosys
 

@@ -37,8 +37,11 @@ MF = "may_run & waiting & self.es & ne)"
 REPORTS = "self.es & allowed & ~window_end & (self.ferr | op.window | (due & ~gated))"
 TAKEN = "(error & ~error_before) | (self.irq13 & ~f0_write)"
 WRITES_IGNNE = "with m.If(at_ignne & ~ignne_bad):\n                m.d.sync += self.ignne"
+INT = "Mux(self._second & self._answers, self._int_held, self._found & ~self._answered)"
+RESTS = "self._answered.eq(self._polled | last)"
+CALLS = "with m.If(self.inta | self._words.icw1):"
 MUTANTS = {
-    # Property: generation, file, what stands there, what breaks it.
+    # Property (and which mutant): generation, file, what stands there, what breaks it.
     "ferr-only-unmasked": ("P6", "reporting", REPORTS, "allowed & (self.ferr | op.ready)"),
     "es": ("I486", "x87", "flags & ~masks", "flags & ~(masks >> 1)"),
     "waiting": ("P6", "reporting", HOLDS, HOLDS.replace("~self", "~op.raises.pe & ~self")),
@@ -51,13 +54,22 @@ MUTANTS = {
     "ignne-em": ("AMD64", "processor", "msr.ignne, pin)", "msr.ignne | pin, pin)"),
     "8259a-mask": ("AMD64", "pic", "asked.eq(self.irr & ~self.imr)", "asked.eq(self.irr & ~(self.imr >> 1))"),
     "8259a-order": ("AMD64", "pic", "self._below(m, asked | self._busy)", "self._below(m, asked)"),
+    "8259a-int": ("AMD64", "pic", "self._int_held, self._found", "self._found, self._found"),
+    "8259a-hold": ("AMD64", "pic", "m.Elif(self._second ^ self.inta)", "m.Elif(self._second & ~self.inta)"),
+    "8259a-poll": ("AMD64", "pic", "m.Elif(self._acknowledged)", "m.Elif(self._after_first)"),
+    # As it was: a master silent between the pulses, and nobody after them.
+    "cascade": ("AMD64", "pic", INT, "self._found & ~(self._second & self._leads)"),
+    "cascade: no rest after INTA": ("AMD64", "pic", RESTS, "self._answered.eq(self._polled)"),
+    "cascade: no rest after a poll": ("AMD64", "pic", RESTS, "self._answered.eq(last)"),
+    "ferr-to-intr": ("AMD64", "pic", "self.irr.eq(self.ir & arms)", "self.irr.eq(sampled & arms)"),
+    "inta-vector": ("AMD64", "pic", CALLS, "with m.If(1):"),
     "reach freeze": ("I486", "reporting", "stops.eq(may_run &", "stops.eq(ne &"),
 }
 PROVE = """
 import sys
 from irq13 import hdl
 from irq13.model import Parameters
-from irq13.sim.prove import prove_one, selected
+from irq13.sim.hardware.prove import prove_one, selected
 assert hdl.__path__[0].startswith(sys.argv[1]), hdl.__path__
 (prop,) = selected((sys.argv[2],))
 print("HOLDS" if prove_one(prop, Parameters(sys.argv[3])).holds else "FAILS")
@@ -80,7 +92,7 @@ def test_it_fails_on_a_design_that_breaks_it(name, tmp_path):
     text = source.read_text("utf-8")
     assert text.count(there) == 1
     source.write_text(text.replace(there, broken), encoding="utf-8")
-    command = [sys.executable, "-c", PROVE, str(tmp_path), name, generation]
+    command = [sys.executable, "-c", PROVE, str(tmp_path), name.partition(":")[0], generation]
     done = subprocess.run(
         command, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
     )

@@ -1,0 +1,81 @@
+"""A block with free inputs, and what is asserted of it in every cycle."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from amaranth.hdl import Assert, Assume, ClockDomain, Elaboratable, Module, Signal, Value
+from amaranth.lib.wiring import In
+
+from ..model.registers import Generation, Parameters
+
+ALL = tuple(Generation)
+
+
+class Property(NamedTuple):
+    """Something that holds always, or that can be reached."""
+
+    name: str
+    says: str
+    build: Callable[["Proof"], None]
+    generations: tuple[Generation, ...]
+    depth: int
+    """Steps of the induction, or cycles within which a state has to be reached."""
+    is_cover: bool = False
+
+
+class Proof(Elaboratable):
+    """A property around a block.
+
+    Attributes
+    ----------
+    m: the module to add to.
+    parameters: of the block.
+    ports: what is free.
+    """
+
+    def __init__(self, prop: Property, parameters: Parameters) -> None:
+        self.m = Module()
+        self.parameters = parameters
+        self.clock = ClockDomain("sync", reset_less=True)
+        self.m.domains.sync = self.clock
+        self.ports = [self.clock.clk]
+        self._started = Signal()
+        self.m.d.sync += self._started.eq(1)
+        prop.build(self)
+
+    def elaborate(self, platform):
+        return self.m
+
+    def free(self, component, name: str):
+        """A block of which every input is free."""
+        self.m.submodules[name] = component
+        self.ports += [Value.cast(value) for _, member, value in inputs_of(component)]
+        return component
+
+    def past(self, value):
+        """What it was in the cycle before; its initial value is not looked at."""
+        value = Value.cast(value)
+        kept = Signal(len(value))
+        self.m.d.sync += kept.eq(value)
+        return kept
+
+    def always(self, condition) -> None:
+        """In every cycle."""
+        self.m.d.comb += Assert(condition)
+
+    def after_first(self, condition) -> None:
+        """In every cycle that has one before it."""
+        self.m.d.comb += Assert(~self._started | condition)
+
+    def assume(self, condition) -> None:
+        """Nothing else is looked at."""
+        self.m.d.comb += Assume(condition)
+
+    def reached(self, condition) -> None:
+        """A state that has to be reachable: its denial has to fail."""
+        self.m.d.comb += Assert(~condition)
+
+
+def inputs_of(component) -> Iterator:
+    """The free members of a component's signature."""
+    return (entry for entry in component.signature.flatten(component) if entry[1].flow is In)
