@@ -152,6 +152,8 @@ class Pic(wiring.Component):
         # What the last first INTA pulse resolved, and what the next poll will report: each at most one level.
         self._resolved = Signal(8)
         self._poll_level = Signal(8)
+        # The one of them that is being answered.
+        self._answer = Signal(8)
         # How far an INTA sequence is.
         self._first = Signal()
         self._after_first = Signal()
@@ -159,12 +161,13 @@ class Pic(wiring.Component):
         self._last = Signal()
         self._acknowledged = Signal()
         self._polled = Signal()
-        # The levels that go in service, and the one that is ended by AEOI.
-        self._taken = Signal(8)
-        self._ended = Signal(8)
-        # INT in the first pulse, and the cycle in which it is low after the last one or after a poll's read.
+        # That level goes in service, or is ended by AEOI.
+        self._takes = Signal()
+        self._ends = Signal()
+        # INT does not show requests, but what it was in the first pulse. It is quiet from the second cycle of
+        # a sequence on, and in the cycle after its last pulse or after the read that answers a poll.
+        self._quiet = Signal()
         self._int_held = Signal()
-        self._answered = Signal()
 
     def elaborate(self, platform):
         m = Module()
@@ -192,8 +195,8 @@ class Pic(wiring.Component):
             words.ocw1.eq(write & (odd & (self._expect == Expect.OCW1))),
             words.ocw2.eq(write & (even & ~written[4] & ~written[3])),
             words.ocw3.eq(write & (even & ~written[4] & written[3])),
-            # A read after the poll command is an acknowledge.
-            self._polled.eq(self.read & self._poll & ~self.inta),
+            # A read after the poll command is an acknowledge (choice: not within an INTA sequence).
+            self._polled.eq(self.read & self._poll & ~self.inta & ~self._second),
             self.read_data.eq(Mux(self._poll, report, plain)),
         ]
         m.d.sync += self._poll.eq(poll | (self._poll & ~self._polled & ~words.icw1))
@@ -211,15 +214,15 @@ class Pic(wiring.Component):
         sampled, armed = self._sampled, self._armed
         level = self._icw1.ltim.replicate(8)
         arms = Signal(8)
-        m.d.comb += arms.eq(~sampled | level | (armed & ~self._taken))
-        m.d.sync += [sampled.eq(self.ir), armed.eq(arms)]
+        taken = self._answer & self._takes.replicate(8)
+        m.d.comb += arms.eq(~sampled | level | (armed & ~taken))
+        m.d.sync += [
+            sampled.eq(self.ir),
+            armed.eq(arms),
+            self.irr.eq(Mux(self._second ^ self.inta, self.irr, self.ir) & arms),
+        ]
         with m.If(self._words.icw1):
-            always = Icw1(self.write_data).ltim.replicate(8)
-            m.d.sync += [armed.eq(always), self.irr.eq(self.ir & always)]
-        with m.Elif(self._second ^ self.inta):
-            m.d.sync += self.irr.eq(self.irr & (level | ~self._taken))
-        with m.Else():
-            m.d.sync += self.irr.eq(self.ir & arms)
+            m.d.sync += [armed.eq(Icw1(self.write_data).ltim.replicate(8)), self.irr.eq(0)]
 
     def _elaborate_priority(self, m):
         """The one request that has priority over all other requests and all that is in service."""
@@ -243,10 +246,10 @@ class Pic(wiring.Component):
             self._found.eq(
                 _any_before(upper, busy_upper, 0) | _any_before(lower, self._busy, busy_upper.any())
             ),
-            self.int_.eq(Mux(self._second & self._answers, self._int_held, self._found & ~self._answered)),
+            self.int_.eq(self._int_held | (self._found & ~self._quiet)),
         ]
         with m.If(self._first):
-            m.d.sync += [self._resolved.eq(self._granted), self._int_held.eq(self.int_)]
+            m.d.sync += self._resolved.eq(self._granted)
         with m.If(self.inta | self._words.icw1):
             calls = self._cascades & self._first
             called = self._granted & self._icw3 & calls.replicate(8)
@@ -279,18 +282,21 @@ class Pic(wiring.Component):
             self._called.eq(~self._leads & (self.cas == self._icw3[:3])),
             self._answers.eq(self._leads | self._called),
             self._acknowledged.eq(self._after_first & self._answers),
-            self._taken.eq(
-                (self._resolved & self._acknowledged.replicate(8))
-                | (self._poll_level & self._polled.replicate(8))
-            ),
-            self._ended.eq(
-                (self._resolved & (last & self._auto_eoi).replicate(8))
-                | (self._poll_level & (self._polled & self._auto_eoi).replicate(8))
-            ),
+            self._answer.eq(Mux(self._second, self._resolved, self._poll_level)),
+            self._takes.eq(self._polled | self._acknowledged),
+            self._ends.eq((self._polled | last) & self._auto_eoi),
             self.vector.eq(Cat(~_number(self._resolved, of=0), self._base)),
             self.vector_valid.eq(self._last & ((self._leads & ~(self._cascades & for_slave)) | self._called)),
         ]
-        m.d.sync += [self._after_first.eq(self._first), self._answered.eq(self._polled | last)]
+        goes_on = self._second & ~self.inta & ~self._words.icw1
+        m.d.sync += [
+            self._after_first.eq(self._first),
+            # In the second cycle INT still shows what has been found, and is quiet only if it was so.
+            self._quiet.eq(self._polled | last | goes_on | (self._first & self._quiet)),
+            self._int_held.eq(
+                goes_on & Mux(self._after_first, self._resolved.any() & ~self._quiet, self._int_held)
+            ),
+        ]
         with m.If(self.inta):
             m.d.sync += self._second.eq(~self._second)
         with m.If(self._words.icw1):
@@ -303,8 +309,9 @@ class Pic(wiring.Component):
         ends_highest = self._words.ocw2 & (ocw2.eoi & ~ocw2.sl)
         for level in range(8):
             named = self._words.ocw2 & (ocw2.eoi & ocw2.sl & (ocw2.level == level))
-            stays = self.isr[level] & ~named & ~self._ended[level]
-            comes = self._taken[level] & ~self._ended[level]
+            answer = self._answer[level]
+            stays = self.isr[level] & ~named & ~(answer & self._ends)
+            comes = answer & self._takes & ~self._ends
             m.d.sync += self.isr[level].eq((stays & ~(highest[level] & ends_highest)) | comes)
         with m.If(self._words.icw1):
             # Choice: the datasheet does not name ISR here.
@@ -318,8 +325,8 @@ class Pic(wiring.Component):
         above_highest = Mux(upper.any(), _above(upper), _above(self._busy))
         above_ended = Mux(ocw2.sl, _above(named), above_highest)
         rotates = word & (ocw2.r & (ocw2.sl | (ocw2.eoi & self._busy.any())))
-        with m.If(rotates | (self._rotate_on_auto_eoi & self._ended.any())):
-            after = Mux(self.write & ~self.inta, above_ended, _above(self._ended))
+        with m.If(rotates | (self._ends & (self._rotate_on_auto_eoi & self._answer.any()))):
+            after = Mux(self.write & ~self.inta, above_ended, _above(self._answer))
             m.d.sync += self._lowest_priority.eq(after)
         with m.If(self._words.icw1):
             m.d.sync += self._lowest_priority.eq(0)

@@ -89,8 +89,12 @@ def int_stays_to_the_end_and_then_rests(proof: Proof) -> None:
     at_first = Signal()
     with proof.m.If(pic._first):
         proof.m.d.sync += at_first.eq(pic.int_)
-    proof.always(~(pic._second & pic._answers) | (pic.int_ == at_first))
-    proof.always(~pic._second | (pic._int_held == at_first))
+    proof.always(~pic._second | (pic.int_ == at_first))
+    proof.always(pic._int_held <= pic._second)
+    begun = pic._resolved.any() & ~pic._quiet & ~pic._int_held
+    proof.always(~pic._after_first | (pic._second & (begun == at_first)))
+    under_way = pic._second & ~pic._after_first
+    proof.always(~under_way | (pic._quiet & (pic._int_held == at_first)))
     ended = Signal()
     proof.m.d.sync += ended.eq((pic._last & pic._answers) | (pic.read & pic._poll & ~pic.inta))
     proof.assume(~(pic.read & pic.write))
@@ -202,6 +206,7 @@ class _Pair:
             proof.always((pic._expect == Expect.OCW1) | Value.cast(pic._expect)[2])
             comes = (pic._expect == Expect.ICW2) | (pic._expect == Expect.ICW3)
             proof.always(~done | comes | (pic._icw3 == icw3))
+            proof.always((pic._int_held <= pic._second) & (~pic._int_held | pic._quiet))
         proof.always(master._second == slave._second)
         proof.always(master._after_first == slave._after_first)
         proof.always(~master._after_first | master._second)
@@ -265,7 +270,7 @@ def an_error_reaches_intr(proof: Proof) -> None:
     proof.always((cycles == 0) | pc.irq13)
     request = pair.slave._sampled[line] & pair.slave.irr[line]
     proof.always((cycles != 1) | ~pair.slave._sampled[line])
-    proof.always((cycles < 2) | (request & ~pair.slave._answered & ~pair.master._answered))
+    proof.always((cycles < 2) | (request & ~pair.slave._quiet & ~pair.master._quiet))
     proof.always((cycles < 2) | ~waits | pair.slave.int_)
     proof.always((cycles < FERR_TO_INTR) | ~waits | pc.intr)
 

@@ -100,7 +100,7 @@ class Pic:
         self.poll_level: int | None = None
         # How far an INTA sequence is: the cycle after its first pulse; its second pulse is next.
         self.after_first = self.second = False
-        # INT in the first pulse. The cycle after the last one, or after the read that answers a poll.
+        # INT in the first pulse; this is the cycle after the last one, or after the read that answers a poll.
         self.int_held = self.answered = False
         self.cas = 0
 
@@ -138,7 +138,7 @@ class Pic:
     def settle(self, inputs: PicInputs) -> PicOutputs:
         """The outputs of this cycle for these inputs; changes nothing."""
         return PicOutputs(
-            int_=self._int(inputs),
+            int_=self._int(),
             data=self._read(inputs.a0),
             vector=self.base | self._level() if self._drives_vector(inputs) else None,
             cas=self.cas,
@@ -150,12 +150,14 @@ class Pic:
         candidate = self.candidate()
         first, last = inputs.inta and not self.second, inputs.inta and self.second
         writes = inputs.write and not inputs.inta
-        polled = inputs.read and self.poll and not inputs.write and not inputs.inta
+        # A poll is not answered within an INTA sequence (**choice**: no access comes there).
+        asked = inputs.read and self.poll and not self.second
+        polled = asked and not inputs.write and not inputs.inta
         initialises = writes and not inputs.a0 and bool(inputs.data & 0x10)
         answers = self._answers(inputs)
         acknowledged = self.after_first and answers
         taken = _bit(self.resolved if acknowledged else None) | _bit(self.poll_level if polled else None)
-        int_held = self._int(inputs) if first else self.int_held
+        int_held = self._int() if first else self.int_held
         ended = self.resolved if last and answers else self.poll_level if polled else None
         if acknowledged:
             # The poll that was under way is over: its read reports nothing.
@@ -182,9 +184,9 @@ class Pic:
         if inputs.reset:
             self.reset()
 
-    def _int(self, inputs: PicInputs) -> bool:
-        """INT of this cycle. Who answers an INTA sequence holds it up to its end, and rests for a cycle."""
-        if self.second and self._answers(inputs):
+    def _int(self) -> bool:
+        """INT of this cycle: held through an INTA sequence, as requests are, and low after the answer."""
+        if self.second:
             return self.int_held
         return self.candidate() is not None and not self.answered
 
@@ -193,15 +195,15 @@ class Pic:
         since its last acknowledge. So a request that goes away before INTA is gone.
 
         Through an INTA sequence the requests are held; only the one that goes in service is reset, in edge
-        mode. What the lines do meanwhile is seen, and counts after it.
+        mode, with its edge detector. What the lines do meanwhile is seen, and counts after it.
         """
         # A line that is low arms its edge detector. ICW1: a line has to make an edge from now on.
         self.armed = 0 if initialises else self.armed & ~taken | (~self.sampled & 0xFF)
         self.sampled = ir
-        if not self.second:
-            self.irr = self.sampled if self.level_triggered else self.sampled & self.armed
-        elif not self.level_triggered:
-            self.irr &= ~taken
+        asking = self.irr if self.second else ir
+        self.irr = asking if self.level_triggered else asking & self.armed
+        if initialises:
+            self.irr = 0
 
     def _by_priority(self) -> list[int]:
         """The levels, highest priority first (AUTOMATIC and SPECIFIC ROTATION)."""

@@ -143,9 +143,8 @@ class PicState:
         leads = self._alone | self._master
         self._answers = leads | called
         self._acknowledges = after_first & self._answers
-        # Who answers keeps INT to the end of the sequence, and rests in the cycle after it.
-        in_sequence = second & self._answers
-        self.int_ = (in_sequence & held) | (~in_sequence & self._found & ~answered)
+        # INT is held to the end of the sequence, and rests in the cycle after it if this chip has answered.
+        self.int_ = (second & held) | (~second & self._found & ~answered)
         # Without a request it goes on as with IR7, also for a slave that stands there.
         nobody = ~self._any(state["resolved"])
         self._level = [*state["resolved"][:7], state["resolved"][7] | nobody]
@@ -176,7 +175,8 @@ class PicState:
         after = {name: list(word) for name, word in state.items()}
         (auto,), (rotates,) = state["auto_eoi"], state["rotate_on_auto_eoi"]
         (poll,) = state["poll"]
-        polls = bus.read & poll & ~bus.write & ~bus.inta
+        (second,) = state["second"]
+        polls = bus.read & poll & ~second & ~bus.write & ~bus.inta
         last = self._last_pulse & self._answers
         pairs = list(zip(state["resolved"], state["poll_level"], strict=True))
         taken = [(self._acknowledges & one) | (polls & other) for one, other in pairs]
@@ -220,8 +220,8 @@ class PicState:
         ]
         after["sampled"] = list(ir)
         after["irr"] = [
-            (second & held & (level_triggered | ~gone)) | (~second & line & (armed | level_triggered))
-            for held, gone, line, armed in zip(self.irr, taken, ir, after["armed"], strict=True)
+            ((second & held) | (~second & line)) & (armed | level_triggered) & ~icw1
+            for held, line, armed in zip(self.irr, ir, after["armed"], strict=True)
         ]
 
     def _follow_inta(self, after: dict[str, Word]) -> None:

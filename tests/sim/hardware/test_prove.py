@@ -37,8 +37,9 @@ MF = "may_run & waiting & self.es & ne)"
 REPORTS = "self.es & allowed & ~window_end & (self.ferr | op.window | (due & ~gated))"
 TAKEN = "(error & ~error_before) | (self.irq13 & ~f0_write)"
 WRITES_IGNNE = "with m.If(at_ignne & ~ignne_bad):\n                m.d.sync += self.ignne"
-INT = "Mux(self._second & self._answers, self._int_held, self._found & ~self._answered)"
-RESTS = "self._answered.eq(self._polled | last)"
+INT = "self._int_held | (self._found & ~self._quiet)"
+HELD = "goes_on & Mux(self._after_first"
+RESTS = "self._quiet.eq(self._polled | last | "
 CALLS = "with m.If(self.inta | self._words.icw1):"
 MUTANTS = {
     # Property (and which mutant): generation, file, what stands there, what breaks it.
@@ -54,13 +55,13 @@ MUTANTS = {
     "ignne-em": ("AMD64", "processor", "msr.ignne, pin)", "msr.ignne | pin, pin)"),
     "8259a-mask": ("AMD64", "pic", "asked.eq(self.irr & ~self.imr)", "asked.eq(self.irr & ~(self.imr >> 1))"),
     "8259a-order": ("AMD64", "pic", "self._below(m, asked | self._busy)", "self._below(m, asked)"),
-    "8259a-int": ("AMD64", "pic", "self._int_held, self._found", "self._found, self._found"),
+    "8259a-int": ("AMD64", "pic", HELD, HELD.replace("goes_on & ", "")),
     "8259a-hold": ("AMD64", "pic", "m.Elif(self._second ^ self.inta)", "m.Elif(self._second & ~self.inta)"),
     "8259a-poll": ("AMD64", "pic", "m.Elif(self._acknowledged)", "m.Elif(self._after_first)"),
     # As it was: a master silent between the pulses, and nobody after them.
     "cascade": ("AMD64", "pic", INT, "self._found & ~(self._second & self._leads)"),
-    "cascade: no rest after INTA": ("AMD64", "pic", RESTS, "self._answered.eq(self._polled)"),
-    "cascade: no rest after a poll": ("AMD64", "pic", RESTS, "self._answered.eq(last)"),
+    "cascade: no rest after INTA": ("AMD64", "pic", RESTS, RESTS.replace(" | last", "")),
+    "cascade: no rest after a poll": ("AMD64", "pic", RESTS, RESTS.replace("self._polled | ", "")),
     "ferr-to-intr": ("AMD64", "pic", "self.irr.eq(self.ir & arms)", "self.irr.eq(sampled & arms)"),
     "inta-vector": ("AMD64", "pic", CALLS, "with m.If(1):"),
     "reach freeze": ("I486", "reporting", "stops.eq(may_run &", "stops.eq(ne &"),
