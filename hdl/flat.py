@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from amaranth.hdl import Signal, Value
+from amaranth.hdl import Const, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In
 
@@ -25,7 +25,8 @@ def flat_ports(component: Any) -> list[Port]:
     """Each port of a component, in the order of its signature: `op_valid`, `msr_request_address`.
 
     Also of what a signature creates. A structure gives a port for each of its fields; the payload of a
-    stream has no level of its own.
+    stream has no level of its own. What has no bits, and what is a constant (`ready` of a stream that is
+    always ready), is no wire and so no port.
     """
     return list(_ports(component))
 
@@ -34,6 +35,8 @@ def _ports(component: Any) -> Iterator[Port]:
     for path, member, value in component.signature.flatten(component):
         name = "_".join(str(part) for part in path if part != "payload")
         for suffix, part in _fields(name, value):
+            if not len(part) or isinstance(part, Const):
+                continue
             signal = Signal(len(part), name=name + suffix)
             yield Port(name + suffix, member.flow is In, signal, part)
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..netlist.netlist import Netlist
 from ..support.errors import ToolError
 from .c_source import Writer
 from .plan import Interface, Plan
@@ -233,6 +234,7 @@ class CompiledKernel:
     def __init__(self, interface: Interface, library: Path, bits: int, toggles: bool) -> None:
         self.interface = interface
         self.toggles = toggles
+        self.netlist: Netlist | None = None
         self._words = bits // 64
         self._run = ctypes.CDLL(str(library)).run
         self._run.argtypes = [ctypes.c_void_p] * 6 + [ctypes.c_uint64] * 3

@@ -23,7 +23,9 @@ from ..netlist.netlist import Netlist
 from ..support.errors import NetlistError, ToolError
 from . import compiled as lanes_c
 from . import numpy_engine as lanes_numpy
+from .observe import observed
 from .plan import Interface, plan
+from .values import Values, joined, pack, split
 
 ENGINES = ("auto", "numpy", "compiled")
 
@@ -34,6 +36,8 @@ class Kernel(Protocol):
     interface: Interface
     toggles: bool
     """It keeps which registers ever changed."""
+    netlist: Netlist | None
+    """What it runs, if it was made from that in this process: outputs are worked out from it."""
 
     def words_for(self, lanes: int) -> int:
         """Words of a plane that are computed together."""
@@ -131,7 +135,9 @@ def kernel_of(
     toggles: bool = False,
 ) -> Kernel:
     """The kernel of a netlist. Parameters and errors as in `recipe_of` and `Recipe.kernel`."""
-    return recipe_of(netlist, watch, fail, toggles=toggles).kernel(engine)
+    kernel = recipe_of(netlist, watch, fail, toggles=toggles).kernel(engine)
+    kernel.netlist = netlist
+    return kernel
 
 
 class Lanes:
@@ -170,7 +176,7 @@ class Lanes:
         self._counts = np.zeros((blocks, len(interface.watches)), dtype=np.uint64)
         self._firsts = np.full((blocks, interface.fails, 2), np.uint64(lanes_c.NEVER), dtype=np.uint64)
         self._state[:, np.array(interface.init, dtype=bool)] = np.uint64(lanes_c.NEVER)
-        self._valid[:] = self._plane(np.ones(lanes, dtype=np.uint8))
+        self._valid[:] = pack(np.ones(lanes, dtype=np.uint8), *self._valid.shape)
 
     def run(self, cycles: int) -> None:
         """Let cycles pass in every lane."""
@@ -234,14 +240,37 @@ class Lanes:
         }
 
     def register(self, name: str) -> np.ndarray:
-        """A register of up to 64 bits in every lane, as it stands now."""
-        planes = self._planes(self._interface.registers, name)
-        values = np.full(self.lanes, self._interface.fixed.get(name, 0), dtype=np.uint64)
-        for bit, plane in planes.items():
-            values |= self._lanes_of(self._state[:, plane]).astype(np.uint64) << np.uint64(bit)
-        return values
+        """A register in every lane, as it stands now: words, or Python integers if wider than 64 bits.
 
-    def set_register(self, name: str, values: int | np.ndarray) -> None:
+        Raises
+        ------
+        NetlistError
+            If there is none of this name.
+        ValueError
+            For one with an asynchronous reset, if the kernel was made without its netlist.
+        """
+        planes = self._planes(self._interface.registers, name)
+        fixed = self._interface.fixed.get(name, 0)
+        at = {bit: self._state[:, plane] for bit, plane in planes.items()}
+        shown = self._known_netlist().shown[name] if name in self._interface.asynchronous else {}
+        at |= dict(zip(shown, self._observe(list(shown.values())), strict=True))
+        width = max([fixed.bit_length(), *(bit + 1 for bit in at)])
+        return joined(at, width, fixed, self.lanes)
+
+    def output(self, name: str) -> np.ndarray:
+        """An output in every lane, in the cycle that stands now: with the inputs as they were last set.
+
+        Raises
+        ------
+        NetlistError
+            If there is none of this name.
+        ValueError
+            If the kernel was made without its netlist.
+        """
+        word = self._planes(self._known_netlist().outputs, name)
+        return joined(dict(enumerate(self._observe(word))), len(word), 0, self.lanes)
+
+    def set_register(self, name: str, values: Values) -> None:
         """Give a register a value, the same or another one in each lane.
 
         Raises
@@ -252,7 +281,7 @@ class Lanes:
         planes = self._planes(self._interface.registers, name)
         self._write(self._state, planes, values, self._interface.fixed.get(name, 0), name)
 
-    def set_input(self, name: str, values: int | np.ndarray) -> None:
+    def set_input(self, name: str, values: Values) -> None:
         """Hold an input at a value from now on, the same or another one in each lane."""
         planes = self._planes(self._interface.inputs, name)
         self._write(self._inputs, dict(enumerate(planes)), values, 0, name)
@@ -275,29 +304,26 @@ class Lanes:
         return words[name]
 
     def _write(
-        self, where: np.ndarray, planes: Mapping[int, int], values: int | np.ndarray, fixed: int, name: str
+        self, where: np.ndarray, planes: Mapping[int, int], values: Values, fixed: int, name: str
     ) -> None:
-        many = np.broadcast_to(np.asarray(values, dtype=np.uint64), (self.lanes,))
-        there = sum(1 << bit for bit in planes)
-        wrong = (many & ~np.uint64(there)) != np.uint64(fixed)
-        if wrong.any():
-            value = int(many[np.flatnonzero(wrong)[0]])
-            raise ValueError(
-                f"{name} cannot be {value:#x}: its bits {there:#x} can be set, others are {fixed:#x}"
-            )
-        for bit, plane in planes.items():
-            where[:, plane] = self._plane((many >> np.uint64(bit) & np.uint64(1)).astype(np.uint8))
+        # All are checked before the first is written.
+        levels = list(split(name, values, self.lanes, list(planes), fixed))
+        for plane, level in zip(planes.values(), levels, strict=True):
+            where[:, plane] = pack(level, *self._valid.shape)
 
-    def _plane(self, bits: np.ndarray) -> np.ndarray:
-        """One bit of each lane, as words by block."""
-        blocks, words = self._valid.shape
-        whole = np.zeros(blocks * words * 64, dtype=np.uint8)
-        whole[: self.lanes] = bits
-        return np.packbits(whole, bitorder="little").view(np.uint64).reshape(blocks, words)
+    def _known_netlist(self) -> Netlist:
+        if self._kernel.netlist is None:
+            raise ValueError("this kernel was made without its netlist: make it with kernel_of(netlist)")
+        return self._kernel.netlist
 
-    def _lanes_of(self, plane: np.ndarray) -> np.ndarray:
-        words = np.ascontiguousarray(plane)
-        return np.unpackbits(words.view(np.uint8).reshape(-1), bitorder="little")[: self.lanes]
+    def _observe(self, literals: Sequence[int]) -> list[np.ndarray]:
+        if not literals:
+            return []
+        netlist = self._known_netlist()
+        variables = {one.output >> 1: self._state[:, index] for index, one in enumerate(netlist.registers)}
+        words = [literal for word in netlist.inputs.values() for literal in word]
+        variables |= {literal >> 1: self._inputs[:, index] for index, literal in enumerate(words)}
+        return observed(netlist, literals, variables, self._valid.shape)
 
 
 def cores() -> int:

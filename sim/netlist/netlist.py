@@ -21,7 +21,7 @@ class Register(NamedTuple):
     """0 or 1."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Netlist:
     """Gates between inputs, flip-flops and outputs.
 
@@ -30,6 +30,8 @@ class Netlist:
     inputs, outputs: words by name, the lowest bit first.
     registers: the flip-flops, sorted by name and bit.
     fixed: the value of those bits of registers that never change and so are no flip-flops.
+    shown: by register and bit, what others see of it where that is not what its flip-flop holds: an
+        asynchronous reset, while it is asserted.
     """
 
     graph: Graph = field(default_factory=Graph)
@@ -37,6 +39,11 @@ class Netlist:
     outputs: dict[str, list[int]] = field(default_factory=dict)
     registers: list[Register] = field(default_factory=list)
     fixed: dict[str, int] = field(default_factory=dict)
+    shown: dict[str, dict[int, int]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        ports = f"inputs {', '.join(self.inputs) or 'none'}; outputs {', '.join(self.outputs) or 'none'}"
+        return f"<Netlist: {ports}; {len(self.registers)} flip-flops, {self.size} gates>"
 
     def roots(self) -> list[int]:
         """What has to be computed in a cycle."""
@@ -103,6 +110,9 @@ class Netlist:
             name: word(literals) for name, literals in self.inputs.items() if literals[0] >> 1 not in known
         }
         new.outputs = {name: word(literals) for name, literals in self.outputs.items()}
+        new.shown = {
+            name: dict(zip(bits, word(list(bits.values())), strict=True)) for name, bits in self.shown.items()
+        }
         new.registers = [
             one._replace(output=word([one.output])[0], next=word([one.next])[0])
             for one in self.registers
