@@ -86,7 +86,7 @@ class Bare(Elaboratable):
                     raise TypeError(f"ports: expected signals, not {value!r}")
                 self.signals.append(one)
         self.signals = [one for one in {id(one): one for one in self.signals}.values() if len(one)]
-        names = [one.name for one in self.signals]
+        names = [str(one.name) for one in self.signals]
         if not names:
             raise ValueError(
                 f"{type(core).__name__} has no signature: name its ports, as in ports=[dut.a, dut.b]"
