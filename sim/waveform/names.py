@@ -1,9 +1,16 @@
 """Names of signals: what is left of a path for a reader, and which names are clocks."""
 
 import re
+from collections.abc import Iterable
 
-CLOCKS = ("clk", "clock")
-"""What a clock is called."""
+_WIDTH = re.compile(r" ?\[-?\d+(:-?\d+)?\]$")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
+_CLOCK = re.compile(r"([a-z]*clk|[a-z]*clock|ck)(i|o|in|out)?\d*")
+_NOT_A_CLOCK = """
+    en ena enable enabled gate gating valid ready rst reset cnt count counter div sel select locked lock
+    stable ok fail detect edge period freq cycles cycle stop running pulse tick mux domain
+"""
+"""Words that make a name that has a clock in it mean something else: clk_en, clock_count."""
 
 
 def plain_name(path: str) -> str:
@@ -13,4 +20,25 @@ def plain_name(path: str) -> str:
 
 def without_width(path: str) -> str:
     """A path without the width that some simulators append to a name."""
-    return re.sub(r"\[\d+(:\d+)?\]$", "", path)
+    return _WIDTH.sub("", path)
+
+
+def is_clock_name(path: str) -> bool:
+    """Whether a signal is called like a clock: clk, CLOCK, clk_i, aclk, sysClk, clk2, but not clk_en."""
+    words = [word.lower() for word in _WORDS.findall(plain_name(path))]
+    return any(_CLOCK.fullmatch(word) for word in words) and not set(words).intersection(_NOT_A_CLOCK.split())
+
+
+def scopes_apart(path: str, others: Iterable[str]) -> int:
+    """How many scopes lie between a signal and others, all of them together: up, and down again."""
+    mine = path.split(".")[:-1]
+    total = 0
+    for other in others:
+        theirs = other.split(".")[:-1]
+        common = 0
+        for one, two in zip(mine, theirs, strict=False):
+            if one != two:
+                break
+            common += 1
+        total += len(mine) + len(theirs) - 2 * common
+    return total

@@ -14,14 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .causes.cause import Cause, Edge
-from .wave import Wave
+from .wave import Kind, TraceError, Wave, array_of
 
 RECORD = "irq13-record"
 """Marks the comment of a VCD of ours that holds the causes."""
-
-
-class TraceError(ValueError):
-    """A file that is no VCD, or a signal that is not in it."""
 
 
 class Contents(NamedTuple):
@@ -33,6 +29,7 @@ class Contents(NamedTuple):
     """The timescale in seconds."""
     causes: Mapping[Edge, Cause]
     title: str
+    notes: tuple[str, ...] = ()
 
 
 class _Numbers(dict[str, int]):
@@ -51,7 +48,7 @@ class _Changes:
         self.values = array("I")
 
 
-def read_vcd(path: str | Path) -> Contents:
+def read(path: str | Path) -> Contents:
     """Read a VCD. Raises TraceError, OSError."""
     header, texts = _check(Path(path))
     vcdvcd = _import_vcdvcd()
@@ -151,25 +148,35 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def _wave(name: str, changes: _Changes, table: list[str], width: int) -> Wave:
-    """A signal: of several values at one time the last counts, and a value that repeats is no change."""
+    """A signal with all its changes."""
     times = np.frombuffer(changes.times, dtype=np.int64)
     codes = np.frombuffer(changes.values, dtype=np.uint32)
-    last = np.append(times[1:] != times[:-1], True)
-    times, codes = times[last], codes[last]
     present = np.flatnonzero(np.bincount(codes))
-    values = [_value(table[code]) for code in present]
-    small = all(isinstance(value, int) and value < 1 << 63 for value in values)
-    looked_up = np.zeros(present[-1] + 1, dtype=np.int64 if small else object)
-    looked_up[present] = values
-    decoded = looked_up[codes]
-    new = np.append(True, decoded[1:] != decoded[:-1])
-    return Wave(name, times[new], decoded[new], width)
+    looked_up = array_of([_value(table[code]) for code in present])
+    places = np.zeros(present[-1] + 1, dtype=np.int64)
+    places[present] = np.arange(len(present))
+    return Wave(name, times, looked_up[places[codes]], width)
 
 
 def _value(text: str) -> int | str:
     if text[0] == "s":
         return text[1:]
     return int(text, 2) if set(text) <= {"0", "1"} else text
+
+
+def read_vcdvcd(vcd: Any) -> Contents:
+    """What a `vcdvcd.VCDVCD` holds, with its losses. Raises TraceError if it has stored no values."""
+    waves = {}
+    for name in vcd.signals:
+        data = vcd.data[vcd.references_to_ids[name]]
+        if not data.tv and data.var_type != "string":
+            raise TraceError(f"{name} has no values in the VCDVCD object: was it read with store_tvs=False?")
+        times = np.array([time for time, _ in data.tv], dtype=np.int64)
+        values = array_of([_value(text) for _, text in data.tv])
+        waves[name] = Wave(name, times, values, int(data.size), Kind.BITS)
+    unit = float(vcd.timescale.get("timescale", 1e-9))
+    note = "read from a VCDVCD object, which has passed over what vcdvcd does not read; give the path too"
+    return Contents(waves, int(vcd.endtime or 0), unit, {}, "", (note,))
 
 
 def _record(header: str, path: str | Path) -> tuple[str, Mapping[Edge, Cause]]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from .names import CLOCKS, plain_name
+from .names import is_clock_name, plain_name
 from .signals import SIGNALS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def choose(trace: "Trace", patterns: Sequence[str] = (), default: Sequence[str] 
     elif all(_ends(trace, name) for name in default):
         paths = [trace[name].name for name in default]
     else:
-        paths = [path for path in trace if plain_name(path) not in CLOCKS][:MOST]
+        paths = [path for path in trace if not is_clock_name(path)][:MOST]
     paths = list(dict.fromkeys(paths))
     for label in (label_of, plain_name):
         counts = Counter(map(label, paths))

@@ -1,31 +1,40 @@
-"""A run, or any VCD, as numpy arrays of edges and levels by signal name."""
+"""A run, or any waveform, as numpy arrays of edges and levels by signal name."""
 
-from collections.abc import Iterator, Mapping
+import copy
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from ..support.suggest import nearest
 from .causes.cause import Cause, Edge
-from .names import CLOCKS, plain_name, without_width
-from .readers import TraceError, read_vcd
-from .wave import Wave
+from .names import is_clock_name, plain_name, scopes_apart, without_width
+from .readers import read, read_vcdvcd
+from .wave import TraceError, Wave
 
 CYCLE_NS = 10
 """Length of a cycle in our own traces, in ns: cycle n lasts from 10n to 10n + 10."""
+_MANY = 8
+"""Names that an error lists at most."""
 
 
 class Trace(Mapping[str, Wave]):
     """Signals by name: a full path, or the end of one if it is unique ('ferr_n', 'msr.fault').
 
+    A bit or a part of a vector is a signal too: trace['b[2]'], trace['b[7:4]'].
+
     Attributes
     ----------
+    clock: the signal by whose rising edges cycles are counted, or None.
     edges: times of the rising edges of the clock, or None if there is no clock. Edge n begins cycle n; what
         comes before the first is cycle 0.
     end: time at which the trace ends.
     unit: the timescale in seconds.
+    notes: what was left out or understood in a certain way when the file was read; empty for most.
     causes: why each edge happened, where the run recorded it.
     title: of the run, or empty.
     """
@@ -38,46 +47,72 @@ class Trace(Mapping[str, Wave]):
         unit: float = 1e-9,
         causes: Mapping[Edge, Cause] = MappingProxyType({}),
         title: str = "",
+        notes: tuple[str, ...] = (),
     ) -> None:
         self._waves = dict(waves)
+        self._found: dict[str, Wave] = {}
+        self._ends: dict[str, list[str]] | None = None
+        self._candidates: list[Wave] | None = None
+        self._told = False
+        self.clock: Wave | None = None
         self.edges = edges
         self.end = end
         self.unit = unit
         self.causes = causes
         self.title = title
+        self.notes = notes
 
     @classmethod
     def load(cls, path: str | Path, clock: str | None = None) -> "Trace":
-        """Read a VCD, from any simulator.
+        """Read a waveform: VCD, FST or GHW, which of them its content says; also compressed with gzip.
 
         Parameters
         ----------
-        clock: the clock's name; by default a one-bit signal called clk or clock, if there is one.
+        path: of the file; "-" is standard input.
+        clock: the clock's name; by default one is looked for, see `choose_clock`.
 
         Raises
         ------
         TraceError
-            If it is no VCD, or cut off, or has no such clock.
+            If it is none of them, or broken (the message has the line where there are lines), or has no such
+            clock, or one without edges.
         OSError
             If it cannot be read.
         """
-        waves, end, unit, causes, title = read_vcd(path)
-        trace = cls(waves, None, end, unit, causes, title)
-        wave = trace[clock] if clock is not None else trace._clock()
-        trace.edges = wave.rises() if wave is not None else None
-        return trace
+        return cls._of(read(path), clock)
+
+    @classmethod
+    def of(cls, vcd: Any, path: str | Path | None = None, clock: str | None = None) -> "Trace":
+        """The trace that a `vcdvcd.VCDVCD` holds.
+
+        Parameters
+        ----------
+        vcd: read with its values stored (`store_tvs`, its default).
+        path: of its file, which is then read again: vcdvcd passes over a second change on a line, text
+            variables, and letters of VHDL. Without it `notes` says so.
+        clock: as in `load`.
+
+        Raises
+        ------
+        TraceError
+            As `load`, and if no values were stored.
+        OSError
+            If the file cannot be read.
+        """
+        return cls._of(read(path) if path is not None else read_vcdvcd(vcd), clock)
+
+    @classmethod
+    def _of(cls, contents: Any, clock: str | None) -> "Trace":
+        waves, end, unit, causes, title, notes = contents
+        trace = cls(waves, None, end, unit, causes, title, notes)
+        return trace.choose_clock() if clock is None else trace.with_clock(clock)
 
     def __getitem__(self, name: str) -> Wave:
-        if name in self._waves:
-            return self._waves[name]
-        found = [path for path in self._waves if without_width(path).endswith("." + name)]
-        found = found or [path for path in self._waves if without_width(path) == name]
-        if len(found) == 1:
-            return self._waves[found[0]]
-        if found:
-            raise SignalError(f"signal {name!r} could be {', '.join(sorted(found))}")
-        short = {plain_name(path) for path in self._waves}
-        raise SignalError(f"no signal {name!r}{nearest(name, short)}")
+        found = self._found.get(name)
+        if found is None:
+            # Each name is looked for once, however often it is asked for.
+            found = self._found[name] = self._find(name)
+        return found
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._waves)
@@ -88,6 +123,54 @@ class Trace(Mapping[str, Wave]):
     def match(self, pattern: str) -> list[Wave]:
         """The signals whose full path fits a glob pattern, such as 'pc.processor.*'."""
         return [wave for name, wave in self._waves.items() if fnmatchcase(name, pattern)]
+
+    @property
+    def clocks(self) -> tuple[str, ...]:
+        """The signals that could be a clock: called like one, of one bit, with rising edges; aliases once."""
+        return tuple(wave.name for wave in self._clocks())
+
+    def choose_clock(self, near: Iterable[str] = ()) -> "Trace":
+        """The same trace by the clock that is nearest to some signals; of several that are, the liveliest.
+
+        Parameters
+        ----------
+        near: full paths; by default the top: the outermost clock is nearest.
+
+        A clock that was named in `load` or `with_clock` stays. Without a candidate there is no clock.
+        """
+        if self._told:
+            return self
+        near = [*near] or [""]
+        best = min(
+            self._clocks(),
+            key=lambda wave: (scopes_apart(wave.name, near), -len(wave.rises())),
+            default=None,
+        )
+        return self if best is None else self._by(best)
+
+    def with_clock(self, name: str) -> "Trace":
+        """The same trace by another clock.
+
+        Raises
+        ------
+        TraceError
+            If there is no such signal, or it is not of one bit, or never rises.
+        """
+        wave = self[name]
+        if not len(wave.rises()):
+            raise TraceError(f"the clock {wave.name} never rises: it cannot count cycles")
+        trace = self._by(wave)
+        trace._told = True
+        return trace
+
+    def clock_note(self) -> str:
+        """Which clock was taken, and out of how many: 'clock top.clk (of 2: top.clk, top.clk2)'."""
+        if self.clock is None:
+            return "" if self.edges is not None else "no clock"
+        names = self.clocks
+        if self._told or len(names) < 2:
+            return f"clock {self.clock.name}"
+        return f"clock {self.clock.name} (of {len(names)}: {_listed(names)})"
 
     def cycle(self, time: int) -> int:
         """The cycle that a time falls into. Raises TraceError without a clock."""
@@ -103,7 +186,11 @@ class Trace(Mapping[str, Wave]):
     def clock_edges(self) -> np.ndarray:
         """The rising edges of the clock. Raises TraceError if there is none."""
         if self.edges is None:
-            raise TraceError("the trace has no signal clk or clock: cycles are not known; name the clock")
+            called = [wave.name for wave in self._waves.values() if is_clock_name(wave.name)]
+            why = (
+                f"{_listed(called)} never rises or is not of one bit" if called else "no signal is called clk"
+            )
+            raise TraceError(f"the trace has no clock ({why}): cycles are not known; name the clock")
         return self.edges
 
     def _repr_html_(self) -> str:
@@ -114,10 +201,62 @@ class Trace(Mapping[str, Wave]):
 
         return frame(self, choose(self, default=ON_A_PAGE))
 
-    def _clock(self) -> Wave | None:
-        candidates = [wave for name, wave in self._waves.items() if plain_name(name) in CLOCKS]
-        # The outermost one, where blocks repeat it.
-        return min(candidates, key=lambda wave: wave.name.count("."), default=None)
+    def _by(self, clock: Wave) -> "Trace":
+        trace = copy.copy(self)
+        trace.clock = clock
+        trace.edges = clock.rises()
+        return trace
+
+    def _clocks(self) -> list[Wave]:
+        if self._candidates is None:
+            named = (wave for name, wave in self._waves.items() if is_clock_name(name))
+            lively = (wave for wave in named if wave.is_bit and len(wave.rises()))
+            # One net under several names is one clock: the outermost name, which is first in most files.
+            once: dict[int, Wave] = {}
+            for wave in lively:
+                other = once.setdefault(id(wave.all_times), wave)
+                if wave.name.count(".") < other.name.count("."):
+                    once[id(wave.all_times)] = wave
+            self._candidates = [*once.values()]
+        return self._candidates
+
+    def _find(self, name: str) -> Wave:
+        if name in self._waves:
+            return self._waves[name]
+        paths = self._ending(name)
+        if len(paths) == 1:
+            return self._waves[paths[0]]
+        if len(paths) > 1:
+            raise SignalError(f"signal {name!r} could be {_listed(sorted(paths))}")
+        if part := re.fullmatch(r"(.+?) ?\[(-?\d+)(?::(-?\d+))?\]", name):
+            left = int(part[2])
+            try:
+                return self[part[1]].bits(left, left if part[3] is None else int(part[3]))
+            except IndexError as error:
+                raise SignalError(str(error)) from None
+            except SignalError as error:
+                if "could be" in str(error):
+                    raise
+        short = {plain_name(path) for path in self._waves}
+        raise SignalError(f"no signal {name!r}{nearest(name, short)}")
+
+    def _ending(self, name: str) -> list[str]:
+        """The paths that end in a name, with or without the width that the file gives it."""
+        if self._ends is None:
+            self._ends = {}
+            for path in self._waves:
+                for key in {plain_name(path), path.rpartition(".")[2]}:
+                    self._ends.setdefault(key, []).append(path)
+        found = []
+        for path in self._ends.get(name.rpartition(".")[2], ()):
+            for whole in (path, without_width(path), _NUMBER.sub("", path)):
+                if whole == name or whole.endswith("." + name):
+                    found.append(path)
+                    break
+        return found
+
+
+_NUMBER = re.compile(r"#\d+$")
 
 
 class SignalError(KeyError, TraceError):
@@ -125,3 +264,9 @@ class SignalError(KeyError, TraceError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = [*names]
+    more = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
+    return ", ".join(names[:_MANY]) + more

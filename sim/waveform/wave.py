@@ -1,73 +1,302 @@
-"""One signal of a trace, as numpy arrays."""
+"""One signal of a trace, as numpy arrays: levels, edges, and what happened in no time at all.
 
+A signal has two readings. `times` and `values` are its *levels*: at each time one value, the last that was
+written there. `all_times` and `all_values` are its *changes* in the file's order, several at one time where
+there was a glitch; edges are looked for in these. Without glitches the two are the same arrays.
+"""
+
+import enum
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+
+LETTERS = "01xzuwhl-"
+"""What a bit can be: Verilog's four values, and std_logic's other five."""
+_LEVEL_OF = {"0": 0, "1": 1, "l": 0, "h": 1}
+_NEITHER = 2
+
+Value = Any
+"""An int, a float or a str, as the signal's kind and `values` say."""
+
+
+class TraceError(ValueError):
+    """A file that is no waveform, or is broken, or a signal that is not in it."""
+
+
+class Kind(enum.Enum):
+    """What the values of a signal are."""
+
+    BITS = "bits"
+    """Numbers, or where a bit is neither 0 nor 1 text of as many letters as it has bits, `LETTERS`."""
+    REAL = "real"
+    """Floating-point numbers."""
+    STRING = "string"
+    """Text: names of states and the like."""
+    EVENT = "event"
+    """Nothing: it happens."""
+
+
+class EdgeError(TraceError):
+    """Edges of a signal that has none, such as a bus."""
+
+
+class Spans(NamedTuple):
+    """When a signal has a value."""
+
+    starts: np.ndarray
+    ends: np.ndarray
+    """The change that ends each; the same time as its start for a glitch."""
+    is_open: bool
+    """The last one lasts to the end of the trace: its end is only where the signal's changes end."""
 
 
 class Wave:
     """One signal: its values and the times from which they hold.
 
+    Before the first of its times a signal is unknown; it can have none at all.
+
     Attributes
     ----------
     name: full path, with dots.
+    kind: what its values are.
+    width: in bits; 0 for text and events, 64 for reals.
     times: int64 array, strictly increasing, in units of the trace's timescale.
-    values: array of the same length: int64, or object where a value has more than 63 bits, is no number
-        (a name) or is not known (text with x or z).
-    width: in bits; 0 for names.
+    values: array of the same length, each unlike the one before: int64; float64 for reals; object where a
+        value has more than 63 bits (int), is text, or has a bit that is neither 0 nor 1 (str, lower case).
+    all_times, all_values: every change, glitches included; times can repeat. Each value is unlike the one
+        before, except of an event, whose every occurrence is there.
+    left: index of the leftmost bit as it was declared ('v[7:0]' has 7); None where nothing is known of it.
+    right: index of the rightmost bit.
     """
 
-    def __init__(self, name: str, times: np.ndarray, values: np.ndarray, width: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        times: np.ndarray,
+        values: np.ndarray,
+        width: int,
+        kind: Kind | None = None,
+        declared: tuple[int, int] | None = None,
+    ) -> None:
         self.name = name
-        self.times = times
-        self.values = values
         self.width = width
+        self.kind = kind or (Kind.BITS if width else Kind.STRING)
+        self.left, self.right = declared or (width - 1, 0)
+        self.all_times, self.all_values = self._without_repeats(times, values)
+        self._settled: tuple[np.ndarray, np.ndarray] | None = None
+        self._levels: np.ndarray | None = None
+
+    @property
+    def times(self) -> np.ndarray:
+        """When its level changes."""
+        return self._settle()[0]
+
+    @property
+    def values(self) -> np.ndarray:
+        """Its levels."""
+        return self._settle()[1]
+
+    @property
+    def has_glitches(self) -> bool:
+        """Whether it changed more than once at one time."""
+        return len(self.times) != len(self.all_times)
 
     def rises(self) -> np.ndarray:
-        """Times at which a one-bit signal goes from 0 to 1."""
-        return self._edges(0, 1)
+        """Times at which a one-bit signal becomes 1, having been 0 when it was last known.
+
+        H and L count as 1 and 0; what is neither is passed over, so that 0, x, 1 is a rise when it becomes 1.
+        A time is there twice if the signal rose twice in it. An event rises whenever it happens.
+
+        Raises
+        ------
+        EdgeError
+            If it is not of one bit.
+        """
+        return self.all_times if self.kind is Kind.EVENT else self._edges(1)
 
     def falls(self) -> np.ndarray:
-        """Times at which a one-bit signal goes from 1 to 0."""
-        return self._edges(1, 0)
+        """Times at which a one-bit signal becomes 0, having been 1 when it was last known; see `rises`."""
+        return self._edges(0)
 
     def changes(self) -> np.ndarray:
-        """Times at which it changes, from whatever to whatever."""
-        return self.times[1:]
+        """Times of every change, glitches included, from whatever to whatever; the first value is none.
 
-    def at(self, time: int) -> int | str:
-        """The value at a time; the first one before that."""
-        index = max(int(np.searchsorted(self.times, time, side="right")) - 1, 0)
-        value = self.values[index]
-        return value if isinstance(value, str) else int(value)
+        Of an event every occurrence.
+        """
+        return self.all_times if self.kind is Kind.EVENT else self.all_times[1:]
+
+    def at(self, time: int) -> Value | None:
+        """The level at a time; None before the first value. An event is 1 when it happens, and 0."""
+        index = int(np.searchsorted(self.times, time, side="right")) - 1
+        if self.kind is Kind.EVENT:
+            return int(index >= 0 and int(self.times[index]) == time)
+        if index < 0:
+            return None
+        return _plain(self.values[index])
+
+    def index_at(self, times: np.ndarray | Sequence[int]) -> np.ndarray:
+        """For each time the index of its level in `values`; -1 before the first."""
+        return np.searchsorted(self.times, times, side="right") - 1
+
+    def spans(self, value: Value) -> Spans:
+        """When it has a value, glitches included.
+
+        Parameters
+        ----------
+        value: of a one-bit signal 0 and 1 stand for L and H too.
+        """
+        same = self.levels() == value if self.is_bit and value in (0, 1) else _equal(self.all_values, value)
+        before = np.append(False, same[:-1])
+        starts = self.all_times[same & ~before]
+        ends = self.all_times[before & ~same]
+        is_open = bool(len(same) and same[-1])
+        if is_open:
+            ends = np.append(ends, self.all_times[-1])
+        return Spans(starts, ends, is_open)
 
     def between(self, start: int, end: int) -> "Wave":
         """The part from `start` up to and without `end`, beginning with the value at `start`."""
-        inside = (self.times > start) & (self.times < end)
-        values = np.concatenate([np.array([self.at(start)], dtype=self.values.dtype), self.values[inside]])
-        return Wave(self.name, np.concatenate([[start], self.times[inside]]), values, self.width)
+        first, last = np.searchsorted(self.all_times, [start, end], side="left")
+        times, values = self.all_times[first:last], self.all_values[first:last]
+        if first and self.kind is not Kind.EVENT and not (len(times) and times[0] == start):
+            times = np.concatenate([[start], times])
+            values = np.concatenate([self.all_values[first - 1 : first], values])
+        return Wave(self.name, times, values, self.width, self.kind, (self.left, self.right))
 
-    def text_at(self, time: int) -> str:
+    @property
+    def is_bit(self) -> bool:
+        """Whether it can rise and fall."""
+        return self.kind is Kind.BITS and self.width == 1
+
+    def levels(self) -> np.ndarray:
+        """Of a one-bit signal, for each of `all_values`: 0, 1, or 2 for neither. Raises EdgeError."""
+        if not self.is_bit:
+            raise EdgeError(f"{self.name} {self._what()}: it can change, but not rise or fall")
+        if self._levels is None:
+            values = self.all_values
+            if values.dtype == object:
+                listed = (_LEVEL_OF.get(v, _NEITHER) if isinstance(v, str) else v for v in values.tolist())
+                values = np.fromiter(listed, dtype=np.uint8, count=len(values))
+            self._levels = values.astype(np.uint8, copy=False)
+        return self._levels
+
+    def bits(self, left: int, right: int) -> "Wave":
+        """A part of a vector, by the indexes of its declaration: b[2] or b[7:4].
+
+        Raises
+        ------
+        IndexError
+            If it has no such bits.
+        """
+        low, high = sorted((self.left, self.right))
+        descending = self.left >= self.right
+        known = low <= left <= high and low <= right <= high
+        if self.kind is not Kind.BITS or not known or (left != right and (left > right) != descending):
+            raise IndexError(f"{self.name} has no bits [{left}:{right}]")
+        first, last = abs(self.left - left), abs(self.left - right)
+        width = last - first + 1
+        shift, mask = self.width - 1 - last, (1 << width) - 1
+        if self.all_values.dtype != object:
+            values = (self.all_values >> shift) & mask
+        else:
+            parts = [
+                _number(v[first : last + 1]) if isinstance(v, str) else (v >> shift) & mask
+                for v in self.all_values.tolist()
+            ]
+            values = array_of(parts)
+        index = f"[{left}]" if left == right else f"[{left}:{right}]"
+        return Wave(f"{self.name}{index}", self.all_times, values, width, Kind.BITS, (left, right))
+
+    def unknown(self, value: Value | None) -> bool:
+        """Whether a value of this signal is not known: none yet, or with a bit that is neither 0 nor 1."""
+        return value is None or (self.kind is Kind.BITS and isinstance(value, str))
+
+    def text_at(self, time: int, radix: int = 16) -> str:
         """The value at a time for a reader: hexadecimal, a name, or x and z as they are."""
-        return self.text_of(self.at(time))
+        return self.text_of(self.at(time), radix)
 
-    def text_of(self, value: int | str) -> str:
-        """A value of this signal for a reader."""
+    def text_of(self, value: Value | None, radix: int = 16) -> str:
+        """A value of this signal for a reader.
+
+        Parameters
+        ----------
+        radix: 2, 8, 10 or 16, or -10 for decimal in two's complement.
+        """
+        if value is None:
+            return "x"
         if isinstance(value, str):
             return value
-        return f"{value:0{max(1, -(-self.width // 4))}X}" if self.width > 1 else str(value)
+        if isinstance(value, float):
+            return f"{value:g}" if value == float(f"{value:g}") else repr(value)
+        if self.width <= 1:
+            return str(value)
+        if radix in (10, -10):
+            return str(value - (1 << self.width) if radix < 0 and value >> (self.width - 1) else value)
+        per_digit = {2: 1, 8: 3, 16: 4}[radix]
+        return f"{value:0{-(-self.width // per_digit)}{ {2: 'b', 8: 'o', 16: 'X'}[radix] }}"
 
-    def _edges(self, before: int, after: int) -> np.ndarray:
-        change = (self.values[:-1] == before) & (self.values[1:] == after)
-        return self.times[1:][change]
+    def _what(self) -> str:
+        return f"has {self.width} bits" if self.kind is Kind.BITS else f"is {_NAMES[self.kind]}"
+
+    def _edges(self, to: int) -> np.ndarray:
+        levels = self.levels()
+        known = levels != _NEITHER
+        times = self.all_times
+        if not known.all():
+            levels, times = levels[known], times[known]
+        return times[1:][(levels[1:] == to) & (levels[:-1] != to)]
+
+    def _settle(self) -> tuple[np.ndarray, np.ndarray]:
+        if self._settled is None:
+            times, values = self.all_times, self.all_values
+            last = np.append(times[1:] != times[:-1], True)[: len(times)]
+            if not last.all():
+                times, values = self._without_repeats(times[last], values[last])
+            self._settled = times, values
+        return self._settled
+
+    def _without_repeats(self, times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A value that repeats is no change."""
+        if self.kind is Kind.EVENT or len(values) < 2:
+            return times, values
+        new = np.asarray(values[1:] != values[:-1], dtype=bool)
+        if values.dtype.kind == "f":
+            new &= ~(np.isnan(values[1:]) & np.isnan(values[:-1]))
+        if new.all():
+            return times, values
+        new = np.append(True, new)
+        return times[new], values[new]
+
+
+_NAMES = {Kind.REAL: "a real number", Kind.STRING: "text", Kind.EVENT: "an event", Kind.BITS: "bits"}
 
 
 def of_values(name: str, times: np.ndarray, values: Sequence[int | str], width: int) -> Wave:
     """A signal from the times at which it changes and its values there."""
+    return Wave(name, times, array_of(values), width)
+
+
+def array_of(values: Sequence[int | str]) -> np.ndarray:
+    """An int64 array if all of them fit, else one of objects."""
     small = all(isinstance(value, int) and value < 1 << 63 for value in values)
-    return Wave(name, times, np.array(values, dtype=np.int64 if small else object), width)
+    if small:
+        return np.array(values, dtype=np.int64)
+    held = np.empty(len(values), dtype=object)
+    held[:] = values
+    return held
 
 
-def is_unknown(value: int | str) -> bool:
-    """A value with x or z in it, as a VCD has it. A name that consists of such letters passes for one."""
-    return isinstance(value, str) and set(value.lower()) <= set("01xz") and not value.isdigit()
+def _number(text: str) -> int | str:
+    return text if text.strip("01") else int(text or "0", 2)
+
+
+def _plain(value: np.generic | Value) -> Value:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _equal(values: np.ndarray, value: Value) -> np.ndarray:
+    # Numbers and text are not compared item by item.
+    if values.dtype != object and isinstance(value, str):
+        return np.zeros(len(values), dtype=bool)
+    return np.asarray(values == value, dtype=bool)

@@ -5,7 +5,8 @@ from rich.tree import Tree
 
 from ..selection import PINS
 from ..signals import BY_NAME
-from ..trace import Trace, TraceError
+from ..trace import Trace
+from ..wave import TraceError
 from .cause import Edge
 
 

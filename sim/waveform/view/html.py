@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..causes.cause import Cause, Edge
-from ..names import CLOCKS, plain_name
+from ..names import is_clock_name, plain_name
 from ..selection import Shown, label_of
 from ..wave import Wave
 
@@ -51,7 +51,7 @@ def frame(trace: "Trace", shown: Sequence[Shown], height: int = 420) -> str:
 def _data(trace: "Trace", shown: Sequence[Shown]) -> dict[str, Any]:
     causes = _by_signal(trace.causes)
     first = {one.path: one.label for one in shown}
-    others = [path for path in trace if path not in first and plain_name(path) not in CLOCKS]
+    others = [path for path in trace if path not in first and not is_clock_name(path)]
     signals = [_signal(trace[path], label, causes, True) for path, label in first.items()]
     signals += [_signal(trace[path], label_of(path), causes, False) for path in others]
     clock = None if trace.edges is None else _steps(trace.edges)

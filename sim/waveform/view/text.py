@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ..selection import Shown
 from ..trace import Trace
-from ..wave import Wave, is_unknown
+from ..wave import Value, Wave
 
 
 class Glyphs(NamedTuple):
@@ -100,7 +100,7 @@ class _Axis:
         if trace.edges is not None:
             starts = np.concatenate([[0], trace.edges])
             # The last edge ends a cycle; it begins one only if something happens in it.
-            if not any(wave.times[-1] >= starts[-1] for wave in waves):
+            if not any(len(wave.times) and wave.times[-1] >= starts[-1] for wave in waves):
                 starts = starts[:-1]
         else:
             starts = np.unique(np.concatenate([[0], *(wave.times for wave in waves)]))
@@ -131,8 +131,9 @@ class _Row:
         before = np.searchsorted(wave.times, axis.starts, side="left")
         after = np.searchsorted(wave.times, axis.ends, side="left")
         self.changes = after - before
-        index = np.maximum(after - 1, 0)
-        self.values: list[int | str] = wave.values[index].tolist()
+        listed = [*wave.values.tolist(), None]
+        # Before its first value it has none: index -1.
+        self.values: list[Value | None] = [listed[index] for index in (after - 1).tolist()]
         self.is_level = wave.width == 1
         self._asserted = 0 if wave.name.endswith("_n") or label.endswith("#") else 1
 
@@ -153,14 +154,14 @@ class _Row:
                 continue
             value, past = self.values[cycle], self.values[max(cycle - 1, 0)]
             line = self._glyphs.line if value == int(upper) else " "
-            if isinstance(value, str):
-                row.append(("" if upper else value.lower()).ljust(1) * width, "bold red")
+            if not isinstance(value, int):
+                row.append(("" if upper else value or "x").ljust(1) * width, "bold red")
                 continue
             corner = line
             side = 0 if upper else 1
             if self.changes[cycle] > 1:
                 corner = self._glyphs.several[side]
-            elif value != past and not isinstance(past, str):
+            elif value != past and isinstance(past, int):
                 corner = (self._glyphs.rise if value else self._glyphs.fall)[side]
             row.append(corner + line * (width - 1), "bold green" if value == self._asserted else "green")
         return row
@@ -177,7 +178,7 @@ class _Row:
             width = sum(column.width for column in columns[place:behind])
             row.append(self._glyphs.bar, "dim")
             text = "" if value == "-" else self._wave.text_of(value)
-            row.append(self._fit(text, width - 1), "bold red" if is_unknown(value) else "yellow")
+            row.append(self._fit(text, width - 1), "bold red" if self._wave.unknown(value) else "yellow")
             place = behind
         return row
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..selection import Shown
 from ..trace import Trace
-from ..wave import Wave, is_unknown
+from ..wave import Value, Wave
 
 
 def wavejson(trace: Trace, shown: Sequence[Shown], start: int, end: int) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def _bricks(wave: Wave, times: Sequence[int]) -> dict[str, Any]:
     return {"wave": "".join(wave_text), "data": [wave.text_of(values[i]) for i in new if wave_text[i] == "="]}
 
 
-def _brick(wave: Wave, value: int | str) -> str:
-    if is_unknown(value):
-        return "z" if set(str(value).lower()) == {"z"} else "x"
+def _brick(wave: Wave, value: Value | None) -> str:
+    if wave.unknown(value):
+        return "z" if set(str(value)) == {"z"} else "x"
     return str(value) if wave.width == 1 else "="
