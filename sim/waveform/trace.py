@@ -13,7 +13,8 @@ import numpy as np
 from ..support.suggest import nearest
 from .causes.cause import Cause, Edge
 from .names import is_clock_name, plain_name, scopes_apart, without_width
-from .readers import read, read_vcdvcd
+from .readers import read
+from .readers.objects import read_object
 from .wave import TraceError, Wave
 
 CYCLE_NS = 10
@@ -99,7 +100,7 @@ class Trace(Mapping[str, Wave]):
         OSError
             If the file cannot be read.
         """
-        return cls._of(read(path) if path is not None else read_vcdvcd(vcd), clock)
+        return cls._of(read(path) if path is not None else read_object(vcd), clock)
 
     @classmethod
     def _of(cls, contents: Any, clock: str | None) -> "Trace":

@@ -7,7 +7,7 @@ from vcd.gtkw import GTKWSave
 from vcd.writer import VCDWriter
 
 from ..support.files import replacing
-from .readers import record_text
+from .readers.contents import record_text
 from .signals import SIGNALS, Signal
 from .trace import CYCLE_NS, Trace
 

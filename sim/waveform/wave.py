@@ -5,8 +5,9 @@ written there. `all_times` and `all_values` are its *changes* in the file's orde
 there was a glitch; edges are looked for in these. Without glitches the two are the same arrays.
 """
 
+import copy
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,7 +67,7 @@ class Wave:
         value has more than 63 bits (int), is text, or has a bit that is neither 0 nor 1 (str, lower case).
     all_times, all_values: every change, glitches included; times can repeat. Each value is unlike the one
         before, except of an event, whose every occurrence is there.
-    left: index of the leftmost bit as it was declared ('v[7:0]' has 7); None where nothing is known of it.
+    left: index of the leftmost bit as it was declared: 'v[7:0]' has 7.
     right: index of the rightmost bit.
     """
 
@@ -78,14 +79,36 @@ class Wave:
         width: int,
         kind: Kind | None = None,
         declared: tuple[int, int] | None = None,
+        table: Sequence[Value] = (),
     ) -> None:
+        """A signal from its changes.
+
+        Parameters
+        ----------
+        values: one for each time; with a table, whole numbers that are values where they are not negative,
+            and else -1 for the first value of the table, -2 for the second.
+        declared: `left` and `right`.
+        """
         self.name = name
         self.width = width
         self.kind = kind or (Kind.BITS if width else Kind.STRING)
         self.left, self.right = declared or (width - 1, 0)
-        self.all_times, self.all_values = self._without_repeats(times, values)
+        self._table = table
+        self.all_times, self._codes = self._without_repeats(times, values)
         self._settled: tuple[np.ndarray, np.ndarray] | None = None
-        self._levels: np.ndarray | None = None
+        self._cache: dict[str, np.ndarray] = {}
+
+    def renamed(self, name: str, declared: tuple[int, int] | None = None) -> "Wave":
+        """The same signal under another name."""
+        other = copy.copy(self)
+        other.name = name
+        other.left, other.right = declared or (self.left, self.right)
+        return other
+
+    @property
+    def all_values(self) -> np.ndarray:
+        """The value at each change."""
+        return self._cached("all", lambda: self._decoded(self._codes))
 
     @property
     def times(self) -> np.ndarray:
@@ -95,7 +118,10 @@ class Wave:
     @property
     def values(self) -> np.ndarray:
         """Its levels."""
-        return self._settle()[1]
+        times, codes = self._settle()
+        if times is self.all_times:
+            return self.all_values
+        return self._cached("levels", lambda: self._decoded(codes))
 
     @property
     def has_glitches(self) -> bool:
@@ -173,13 +199,7 @@ class Wave:
         """Of a one-bit signal, for each of `all_values`: 0, 1, or 2 for neither. Raises EdgeError."""
         if not self.is_bit:
             raise EdgeError(f"{self.name} {self._what()}: it can change, but not rise or fall")
-        if self._levels is None:
-            values = self.all_values
-            if values.dtype == object:
-                listed = (_LEVEL_OF.get(v, _NEITHER) if isinstance(v, str) else v for v in values.tolist())
-                values = np.fromiter(listed, dtype=np.uint8, count=len(values))
-            self._levels = values.astype(np.uint8, copy=False)
-        return self._levels
+        return self._cached("bits", self._read_levels)
 
     def bits(self, left: int, right: int) -> "Wave":
         """A part of a vector, by the indexes of its declaration: b[2] or b[7:4].
@@ -249,24 +269,52 @@ class Wave:
 
     def _settle(self) -> tuple[np.ndarray, np.ndarray]:
         if self._settled is None:
-            times, values = self.all_times, self.all_values
+            times, codes = self.all_times, self._codes
             last = np.append(times[1:] != times[:-1], True)[: len(times)]
             if not last.all():
-                times, values = self._without_repeats(times[last], values[last])
-            self._settled = times, values
+                times, codes = self._without_repeats(times[last], codes[last])
+            self._settled = times, codes
         return self._settled
 
-    def _without_repeats(self, times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _without_repeats(self, times: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A value that repeats is no change."""
-        if self.kind is Kind.EVENT or len(values) < 2:
-            return times, values
-        new = np.asarray(values[1:] != values[:-1], dtype=bool)
-        if values.dtype.kind == "f":
-            new &= ~(np.isnan(values[1:]) & np.isnan(values[:-1]))
+        if self.kind is Kind.EVENT or len(codes) < 2:
+            return times, codes
+        new = np.asarray(codes[1:] != codes[:-1], dtype=bool)
+        if codes.dtype.kind == "f":
+            new &= ~(np.isnan(codes[1:]) & np.isnan(codes[:-1]))
         if new.all():
-            return times, values
+            return times, codes
         new = np.append(True, new)
-        return times[new], values[new]
+        return times[new], codes[new]
+
+    def _decoded(self, codes: np.ndarray) -> np.ndarray:
+        if codes.dtype.kind not in "iu":
+            return codes
+        if not self._table or not len(codes) or int(codes.min()) >= 0:
+            return codes.astype(np.int64, copy=False)
+        # Each value of the table once: few of it occur in one signal.
+        used, places = np.unique(codes[codes < 0], return_inverse=True)
+        values = codes.astype(object)
+        values[codes < 0] = _held([self._table[-1 - code] for code in used.tolist()])[places]
+        return values
+
+    def _read_levels(self) -> np.ndarray:
+        codes = self._codes
+        if codes.dtype.kind not in "iu":
+            read = [_LEVEL_OF.get(v, _NEITHER) if isinstance(v, str) else v for v in codes.tolist()]
+            return np.array(read, dtype=np.uint8)
+        if not len(codes) or int(codes.min()) >= 0:
+            return codes.astype(np.uint8, copy=False)
+        used, places = np.unique(codes, return_inverse=True)
+        texts = (self._table[-1 - code] if code < 0 else code for code in used.tolist())
+        read = [_LEVEL_OF.get(text, _NEITHER) if isinstance(text, str) else text for text in texts]
+        return np.array(read, dtype=np.uint8)[places]
+
+    def _cached(self, what: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+        if what not in self._cache:
+            self._cache[what] = make()
+        return self._cache[what]
 
 
 _NAMES = {Kind.REAL: "a real number", Kind.STRING: "text", Kind.EVENT: "an event", Kind.BITS: "bits"}
@@ -282,6 +330,10 @@ def array_of(values: Sequence[int | str]) -> np.ndarray:
     small = all(isinstance(value, int) and value < 1 << 63 for value in values)
     if small:
         return np.array(values, dtype=np.int64)
+    return _held(values)
+
+
+def _held(values: Sequence[Value]) -> np.ndarray:
     held = np.empty(len(values), dtype=object)
     held[:] = values
     return held

@@ -99,14 +99,14 @@ def test_names_and_values(default):
 def test_a_file_that_is_no_vcd_is_refused(tmp_path, content):
     path = tmp_path / "x.vcd"
     path.write_bytes(content)
-    with pytest.raises(TraceError, match=r"x\.vcd: expected a VCD"):
+    with pytest.raises(TraceError, match=r"x\.vcd(:2)?: expected (a VCD|\$enddefinitions)"):
         Trace.load(path)
 
 
 def test_a_broken_vcd_is_refused(tmp_path):
     path = tmp_path / "x.vcd"
     path.write_text("$timescale 1 ns $end\n$scope module a $end\n$enddefinitions $end\n#0\n1!\n#zz\n")
-    with pytest.raises(TraceError, match="not a VCD that vcdvcd can read"):
+    with pytest.raises(TraceError, match=r"x\.vcd:5: no variable has the identifier '!'"):
         Trace.load(path)
 
 

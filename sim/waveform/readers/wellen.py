@@ -1,0 +1,209 @@
+"""Reads FST and GHW through pywellen, the reader behind Surfer.
+
+pywellen tells its troubles on standard output and standard error and panics with a BaseException; both are
+caught here and become one line. What it says of values is taken as it is; what it says of names is not, see
+`fst_names`.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..wave import LETTERS, Kind, TraceError, Wave, array_of
+from .contents import Contents, Names
+from .fst_names import FstVariable, read_names
+from .header import split_range
+
+_CHARACTER = "character"
+
+
+def read_binary(file: str, path: str, form: str) -> Contents:
+    """Read an FST or a GHW.
+
+    Parameters
+    ----------
+    file: where it is.
+    path: what it is called in messages.
+    form: "FST" or "GHW".
+
+    Raises
+    ------
+    TraceError
+        If it is broken, or pywellen is not installed.
+    """
+    try:
+        from pywellen import Waveform  # type: ignore[attr-defined]
+    except ImportError:
+        raise TraceError(f"{path}: to read {form}, install pywellen") from None
+    said: list[str] = []
+    with _troubles(path, form, said):
+        waveform = Waveform(file, remove_scopes_with_empty_name=False)
+        variables = list(waveform.all_vars())
+        if form == "FST":
+            contents = _fst(Path(file).read_bytes(), variables, path)
+        else:
+            contents = _ghw(variables, waveform.timescale)
+    if said:
+        raise TraceError(f"{path}: pywellen reads this {form} only in part: {said[0]}")
+    return contents
+
+
+@contextmanager
+def _troubles(path: str, form: str, said: list[str]) -> Iterator[None]:
+    """Catches what pywellen prints, into `said`, and what it throws."""
+    backtrace = os.environ.get("RUST_BACKTRACE")
+    os.environ["RUST_BACKTRACE"] = "0"
+    failed: BaseException | None = None
+    with tempfile.TemporaryFile() as caught:
+        kept = []
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        for descriptor in (1, 2):
+            kept.append(os.dup(descriptor))
+            os.dup2(caught.fileno(), descriptor)
+        try:
+            yield
+        except (TraceError, KeyboardInterrupt, SystemExit, MemoryError):
+            raise
+        except BaseException as error:
+            # Its panics are no Exception.
+            failed = error
+        finally:
+            for descriptor, copy in zip((1, 2), kept, strict=True):
+                os.dup2(copy, descriptor)
+                os.close(copy)
+            if backtrace is None:
+                del os.environ["RUST_BACKTRACE"]
+            else:
+                os.environ["RUST_BACKTRACE"] = backtrace
+        caught.seek(0)
+        lines = caught.read().decode("utf-8", "replace").splitlines()
+        said += [line for line in lines if line.strip() and "RUST_BACKTRACE" not in line]
+    if failed is not None:
+        reason = " ".join(str(failed).split()) or type(failed).__name__
+        raise TraceError(f"{path}: expected a whole {form}; pywellen cannot read it ({reason})") from None
+
+
+def _fst(data: bytes, variables: list[Any], path: str) -> Contents:
+    """Names as the file has them, with the values of the variables that pywellen made of them."""
+    names = read_names(data, path)
+    by_handle = {_identity(variable): variable for variable in variables}
+    joined = {variable.full_name: variable for variable in variables}
+    read: dict[int, Wave] = {}
+    bits: dict[str, list[FstVariable]] = {}
+    waves = Names()
+    for one in names.variables:
+        bits.setdefault(_base(one), []).append(one)
+    whole: dict[str, Wave] = {}
+    for one in names.variables:
+        plain, declared = split_range(one.path)
+        if one.handle not in read:
+            if one.handle in by_handle:
+                read[one.handle] = _wave(by_handle[one.handle], one.path, one.width, one.kind, names.start)
+            else:
+                base = _base(one)
+                if base not in whole:
+                    if base not in joined:
+                        raise TraceError(f"{path}: pywellen has no values of {one.path}")
+                    whole[base] = _joined(joined[base], base, bits[base])
+                index = declared[0] if declared else 0
+                read[one.handle] = whole[base].bits(index, index)
+        if declared and abs(declared[0] - declared[1]) + 1 != one.width:
+            declared = None
+        waves.add(read[one.handle].renamed(plain, declared))
+    return Contents(dict(waves), names.end, names.unit)
+
+
+def _base(variable: FstVariable) -> str:
+    """Its path without an index, as pywellen has it."""
+    path, _ = split_range(variable.path)
+    return path[: path.rindex("[")] if path.endswith("]") and "[" in path else path
+
+
+def _joined(variable: Any, base: str, bits: list[FstVariable]) -> Wave:
+    """The vector that pywellen made of single bits: the highest index on the left."""
+    indexes = [declared[0] for one in bits if (declared := split_range(one.path)[1])]
+    wave = _wave(variable, base, int(variable.bitwidth), Kind.BITS)
+    return wave.renamed(base, (max(indexes), min(indexes)))
+
+
+def _ghw(variables: list[Any], timescale: Any) -> Contents:
+    """As pywellen has it; the values of an enumeration by their names, booleans apart."""
+    waves = Names()
+    read: dict[int, Wave] = {}
+    end = 0
+    for variable in variables:
+        path = variable.full_name.replace(".[", "[")
+        identity = _identity(variable)
+        if identity not in read:
+            kind = Kind.REAL if variable.is_real else Kind.STRING if variable.is_string else Kind.BITS
+            wave = _wave(variable, path, int(variable.bitwidth or 0), kind)
+            if variable.enum_type is not None and variable.enum_type[0] != "boolean":
+                wave = _named(wave, dict(variable.enum_type[1]))
+            read[identity] = wave
+            if len(wave.all_times):
+                end = max(end, int(wave.all_times[-1]))
+        waves.add(read[identity].renamed(path))
+    unit = float(f"{timescale.factor}e{timescale.unit.to_exponent()}") if timescale else 1e-15
+    return Contents(dict(waves), end, unit)
+
+
+def _named(wave: Wave, names: dict[str, str]) -> Wave:
+    """The values of an enumeration by name; those without one stay numbers."""
+    texts = {int(bits, 2): name for bits, name in names.items() if not bits.strip("01")}
+    values = [str(texts.get(value, value)) for value in wave.all_values.tolist()]
+    return Wave(wave.name, wave.all_times, array_of(values), 0, Kind.STRING)
+
+
+def _identity(variable: Any) -> int:
+    found = variable.signal_id
+    return int(str(found).strip("SignalId()"))
+
+
+def _wave(variable: Any, path: str, width: int, kind: Kind, start: int = 0) -> Wave:
+    if kind is Kind.EVENT:
+        # What is there at the very beginning is the listing of all variables, not the event.
+        times = np.array([time for time, _ in variable.tv if time > start], dtype=np.int64)
+        return Wave(path, times, np.ones(len(times), dtype=np.int64), 0, kind)
+    if kind is Kind.BITS and not variable.is_string:
+        try:
+            # At once, as long as they are all small numbers.
+            flat = np.fromiter(chain.from_iterable(variable.tv), dtype=np.int64)
+        except (ValueError, TypeError, OverflowError):
+            pass
+        else:
+            return Wave(path, flat[::2].copy(), _small(flat[1::2]), width, kind)
+    pairs = list(variable.tv)
+    times = np.fromiter((time for time, _ in pairs), dtype=np.int64, count=len(pairs))
+    if kind is Kind.REAL:
+        values = np.fromiter((value for _, value in pairs), dtype=np.float64, count=len(pairs))
+        return Wave(path, times, values, 64, kind)
+    if kind is Kind.STRING or variable.is_string:
+        return Wave(path, times, array_of([str(value) for _, value in pairs]), 0, Kind.STRING)
+    return Wave(path, times, array_of([_bits(value) for _, value in pairs]), width, kind)
+
+
+def _bits(value: Any) -> int | str:
+    """A number or letters; pywellen gives both as IEEE 1364 extends them."""
+    if isinstance(value, str):
+        text = value.lower()
+        if text.strip(LETTERS):
+            raise ValueError(f"{value!r} for a vector")
+        return text
+    return int(value)
+
+
+def _small(values: np.ndarray) -> np.ndarray:
+    """In the smallest type that holds them."""
+    high = int(values.max(initial=0))
+    kinds: tuple[Callable[..., Any], ...] = (np.int8, np.int16, np.int32)
+    fitting = next((kind for kind in kinds if high <= np.iinfo(kind).max), np.int64)
+    return values.astype(fitting)
