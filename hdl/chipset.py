@@ -1,46 +1,36 @@
 """The PC/AT's side: the two flip-flops behind port F0h (SDM1 D.2.1.2, figure D-1)."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from ..model.registers import PORT_F0, Parameters
+from .component import Input, Output, Parametrised
 from .ports import FerrEnableSignature, IoSignature
 
 
-class Chipset(wiring.Component):
+class Chipset(Parametrised):
     """FF1 drives IRQ 13, FF2 drives IGNNE#; both are clear after reset.
+
+    Setting the enable bit while FERR# is low counts as a falling edge (choice).
 
     Parameters
     ----------
-    parameters: Parameters, of which `ferr_enable` matters here.
-
-    Attributes
-    ----------
-    reset: In(1), RESET.
-    ferr_n: In(1), the FERR# pin, active low.
-    irq13: Out(1), FP_IRQ, to IR5 of the slave 8259A.
-    ignne_n: Out(1), the IGNNE# pin, active low; never low while `ferr_n` is high.
-    io: In(IoSignature). A write to F0h counts, whatever the data; reads of F0h and F1h give FFh.
-    enable: In(FerrEnableSignature), a write to the enable bit.
-    ferr_enable: Out(1), the enable bit. While it is 0 both flip-flops are held clear; setting it while
-        FERR# is low counts as a falling edge (choice).
+    parameters : Parameters
+        Of which `ferr_enable` matters here.
     """
 
+    PORTS = {
+        "reset": Input(1, "RESET"),
+        "ferr_n": Input(1, "the FERR# pin, active low", init=1),
+        "irq13": Output(1, "FP_IRQ, to IR5 of the slave 8259A"),
+        "ignne_n": Output(1, "the IGNNE# pin, active low; never low while ferr_n is high", init=1),
+        "io": Input(IoSignature(), "a write to F0h counts, whatever the data; reads of F0h and F1h give FFh"),
+        "enable": Input(FerrEnableSignature(), "a write to the enable bit"),
+        "ferr_enable": Output(1, "the enable bit; while it is 0 both flip-flops are held clear"),
+    }
+
     def __init__(self, parameters: Parameters):
-        if not isinstance(parameters, Parameters):
-            raise TypeError(f"parameters must be Parameters, not {parameters!r}")
-        super().__init__(
-            {
-                "reset": In(1),
-                "ferr_n": In(1, init=1),
-                "irq13": Out(1),
-                "ignne_n": Out(1, init=1),
-                "io": In(IoSignature()),
-                "enable": In(FerrEnableSignature()),
-                "ferr_enable": Out(1, init=parameters.ferr_enable),
-            }
-        )
+        enable = Output(1, self.PORTS["ferr_enable"].says, init=getattr(parameters, "ferr_enable", None))
+        super().__init__(parameters, {**self.PORTS, "ferr_enable": enable})
 
     def elaborate(self, platform):
         m = Module()

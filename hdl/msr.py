@@ -1,10 +1,10 @@
 """HWCR and IGNNE behind the MSR bus (APM2 15.30, PPR MSRC001_0015)."""
 
-from amaranth.hdl import Const, Module, Signal
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Const, Module, ResetInserter, Signal
+from amaranth.lib import data
 
-from ..model.registers import Generation, Msr, Parameters, ReservedBits
+from ..model.registers import Generation, Msr, ReservedBits
+from .component import Input, Output, Parametrised
 from .ports import MsrSignature
 
 
@@ -16,38 +16,26 @@ class HwcrLayout(data.Struct):
     ignne_em: 1
 
 
-class MsrFile(wiring.Component):
+class MsrFile(Parametrised):
     """The two registers. A faulting access changes nothing, ever.
 
     Parameters
     ----------
-    parameters: Parameters, of which `generation`, `reserved_bits` and `port_emulation` matter here.
-        On a generation other than AMD64 the registers do not exist and every access is #GP(0).
-
-    Attributes
-    ----------
-    msr: In(MsrSignature); CPL other than 0 is #GP(0).
-    f0_write: In(1), the processor writes port F0h; read only with `port_emulation`.
-    ferr, ferr_falls: In(1), FERR# is asserted, and for the last cycle.
-    ignne_em, allow_ferr_on_ne: Out(1), HWCR bits 8 and 7; reset value 0.
-    ignne: Out(1), bit 0 of the IGNNE MSR; reset value 0.
+    parameters : Parameters
+        Of which `generation`, `reserved_bits` and `port_emulation` matter here. On a generation other than
+        AMD64 the registers do not exist and every access is #GP(0).
     """
 
-    def __init__(self, parameters: Parameters):
-        if not isinstance(parameters, Parameters):
-            raise TypeError(f"parameters must be Parameters, not {parameters!r}")
-        self.parameters = parameters
-        super().__init__(
-            {
-                "msr": In(MsrSignature()),
-                "f0_write": In(1),
-                "ferr": In(1),
-                "ferr_falls": In(1),
-                "ignne_em": Out(1),
-                "allow_ferr_on_ne": Out(1),
-                "ignne": Out(1),
-            }
-        )
+    PORTS = {
+        "reset": Input(1, "RESET"),
+        "msr": Input(MsrSignature(), "the MSR bus"),
+        "f0_write": Input(1, "the processor writes port F0h; read only with the parameter port_emulation"),
+        "ferr": Input(1, "FERR# is asserted"),
+        "ferr_falls": Input(1, "FERR# is asserted and will not be in the next cycle"),
+        "ignne_em": Output(1, "HWCR bit 8, IgnneEm; 0 after RESET"),
+        "allow_ferr_on_ne": Output(1, "HWCR bit 7, AllowFerrOnNe; 0 after RESET"),
+        "ignne": Output(1, "bit 0 of the IGNNE MSR; 0 after RESET"),
+    }
 
     def elaborate(self, platform):
         m = Module()
@@ -70,7 +58,7 @@ class MsrFile(wiring.Component):
             if self.parameters.port_emulation:
                 self._elaborate_port_emulation(m)
             self._elaborate_access(m, accepted, fault)
-        return m
+        return ResetInserter(self.reset)(m)
 
     def _elaborate_access(self, m, accepted, fault):
         payload, answer = self.msr.request.payload, self.msr.response.payload

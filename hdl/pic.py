@@ -1,8 +1,9 @@
 """The 8259A interrupt controller in 8086 mode (Intel 8259A datasheet, order number 231468)."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
-from amaranth.lib import data, enum, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data, enum
+
+from .component import Component, Input, Output
 
 
 class Expect(enum.Enum, shape=3):
@@ -71,7 +72,7 @@ class Words(data.Struct):
     ocw3: 1
 
 
-class Pic(wiring.Component):
+class Pic(Component):
     """One 8259A. IR inputs are sampled once a cycle; what follows from them is combinational.
 
     The first INTA pulse resolves the level that it acknowledges, and requests are held up to the last one.
@@ -80,38 +81,29 @@ class Pic(wiring.Component):
     master goes with it). Whoever answers keeps INT as it was up to the last pulse, and low in the cycle after
     it: what a slave asks for next is an edge to its master. The poll command holds only the level that its
     read will report (choice: FREEZE taken literally would silence INT until somebody reads).
-
-    Attributes
-    ----------
-    reset: In(1), gives the state at power-up, with every level masked (choice: the chip has no RESET).
-    sp: In(1), level of SP/EN#: 1 makes it a master, 0 a slave, unless ICW4 selects buffered mode.
-    ir: In(8), IR7-IR0.
-    write, read: In(1), an access to the even (`a0` = 0) or odd port, not both; `write_data`: In(8).
-    read_data: Out(8), in the same cycle.
-    inta: In(1), one INTA pulse; it goes before an access in the same cycle (choice).
-    int_: Out(1), INT.
-    vector: Out(8), vector_valid: Out(1), the answer to the second INTA pulse.
-    cas: In(3), CAS2-CAS0 for a slave; cas_out: Out(3), as a master drives them.
-    irr, isr, imr: Out(8), the registers.
     """
 
-    reset: In(1)
-    sp: In(1)
-    ir: In(8)
-    a0: In(1)
-    write: In(1)
-    read: In(1)
-    write_data: In(8)
-    read_data: Out(8)
-    inta: In(1)
-    int_: Out(1)
-    vector: Out(8)
-    vector_valid: Out(1)
-    cas: In(3)
-    cas_out: Out(3)
-    irr: Out(8)
-    isr: Out(8)
-    imr: Out(8, init=0xFF)
+    PORTS = {
+        "reset": Input(
+            1, "gives the state at power-up, with every level masked (choice: the chip has no RESET)"
+        ),
+        "sp": Input(1, "level of SP/EN#: 1 makes it a master, 0 a slave, unless ICW4 selects buffered mode"),
+        "ir": Input(8, "IR7-IR0"),
+        "a0": Input(1, "1 for the odd port"),
+        "write": Input(1, "an OUT takes place in this cycle; not together with read"),
+        "read": Input(1, "an IN takes place in this cycle"),
+        "write_data": Input(8, "the byte of an OUT"),
+        "read_data": Output(8, "the byte of an IN, in the same cycle"),
+        "inta": Input(1, "one INTA pulse; it goes before an access in the same cycle (choice)"),
+        "int_": Output(1, "INT"),
+        "vector": Output(8, "the answer to the second INTA pulse"),
+        "vector_valid": Output(1, "it answers in this cycle"),
+        "cas": Input(3, "CAS2-CAS0 for a slave"),
+        "cas_out": Output(3, "CAS2-CAS0 as a master drives them"),
+        "irr": Output(8, "interrupt request register"),
+        "isr": Output(8, "in-service register"),
+        "imr": Output(8, "interrupt mask register", init=0xFF),
+    }
 
     def __init__(self):
         super().__init__()

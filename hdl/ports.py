@@ -1,13 +1,20 @@
 """The interfaces between the blocks, as signatures seen from the side that starts a transfer."""
 
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data, stream
 
 from ..model.registers import Family, Operation
+from .component import DescribedSignature, Input, Output
 
 
 class Cr0(data.Struct):
     """The CR0 bits that the error logic reads (SDM3 2.5)."""
+
+    SAYS = {
+        "mp": "CR0.MP: WAIT looks at TS",
+        "em": "CR0.EM: there is no x87 unit",
+        "ts": "CR0.TS: the task was switched",
+        "ne": "CR0.NE: errors are reported by #MF",
+    }
 
     mp: 1
     em: 1
@@ -38,50 +45,40 @@ class Masks(data.Struct):
     pm: 1
 
 
-class OperationSignature(wiring.Signature):
+class OperationSignature(DescribedSignature):
     """An x87 operation that asks whether it may execute, from the processor's decoder.
 
     The answer is combinational, in the cycle in which `valid` is 1: exactly one of `ready`, `freeze`,
     `window`, `mf`, `nm`, `ud`, `vmexit`. With `freeze` and `window` the operation is to be presented again,
     until it is `ready` or withdrawn for an interrupt; with `mf`, `nm`, `ud` it faults and has no effect.
-
-    Attributes
-    ----------
-    valid: Out(1), an operation is presented.
-    code: Out(Operation), what it does to the error state.
-    family: Out(Family), row of the I486 table; read for `Operation.ARITHMETIC` only.
-    raises: Out(Flags), what an arithmetic operation detects.
-    control: Out(16), control word operand or image.
-    status: Out(16), status word image.
-    ready: In(1), it executes; its effect shows in the next cycle.
-    freeze: In(1), it neither executes nor faults (SDM1 D.2.1.1).
-    window: In(1), I486 only: it waits in its interrupt window (SDM1 D.2.1.3).
-    mf, nm, ud: In(1), it raises #MF, #NM, #UD.
-    vmexit: In(1), AMD64 only: #VMEXIT instead of a freeze (APM2 15.14.2); the guest's rIP stays at it.
     """
 
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "valid": Out(1),
-                "code": Out(Operation),
-                "family": Out(Family),
-                "raises": Out(Flags),
-                "control": Out(16),
-                "status": Out(16),
-                "ready": In(1),
-                "freeze": In(1),
-                "window": In(1),
-                "mf": In(1),
-                "nm": In(1),
-                "ud": In(1),
-                "vmexit": In(1),
-            }
-        )
+    PORTS = {
+        "valid": Output(1, "an operation is presented; it gets exactly one of the answers below"),
+        "code": Output(Operation, "what it does to the error state"),
+        "family": Output(Family, "row of the I486 table (SDM1 D.2.1.1); read for ARITHMETIC only"),
+        "raises": Output(Flags, "what an arithmetic operation detects: SF PE UE OE ZE DE IE"),
+        "control": Output(16, "control word operand or image"),
+        "status": Output(16, "status word image; its ES and B are ignored"),
+        "ready": Input(1, "it executes; its effect shows in the next cycle"),
+        "freeze": Input(1, "it neither executes nor faults (SDM1 D.2.1.1); to be presented again"),
+        "window": Input(1, "I486 only: it waits in its interrupt window (SDM1 D.2.1.3)"),
+        "mf": Input(1, "it raises #MF and has no effect"),
+        "nm": Input(1, "it raises #NM and has no effect"),
+        "ud": Input(1, "it raises #UD and has no effect"),
+        "vmexit": Input(1, "AMD64 only: #VMEXIT in place of a freeze (APM2 15.14.2); rIP stays at it"),
+    }
 
 
 class MsrRequest(data.Struct):
-    """One RDMSR or WRMSR: address as in ECX, data as in EDX:EAX, current privilege level."""
+    """One RDMSR or WRMSR."""
+
+    SAYS = {
+        "write": "1 for WRMSR, 0 for RDMSR",
+        "address": "ECX",
+        "data": "EDX:EAX",
+        "cpl": "current privilege level; other than 0 is #GP(0)",
+    }
 
     write: 1
     address: 32
@@ -90,73 +87,75 @@ class MsrRequest(data.Struct):
 
 
 class MsrResponse(data.Struct):
-    """The answer: #GP(0), or what was read (0 after a write or a fault)."""
+    """The answer."""
+
+    SAYS = {"fault": "#GP(0), and nothing has changed", "data": "what was read; 0 after a write or a fault"}
 
     fault: 1
     data: 64
 
 
-class MsrSignature(wiring.Signature):
-    """The MSR bus: one response for each accepted request, in order, a cycle later.
+class MsrSignature(DescribedSignature):
+    """The MSR bus: one response for each accepted request, in order, a cycle later."""
 
-    Attributes
-    ----------
-    request: Out(stream of MsrRequest).
-    response: In(stream of MsrResponse).
-    """
-
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "request": Out(stream.Signature(MsrRequest)),
-                "response": In(stream.Signature(MsrResponse)),
-            }
-        )
+    PORTS = {
+        "request": Output(stream.Signature(MsrRequest), "an RDMSR or WRMSR"),
+        "response": Input(stream.Signature(MsrResponse), "the answer to the request before it"),
+    }
 
 
-class IoSignature(wiring.Signature):
-    """The byte-wide I/O bus: one cycle a transfer.
+class IoSignature(DescribedSignature):
+    """The byte-wide I/O bus: one cycle a transfer."""
 
-    Attributes
-    ----------
-    address: Out(16), the port.
-    write, read: Out(1), an OUT or an IN takes place in this cycle.
-    write_data: Out(8).
-    read_data: In(8), in the same cycle; FFh where nothing answers.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "address": Out(16),
-                "write": Out(1),
-                "read": Out(1),
-                "write_data": Out(8),
-                "read_data": In(8),
-            }
-        )
+    PORTS = {
+        "address": Output(16, "the port"),
+        "write": Output(1, "an OUT takes place in this cycle"),
+        "read": Output(1, "an IN takes place in this cycle"),
+        "write_data": Output(8, "the byte of an OUT"),
+        "read_data": Input(8, "the byte of an IN, in the same cycle; FFh where nothing answers"),
+    }
 
 
-class PicRegistersSignature(wiring.Signature):
-    """The registers of an 8259A, for observation.
+class PicRegistersSignature(DescribedSignature):
+    """The registers of an 8259A, for observation."""
 
-    Attributes
-    ----------
-    irr, isr, imr: Out(8).
-    """
-
-    def __init__(self) -> None:
-        super().__init__({"irr": Out(8), "isr": Out(8), "imr": Out(8)})
+    PORTS = {
+        "irr": Output(8, "interrupt request register"),
+        "isr": Output(8, "in-service register"),
+        "imr": Output(8, "interrupt mask register"),
+    }
 
 
-class FerrEnableSignature(wiring.Signature):
-    """A write to the chipset's enable bit (PIIX XBCS bit 5).
+class FerrEnableSignature(DescribedSignature):
+    """A write to the chipset's enable bit (PIIX XBCS bit 5)."""
 
-    Attributes
-    ----------
-    write: Out(1), the bit is written in this cycle.
-    value: Out(1), what is written.
-    """
+    PORTS = {
+        "write": Output(1, "the enable bit is written in this cycle"),
+        "value": Output(1, "what is written to it"),
+    }
 
-    def __init__(self) -> None:
-        super().__init__({"write": Out(1), "value": Out(1)})
+
+class SvmSignature(DescribedSignature):
+    """Secure virtual machine, as far as a freeze is concerned (APM2 15.14.2)."""
+
+    IN_NAMES = False
+    PORTS = {
+        "guest_mode": Output(1, "the processor runs a guest"),
+        "intercept_ferr_freeze": Output(1, "VMCB offset 00Ch bit 30"),
+        "exit_code": Input(8, "07Eh in a cycle with op_vmexit, else 0"),
+    }
+
+
+class StateSignature(DescribedSignature):
+    """The error state and what decides about IGNNE, for observation."""
+
+    IN_NAMES = False
+    PORTS = {
+        "ignne": Output(1, "IGNNE in effect"),
+        "flags": Output(Flags, "status word bits 6:0, SF PE UE OE ZE DE IE; sticky"),
+        "masks": Output(Masks, "control word bits 5:0, PM UM OM ZM DM IM; 0 after RESET"),
+        "es": Output(1, "an unmasked exception is pending; B is equal to it"),
+        "ignne_em": Output(1, "HWCR bit 8, IgnneEm: the IGNNE MSR replaces the pin"),
+        "allow_ferr_on_ne": Output(1, "HWCR bit 7, AllowFerrOnNe"),
+        "ignne_msr": Output(1, "bit 0 of the IGNNE MSR"),
+    }

@@ -33,17 +33,17 @@ def _f0_write(io) -> Value:
 def ferr_only_for_an_unmasked_flag(proof: Proof) -> None:
     pc = _pc(proof)
     fell = ~pc.ferr_n & proof.past(pc.ferr_n)
-    proof.after_first(~fell | (proof.past(pc.flags)[:6] & ~proof.past(pc.masks)).any())
+    proof.after_first(~fell | (proof.past(pc.state.flags)[:6] & ~proof.past(pc.state.masks)).any())
 
 
 def es_is_any_unmasked_flag(proof: Proof) -> None:
     pc = _pc(proof)
-    proof.always(pc.es == (Value.cast(pc.flags)[:6] & ~Value.cast(pc.masks)).any())
+    proof.always(pc.state.es == (Value.cast(pc.state.flags)[:6] & ~Value.cast(pc.state.masks)).any())
 
 
 def waiting_never_executes_unserved(proof: Proof) -> None:
     pc = _pc(proof)
-    stuck = _waits(pc.op) & pc.es & ~pc.cr0.ne & ~pc.ignne
+    stuck = _waits(pc.op) & pc.state.es & ~pc.cr0.ne & ~pc.state.ignne
     proof.always(~(stuck & pc.op.ready))
     proof.always(~stuck | pc.op.freeze | pc.op.vmexit)
 
@@ -91,7 +91,7 @@ def an_error_is_never_lost(proof: Proof) -> None:
 
 def a_faulting_msr_write_changes_nothing(proof: Proof) -> None:
     pc = _pc(proof)
-    state = Cat(pc.ignne_em, pc.allow_ferr_on_ne, pc.ignne_msr)
+    state = Cat(pc.state.ignne_em, pc.state.allow_ferr_on_ne, pc.state.ignne_msr)
     accepted = Signal()
     proof.m.d.sync += accepted.eq(pc.msr.request.valid & pc.msr.request.ready & ~pc.reset)
     faulted = accepted & pc.msr.response.valid & pc.msr.response.payload.fault
@@ -118,14 +118,14 @@ def with_ignne_em_the_pin_has_no_influence(proof: Proof) -> None:
     for _ in range(proof.parameters.synchroniser_stages):
         history.append(proof.past(history[-1]))
     for stage in history[1:]:
-        proof.assume(~(stage & ~one.ignne_em))
-    proof.assume(~(history[-1] & ~other.ignne_em))
+        proof.assume(~(stage & ~one.state.ignne_em))
+    proof.assume(~(history[-1] & ~other.state.ignne_em))
     for here, there in zip(_state(one), _state(other), strict=True):
         proof.always(here == there)
     pins = Signal(proof.parameters.synchroniser_stages)
     proof.m.d.comb += pins.eq(Cat(history[1:]))
     # Where no difference is left over both see the same pin.
-    proof.always(pins.any() | (one.ignne == other.ignne))
+    proof.always(pins.any() | (one.state.ignne == other.state.ignne))
 
 
 def _state(processor: Processor) -> list[Value]:
@@ -133,10 +133,10 @@ def _state(processor: Processor) -> list[Value]:
     outputs = [
         Value.cast(value)
         for path, member, value in processor.signature.flatten(processor)
-        if member.flow is not In and path[:1] != ("ignne",)
+        if member.flow is not In and path != ("state", "ignne")
     ]
     reporting = processor._reporting
-    return [*outputs, reporting._kind, reporting._age, processor.ignne & processor.ignne_em]
+    return [*outputs, reporting._kind, reporting._age, processor.state.ignne & processor.state.ignne_em]
 
 
 def _reach(condition: Callable[[Pc], Value]) -> Callable[[Proof], None]:
@@ -157,9 +157,11 @@ def _covers() -> Iterator[Property]:
     yield cover("#UD", lambda pc: pc.op.ud)
     yield cover("window", lambda pc: pc.op.window & (pc.op.code == Operation.FNSTSW), i486)
     yield cover("#VMEXIT", lambda pc: pc.op.vmexit, amd64)
-    yield cover("IGNNE in effect from the pin", lambda pc: pc.ignne & ~pc.ignne_em)
-    yield cover("IGNNE in effect from the MSR", lambda pc: pc.ignne & pc.ignne_em & pc.ignne_n, amd64)
-    yield cover("FERR# under NE = 1", lambda pc: ~pc.ferr_n & pc.cr0.ne & pc.es & pc.op.mf)
+    yield cover("IGNNE in effect from the pin", lambda pc: pc.state.ignne & ~pc.state.ignne_em)
+    yield cover(
+        "IGNNE in effect from the MSR", lambda pc: pc.state.ignne & pc.state.ignne_em & pc.ignne_n, amd64
+    )
+    yield cover("FERR# under NE = 1", lambda pc: ~pc.ferr_n & pc.cr0.ne & pc.state.es & pc.op.mf)
     yield cover("INTR", lambda pc: pc.intr, depth=14)
     for ferr in (0, 1):
         for ignne in (0, 1):

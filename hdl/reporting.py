@@ -1,10 +1,9 @@
 """Freeze, #MF, the FERR# latch, deferred and immediate reporting, the no-wait window (SDM1 8.7, D.2)."""
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal, Value
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Array, Const, Module, Mux, ResetInserter, Signal, Value
 
 from ..model.registers import Family, Generation, Operation, Parameters
+from .component import Input, Output, Parametrised
 from .ports import Cr0, Flags, OperationSignature
 from .x87 import LOADS
 
@@ -28,49 +27,35 @@ DEFERRED = {
 """Exceptions that an I486 does not report before the next waiting instruction."""
 
 
-class Reporting(wiring.Component):
+class Reporting(Parametrised):
     """Decides what an operation may do, and when FERR# speaks.
 
     Parameters
     ----------
-    parameters: Parameters, of which `generation` and `nowait_window` matter here.
-
-    Attributes
-    ----------
-    op: In(OperationSignature).
-    cr0: In(Cr0).
-    es: In(1), an unmasked exception is pending.
-    ignne: In(1), IGNNE in effect.
-    allow_ferr_on_ne: In(1), HWCR.AllowFerrOnNe.
-    intercepts_freeze: In(1), in guest mode, with the FERR_FREEZE intercept.
-    raised: In(Flags), what the executing operation adds to the flags.
-    next_pending: In(6), the unmasked flags (bits 5:0) after the operation executes.
-    ferr: Out(1), FERR# is asserted.
-    ferr_falls: Out(1), FERR# is asserted and will not be in the next cycle.
+    parameters : Parameters
+        Of which `generation` and `nowait_window` matter here.
     """
 
+    PORTS = {
+        "reset": Input(1, "RESET"),
+        "op": Input(OperationSignature(), "the operation port"),
+        "cr0": Input(Cr0, "the control register"),
+        "es": Input(1, "an unmasked exception is pending"),
+        "ignne": Input(1, "IGNNE in effect"),
+        "allow_ferr_on_ne": Input(1, "HWCR bit 7, AllowFerrOnNe"),
+        "intercepts_freeze": Input(1, "in guest mode, with the FERR_FREEZE intercept"),
+        "raised": Input(Flags, "what the executing operation adds to the flags"),
+        "next_pending": Input(6, "the unmasked flags, bits 5:0, after the operation executes"),
+        "ferr": Output(1, "FERR# is asserted"),
+        "ferr_falls": Output(1, "FERR# is asserted and will not be in the next cycle"),
+    }
+
     def __init__(self, parameters: Parameters):
-        if not isinstance(parameters, Parameters):
-            raise TypeError(f"parameters must be Parameters, not {parameters!r}")
-        self.parameters = parameters
+        super().__init__(parameters)
         # Registers besides FERR#: which pending flags are immediate (PE never is), and how long the window
         # has been open.
         self._kind = Signal(5)
         self._age = Signal(range(parameters.nowait_window + 1))
-        super().__init__(
-            {
-                "op": In(OperationSignature()),
-                "cr0": In(Cr0),
-                "es": In(1),
-                "ignne": In(1),
-                "allow_ferr_on_ne": In(1),
-                "intercepts_freeze": In(1),
-                "raised": In(Flags),
-                "next_pending": In(6),
-                "ferr": Out(1),
-                "ferr_falls": Out(1),
-            }
-        )
 
     def elaborate(self, platform):
         m = Module()
@@ -110,7 +95,7 @@ class Reporting(wiring.Component):
             self.ferr_falls.eq(self.ferr & ~next_ferr),
         ]
         m.d.sync += self.ferr.eq(next_ferr)
-        return m
+        return ResetInserter(self.reset)(m)
 
     def _elaborate_faults(self, m):
         """#NM (SDM3 table 2-2) goes before #UD (SDM3 22.18.6.6); EM makes MMX undefined (table 12-1).

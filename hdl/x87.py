@@ -1,43 +1,32 @@
 """Flags, masks and ES (SDM1 8.1.3, 8.3.11-12)."""
 
-from amaranth.hdl import Module, Mux, Value
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module, Mux, ResetInserter, Value
 
 from ..model.registers import Operation
+from .component import Component, Input, Output
 from .ports import Flags, Masks
 
 LOADS = (Operation.FLDENV, Operation.FRSTOR, Operation.FXRSTOR, Operation.XRSTOR)
 """Operations that load flags and masks from an image in memory."""
 
 
-class X87(wiring.Component):
-    """The x87 error state. C0-C3 and TOP are no part of it.
+class X87(Component):
+    """The x87 error state. C0-C3 and TOP are no part of it."""
 
-    Attributes
-    ----------
-    execute: In(1), the operation executes in this cycle.
-    code: In(Operation).
-    raises: In(Flags), what an arithmetic operation detects.
-    control, status: In(16), the images that are loaded. ES and B of an image are ignored.
-    flags: Out(Flags), sticky; 0 after reset.
-    masks: Out(Masks); all 0, so that every exception is unmasked, after reset (SDM3 table 9-1).
-    es: Out(1), an unmasked exception is pending; equal to B always.
-    raised: Out(Flags), what the executing operation adds to the flags.
-    pending: Out(6), the unmasked flags (bits 5:0); next_pending: Out(6), those after the operation executes.
-    """
-
-    execute: In(1)
-    code: In(Operation)
-    raises: In(Flags)
-    control: In(16)
-    status: In(16)
-    flags: Out(Flags)
-    masks: Out(Masks)
-    es: Out(1)
-    raised: Out(Flags)
-    pending: Out(6)
-    next_pending: Out(6)
+    PORTS = {
+        "reset": Input(1, "RESET"),
+        "execute": Input(1, "the operation executes in this cycle"),
+        "code": Input(Operation, "what it does to the error state"),
+        "raises": Input(Flags, "what an arithmetic operation detects"),
+        "control": Input(16, "control word operand or image"),
+        "status": Input(16, "status word image; its ES and B are ignored"),
+        "flags": Output(Flags, "sticky; 0 after RESET"),
+        "masks": Output(Masks, "all 0, so that every exception is unmasked, after RESET (SDM3 table 9-1)"),
+        "es": Output(1, "an unmasked exception is pending; B is equal to it"),
+        "raised": Output(Flags, "what the executing operation adds to the flags"),
+        "pending": Output(6, "the unmasked flags, bits 5:0"),
+        "next_pending": Output(6, "the unmasked flags after the operation executes"),
+    }
 
     def elaborate(self, platform):
         m = Module()
@@ -65,4 +54,4 @@ class X87(wiring.Component):
             self.next_pending.eq(next_flags & ~next_masks),
             self.es.eq(self.pending.any()),
         ]
-        return m
+        return ResetInserter(self.reset)(m)

@@ -135,7 +135,7 @@ class Board(wiring.Component):
             executed.eq(executes),
             self.intr.eq(pc.intr),
             self.freeze.eq(pc.op.freeze),
-            self.ignne.eq(pc.ignne),
+            self.ignne.eq(pc.state.ignne),
         ]
         m.d.comb += [
             receiver.line.eq(self.rx),

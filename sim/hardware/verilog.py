@@ -4,14 +4,13 @@ Ports have the names of the datasheets; a structure gives a port for each of its
 comment says what each port is and what happens in which cycle.
 """
 
-import inspect
+import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
-from amaranth.lib.wiring import FlippedSignature
 
 from ... import hdl
 from ...model.registers import Family, Operation, Parameters
@@ -117,31 +116,18 @@ write_verilog -noattr
 
 def _comment(name: str, flat: Flat, parameters: Parameters) -> str:
     """Ports with widths, what they are, the values of enumerations, and the cycle contract."""
-    component = flat.component
     width = max(len(port.name) for port in flat.ports)
-    lines = [f"{name}: generated for {_text_of(parameters)}", "", f"  {'clk':<{width}}  in    1"]
+    lines = [f"{name}: generated for {_text_of(parameters)}", "", f"  {'clk':<{width}}  in    1  the clock"]
     for port in flat.ports:
         direction = "in " if port.is_input else "out"
-        lines.append(f"  {port.name:<{width}}  {direction}  {len(port.signal):>2}")
-    lines += ["", *_attributes(component)]
-    for path, member in component.signature.members.items():
-        if member.is_signature:
-            signature = member.signature
-            # An input is the other side of what is documented.
-            documented = signature.flip() if isinstance(signature, FlippedSignature) else signature
-            lines += ["", f"{path}_*", *_attributes(documented)]
-    if "op_code" in {port.name for port in flat.ports} or "code" in component.signature.members:
+        start = f"  {port.name:<{width}}  {direction}  {len(port.signal):>2}  "
+        lines += textwrap.wrap(f"{start}{port.says}", 107, subsequent_indent=" " * len(start))
+    if any(port.name.endswith("code") and len(port.signal) == 5 for port in flat.ports):
         lines += ["", "Operation codes", *(f"  {code.value:>2}  {code.name}" for code in Operation)]
         lines += ["Families", *(f"  {family.value:>2}  {family.name}" for family in Family)]
     lines += ["", *CONTRACT.splitlines()]
     comment = "".join(f"// {line}".rstrip() + "\n" for line in lines)
     return f"{comment}\n{_LINT}\n"
-
-
-def _attributes(documented: object) -> list[str]:
-    """The section of a docstring that says what the ports are."""
-    text = inspect.cleandoc(type(documented).__doc__ or "")
-    return text.partition("Attributes\n----------\n")[2].splitlines()
 
 
 def _text_of(parameters: Parameters) -> str:

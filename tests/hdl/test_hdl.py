@@ -27,8 +27,8 @@ MSR = (
     "request__payload request__valid request__ready response__payload response__valid response__ready".split()
 )
 IO = "address write read write_data read_data".split()
-SVM = "guest_mode intercept_ferr_freeze exit_code".split()
-STATE = "flags masks es ignne ignne_em allow_ferr_on_ne ignne_msr".split()
+SVM = "svm__guest_mode svm__intercept_ferr_freeze svm__exit_code".split()
+STATE = [f"state__{name}" for name in "flags masks es ignne ignne_em allow_ferr_on_ne ignne_msr".split()]
 PORTS = {
     "Chipset": {
         "reset",

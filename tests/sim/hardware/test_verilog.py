@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -157,14 +158,25 @@ def test_vhdl_takes_the_template(tool, tmp_path):
 def test_the_interface_comment_names_every_port_and_the_contract():
     text = export("pc", Parameters(Generation.I486)).files["irq13_pc.v"]
     comment = text.partition("module ")[0]
-    for name, width in [*INPUTS.items(), *OUTPUTS.items()]:
-        assert any(
-            line.split()[1:2] == [name] and line.split()[-1] == str(width) for line in comment.splitlines()
-        )
+    rows = [line.split()[1:4] for line in comment.splitlines()]
+    for direction, ports in (("in", INPUTS), ("out", OUTPUTS)):
+        for name, width in ports.items():
+            assert [name, direction, str(width)] in rows
     assert "generation I486" in comment
     assert "ferr_n = 1                                             ignne_n = 1: same cycle" in comment
-    assert "vmexit: In(1), AMD64 only" in comment
+    assert re.search(r"op_vmexit +out +1  AMD64 only: #VMEXIT", comment)
+    # Only the table says a direction.
+    assert "In(" not in comment
+    assert "Out(" not in comment
     assert " 17  FNINIT" in comment
+
+
+def test_it_says_the_same_where_there_are_no_docstrings(tmp_path):
+    command = [*(sys.executable, "-OO", "-W", "ignore", "-c"), "from irq13.sim.cli.main import main; main()"]
+    done = subprocess.run([*command, "verilog", "--out", tmp_path], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    exported = export("pc", Parameters())
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == exported.files
 
 
 def test_the_core_file_is_capi2():

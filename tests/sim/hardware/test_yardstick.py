@@ -59,10 +59,10 @@ def rtlil_of_ours(legal_family):
         ports["ignne_n"].eq(chipset.ignne_n & ports["ignne_drive_n"]),
         ports["ferr_n"].eq(processor.ferr_n),
         ports["irq13"].eq(chipset.irq13),
-        ports["ignne"].eq(processor.ignne),
-        ports["flags"].eq(processor.flags),
-        ports["masks"].eq(processor.masks),
-        ports["es"].eq(processor.es),
+        ports["ignne"].eq(processor.state.ignne),
+        ports["flags"].eq(processor.state.flags),
+        ports["masks"].eq(processor.state.masks),
+        ports["es"].eq(processor.state.es),
         ports["ferr_enable"].eq(chipset.ferr_enable),
     ]
     return rtlil.convert(m, name="ours", ports={name: (value, None) for name, value in ports.items()})

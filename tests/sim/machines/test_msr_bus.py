@@ -29,9 +29,9 @@ def test_write_and_read(block, port_alone):
 
     async def body(ctx):
         await bus.write(ctx, 0xC001_0015, 0x100)
-        assert not ctx.get(dut.ignne)
+        assert not ctx.get(dut.state.ignne)
         await bus.write(ctx, 0xC001_0115, 1)
-        assert ctx.get(dut.ignne)
+        assert ctx.get(dut.state.ignne)
         assert await bus.read(ctx, "HWCR") == 0x100
         assert await bus.read(ctx, "IGNNE") == 1
         done.append(True)
