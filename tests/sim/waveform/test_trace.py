@@ -99,7 +99,7 @@ def test_names_and_values(default):
 def test_a_file_that_is_no_vcd_is_refused(tmp_path, content):
     path = tmp_path / "x.vcd"
     path.write_bytes(content)
-    with pytest.raises(TraceError, match=r"x\.vcd(:2)?: expected (a VCD|\$enddefinitions)"):
+    with pytest.raises(TraceError, match=r"x\.vcd(:3)?: expected (a VCD|\$enddefinitions)"):
         Trace.load(path)
 
 
