@@ -130,6 +130,14 @@ VMEXIT_FERR_FREEZE = 0x7E
 """SVM exit code of the FERR_FREEZE intercept, VMCB offset 00Ch bit 30 (APM2 15.14.2, appendix C)."""
 VMEXIT_IOIO = 0x7B
 """SVM exit code of an intercepted IN or OUT (APM2 15.10)."""
+VMEXIT_INTR = 0x60
+VMEXIT_NMI = 0x61
+VMEXIT_VINTR = 0x64
+"""SVM exit codes of a physical interrupt, an NMI and a virtual interrupt (APM2 15.13, appendix C)."""
+VMEXIT_VMRUN = 0x80
+VMEXIT_STGI = 0x84
+VMEXIT_CLGI = 0x85
+"""SVM exit codes of the instructions (APM2 15.9, appendix C)."""
 
 PORT_F0 = 0xF0
 """I/O port F0h: clears IRQ 13 and, while FERR# is asserted, asserts IGNNE# (SDM1 D.2.1.2)."""

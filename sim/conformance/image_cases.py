@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ...model.pc import PcOutputs
 from ...model.registers import Generation, Parameters
-from ..cpu.cpu import Event
+from ..cpu.events import Event
 from ..cpu.program import Program
 from ..cpu.steps import Step, parse_step
 from ..machines.machine import KeptMachine

@@ -36,6 +36,7 @@ REASONS = {
     "master-no-edge": "the master 8259A has acknowledged the request, and the line makes no new edge",
     "master-not-initialised": "the initialisation of the master 8259A is not complete",
     "interrupts-off": "INTR is asserted, and IF = 0",
+    "gif-clear": "GIF = 0 holds all interrupts off until VMRUN or STGI",
     "no-request": "nothing asks for an interrupt",
     "no-signal": "the signal that it waits for does not come",
     "no-end": "it goes on and on",
@@ -88,7 +89,9 @@ def endless(cpu: Cpu, limit: int) -> Diagnosis:
 
 def _interrupt(cpu: Cpu, outputs: PcOutputs, parameters: Parameters) -> Cause:
     """The first broken link between the error and the processor."""
-    ways_out = "IGNNE#, an NMI or RESET" if cpu.waiting == "frozen" else "an NMI or RESET"
+    ways_out = _ways_out(cpu)
+    if not cpu.gif:
+        return _cause("gif-clear", "", ways_out)
     if outputs.intr and not cpu.interrupts:
         return _cause("interrupts-off", "", f"IF = 1, {ways_out}")
     if outputs.ferr_n and not outputs.irq13:
@@ -110,6 +113,13 @@ def _interrupt(cpu: Cpu, outputs: PcOutputs, parameters: Parameters) -> Cause:
     if irq >= 8:
         return slave.broken(irq - 8, ways_out) or master.broken(CASCADE_IRQ, ways_out) or _nothing(ways_out)
     return master.broken(irq, ways_out) or _nothing(ways_out)
+
+
+def _ways_out(cpu: Cpu) -> str:
+    """What ends the wait whatever the 8259As do. An NMI does not where it is blocked (SDM3 6.7.1)."""
+    ways = ["IGNNE#"] if cpu.waiting == "frozen" else []
+    ways += ["an NMI"] if cpu.gif and not cpu.nmi_blocked else []
+    return " or ".join([*ways, "RESET"]).replace(" or ", ", ", len(ways) - 1)
 
 
 def _nothing(ways_out: str) -> Cause:

@@ -10,7 +10,11 @@ from .steps import X87, Bios, Io, Nop, Step
 
 
 class Hypervisor(NamedTuple):
-    """What runs in host mode around a guest (SVM). It intercepts FERR_FREEZE and OUT to some ports."""
+    """What runs in host mode around a guest (SVM).
+
+    It intercepts FERR_FREEZE and VMRUN, OUT to some ports, and INTR, NMI, VINTR, STGI and CLGI where it
+    has an exit for them.
+    """
 
     start: Sequence[Step]
     """Before the first VMRUN."""
@@ -18,6 +22,8 @@ class Hypervisor(NamedTuple):
     """After #VMEXIT, by exit code."""
     ports: Mapping[int, Sequence[Step]]
     """After #VMEXIT(IOIO) of an OUT, by port; the OUT itself does not take place."""
+    handlers: Mapping[int, Sequence[Step]] = {}
+    """What it has of its own, by vector; for other vectors host and guest share the program's handlers."""
 
 
 class Program(NamedTuple):

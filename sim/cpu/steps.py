@@ -8,7 +8,9 @@ wrmsr IGNNE 1            ; wrmsr 0xC0010115 1 cpl=3; rdmsr HWCR
 mov cr0.ne 1             ; ne, em, ts, mp; also ferr_enable
 nop 5                    ; five cycles
 wait irq13               ; until the signal is 1; wait ferr_n 0
+sti                      ; cli; popf if=1 sets IF without a shadow
 reset                    ; init
+vmrun                    ; a hypervisor's: stgi, clgi, inject 0x75, virq 0x08
 """
 
 import re
@@ -91,6 +93,12 @@ class Flag(NamedTuple):
     value: bool
 
 
+class Popf(NamedTuple):
+    """POPF as far as it loads IF; it has no shadow (SDM2 POPF)."""
+
+    value: bool
+
+
 class MovSs(NamedTuple):
     """MOV SS: holds interrupts off until after the next instruction."""
 
@@ -115,8 +123,21 @@ class Inject(NamedTuple):
     vector: int
 
 
+class Virq(NamedTuple):
+    """V_IRQ and V_INTR_VECTOR of the VMCB: the guest takes it once its IF is 1 (APM2 15.21.4)."""
+
+    vector: int | None
+    """None takes it back."""
+
+
 class Vmrun(NamedTuple):
     """VMRUN: the hypervisor resumes its guest."""
+
+
+class Gif(NamedTuple):
+    """STGI or CLGI: the global interrupt flag."""
+
+    value: bool
 
 
 Action = (
@@ -130,12 +151,15 @@ Action = (
     | Reset
     | Bios
     | Flag
+    | Popf
     | MovSs
     | Halt
     | Int
     | Iret
     | Inject
+    | Virq
     | Vmrun
+    | Gif
 )
 
 
@@ -318,13 +342,29 @@ def _int(verb: str, words: list[str]) -> Action:
     return Inject(vector) if verb == "inject" else Int(vector)
 
 
+def _popf(verb: str, words: list[str]) -> Action:
+    form = "popf if=0 or popf if=1"
+    _exactly(words, 1, 1, form)
+    key, _, value = words[0].partition("=")
+    if key.lower() != "if" or value not in ("0", "1"):
+        raise ValueError(f"expected {form}, not {words[0]!r}")
+    return Popf(value == "1")
+
+
+def _virq(verb: str, words: list[str]) -> Action:
+    _exactly(words, 1, 1, "virq VECTOR or virq off")
+    return Virq(None if words[0] == "off" else operands.number(words[0], bits=8))
+
+
 _PLAIN: dict[str, Action] = {
     "bios": Bios(),
+    "clgi": Gif(False),
     "cli": Flag(False),
     "hlt": Halt(),
     "init": Reset(init=True),
     "iret": Iret(),
     "reset": Reset(init=False),
+    "stgi": Gif(True),
     "sti": Flag(True),
     "vmrun": Vmrun(),
 }
@@ -345,5 +385,7 @@ _PARSERS: dict[str, Callable[[str, list[str]], Action]] = {
     "wait": _wait,
     "int": _int,
     "inject": _int,
+    "popf": _popf,
+    "virq": _virq,
     **dict.fromkeys(_PLAIN, _plain),
 }

@@ -18,11 +18,11 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from ...model.registers import Operation
+from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR, Operation
 from ..cpu import operands
-from ..cpu.cpu import Event
 from ..cpu.diagnosis import REASONS
-from ..cpu.steps import X87, Io, MsrAccess, Step
+from ..cpu.events import Event
+from ..cpu.steps import X87, Gif, Io, MsrAccess, Step, Vmrun
 from ..support.suggest import nearest
 from ..waveform.signals import BY_NAME, edge_signal
 from ..waveform.trace import Trace
@@ -144,6 +144,8 @@ def unexpected(expectations: Iterable[Expectation], events: Iterable[Event]) -> 
     for event in events:
         step = event.step
         line, text = (step.line, step.text) if step else (0, "the program")
+        if event.kind == "unhandled" and (None, step, "exits", event.value) in named:
+            continue  # It is the last that is expected.
         if event.kind == "unhandled":
             claim = f"vector or exit code {event.value:02X}h has a handler"
             verdicts.append(Verdict(line, claim, False, f"taken in cycle {event.cycle} before '{text}'"))
@@ -181,8 +183,8 @@ def _occurrence(text: str, steps: Sequence[Step]) -> Occurrence:
         return Occurrence(text, edge_signal(subject).name, None, verb, which, picked)
     step = _step(subject, steps)
     kind = found["fault"] or verb
-    _possible(step, kind)
     value = operands.number(found["value"], bits=64) if found["value"] else None
+    _possible(step, kind, value)
     return Occurrence(text, None, step, kind, which, picked, value)
 
 
@@ -216,26 +218,34 @@ def _step(name: str, steps: Sequence[Step]) -> Step:
     raise ValueError(f"no step {name!r}{nearest(name, known)}")
 
 
-def _possible(step: Step, kind: str) -> None:
+def _possible(step: Step, kind: str, value: int | None) -> None:
     """Refuse what can never happen to a step."""
-    action = step.action
-    codes = [one.code for one in action.operations] if isinstance(action, X87) else []
-    possible = {"executes"}
-    if isinstance(action, X87):
-        possible |= {"#NM"}
-        if action.waits:
-            possible |= {"#MF", "freezes", "exits"}
-        if Operation.UNDEFINED in codes:
-            possible = {"#NM", "#UD"}
-        if Operation.MMX in codes:
-            possible |= {"#UD"}
-    elif isinstance(action, MsrAccess):
-        possible = {"#GP", "executes" if action.request.write else "reads"}
-    elif isinstance(action, Io):
-        possible = {"executes", "exits"} if action.access.write else {"reads"}
+    possible = _outcomes(step)
+    if kind == "exits" and value in (VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR):
+        return  # They come before any instruction.
     if kind not in possible:
         does = kind if kind in ("executes", "freezes", "reads", "exits") else f"raises {kind}"
         raise ValueError(f"'{step.text}' never {does}; it can be: {', '.join(sorted(possible))}")
+
+
+def _outcomes(step: Step) -> set[str]:
+    """What can happen to a step, as kinds of `Event`."""
+    match step.action:
+        case X87(operations) as action:
+            codes = [one.code for one in operations]
+            if Operation.UNDEFINED in codes:
+                return {"#NM", "#UD"}
+            possible = {"executes", "#NM"}
+            if action.waits:
+                possible |= {"#MF", "freezes", "exits"}
+            return possible | {"#UD"} if Operation.MMX in codes else possible
+        case MsrAccess(request):
+            return {"#GP", "executes" if request.write else "reads"}
+        case Io(access):
+            return {"executes", "exits"} if access.write else {"reads"}
+        case Vmrun() | Gif():
+            return {"executes", "exits", "#UD"}
+    return {"executes"}
 
 
 def _happens(line: int, text: str, occurrence: Occurrence) -> Expectation:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...model.registers import ExceptionFlag
-from ..cpu.cpu import Event
+from ..cpu.events import Event
 from ..cpu.steps import X87
 from ..waveform.selection import Shown
 from ..waveform.signals import SIGNALS

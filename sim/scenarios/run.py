@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from ...model.pc import PcInputs, PcOutputs
 from ...model.registers import Generation, Parameters
-from ..cpu.cpu import Cpu, Event
+from ..cpu.cpu import Cpu
 from ..cpu.diagnosis import Diagnosis, diagnose, endless
+from ..cpu.events import Event
 from ..cpu.program import Program
 from ..machines.machine import Machine, machine_for
 from ..waveform.recorder import Recorder

@@ -14,8 +14,9 @@
     '''
 
 `[handlers]` has a program for each interrupt vector ("75h"; nmi, mf, nm, ud and gp by name), which ends in
-iret, and one that follows the RESET pin (reset). `[hypervisor]` makes all that a guest: `start` runs before
-the first vmrun, "7Eh" after the FERR_FREEZE exit, and "out 0xf0 0x20" after an OUT to one of these ports.
+iret, and one that follows RESET (reset). `[hypervisor]` makes all that a guest: `start` runs before the first
+vmrun, "7Eh" after the FERR_FREEZE exit (EXITS has the others), "out 0xf0 0x20" after an OUT to one of these
+ports, and "handler 08h" takes an interrupt of the host, which otherwise shares [handlers] with its guest.
 `[expect-on]` has further expectations by generation, `[parameters]` what differs from the defaults, and
 `limit` the cycles after which a run is given up. Comments in the blocks begin with `;`.
 """
@@ -25,10 +26,21 @@ from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 
-from ...model.registers import CASCADE_IRQ, Generation, Parameters
+from ...model.registers import (
+    CASCADE_IRQ,
+    VMEXIT_CLGI,
+    VMEXIT_FERR_FREEZE,
+    VMEXIT_INTR,
+    VMEXIT_NMI,
+    VMEXIT_STGI,
+    VMEXIT_VINTR,
+    VMEXIT_VMRUN,
+    Generation,
+    Parameters,
+)
 from ..cpu import operands
 from ..cpu.program import Hypervisor, Program
-from ..cpu.steps import Iret, Step, Vmrun, parse_step
+from ..cpu.steps import Inject, Iret, Step, Virq, Vmrun, parse_step
 from ..support.toml_source import Key, Source, open_shipped, shipped_names
 from .expectations import Expectation, contradiction, parse_expectation
 
@@ -39,6 +51,16 @@ PINS = {"ignne_n": True, "nmi": False, "reset": False} | {
 }
 """Pins that a scenario can drive, with the level that they have before the first event."""
 NAMED_VECTORS = {"nmi": 2, "ud": 6, "nm": 7, "gp": 13, "mf": 16}
+EXITS = {
+    VMEXIT_INTR: "INTR",
+    VMEXIT_NMI: "NMI",
+    VMEXIT_VINTR: "VINTR",
+    VMEXIT_FERR_FREEZE: "FERR_FREEZE",
+    VMEXIT_VMRUN: "VMRUN",
+    VMEXIT_STGI: "STGI",
+    VMEXIT_CLGI: "CLGI",
+}
+"""#VMEXIT codes that a hypervisor can have a block for; FERR_FREEZE and VMRUN exit without one too."""
 _FOLDER = resources.files("irq13.sim.scenarios") / "library"
 _PARAMETERS = [one.name for one in fields(Parameters) if one.name != "generation"]
 _KEYS = (
@@ -125,8 +147,9 @@ def parse(source: Source, name: str) -> Scenario:
         host = program.hypervisor
         steps += [
             *host.start,
-            *(step for one in (host.exits, host.ports) for x in one.values() for step in x),
+            *(step for one in (host.exits, host.ports, host.handlers) for x in one.values() for step in x),
         ]
+    _check_svm(source, generations, steps)
     scenario = Scenario(
         name,
         source.get(("title",), str, name),
@@ -198,24 +221,50 @@ def _hypervisor(source: Source, labels: dict[str, int]) -> Hypervisor | None:
     start: tuple[Step, ...] = ()
     exits: dict[int, tuple[Step, ...]] = {}
     ports: dict[int, tuple[Step, ...]] = {}
+    handlers: dict[int, tuple[Step, ...]] = {}
     for name in table:
         key = ("hypervisor", name)
         steps = _steps(source, key, labels)
-        if not isinstance(steps[-1].action, Vmrun):
-            raise source.error(steps[-1].line, f"{name} ends in vmrun, not in {steps[-1].text!r}")
-        try:
-            if name == "start":
-                start = steps
-            elif name.startswith("out "):
-                ports |= {operands.number(word, bits=16): steps for word in name.split()[1:]}
-            else:
-                exits[operands.number(name, bits=8)] = steps
-        except ValueError:
-            form = "expected start, an exit code such as 7Eh, or ports such as 'out 0xf0 0x20'"
-            raise source.error(key, f"{form}, not {name!r}") from None
+        last, ends = steps[-1], Iret if name.startswith("handler ") else Vmrun
+        if not isinstance(last.action, ends):
+            raise source.error(last.line, f"{name} ends in {ends.__name__.lower()}, not in {last.text!r}")
+        if name == "start":
+            start = steps
+        elif name.startswith("out "):
+            ports |= {_number(source, key, word, 16): steps for word in name.split()[1:]}
+        elif name.startswith("handler "):
+            handlers[_number(source, key, name.removeprefix("handler ").strip(), 8)] = steps
+        else:
+            exits[_exit_code(source, key)] = steps
     if not start:
         raise source.error(("hypervisor",), "a hypervisor needs start, which ends in vmrun")
-    return Hypervisor(start, exits, ports)
+    return Hypervisor(start, exits, ports, handlers)
+
+
+def _number(source: Source, key: Key, text: str, bits: int) -> int:
+    try:
+        return operands.number(text, bits=bits)
+    except ValueError:
+        form = "expected start, an exit code such as 7Eh, ports such as 'out 0xf0 0x20', or 'handler 08h'"
+        raise source.error(key, f"{form}, not {key[-1]!r}") from None
+
+
+def _exit_code(source: Source, key: Key) -> int:
+    code = _number(source, key, key[-1], 8)
+    if code not in EXITS:
+        known = ", ".join(f"{code:02X}h ({what})" for code, what in EXITS.items())
+        raise source.error(key, f"no exit {key[-1]} here; expected {known}, or 'out PORT' for 7Bh")
+    return code
+
+
+def _check_svm(source: Source, generations: Sequence[Generation], steps: Sequence[Step]) -> None:
+    """A hypervisor where there is SVM; what only a hypervisor can do where there is one."""
+    without = [one.value for one in generations if one is not Generation.AMD64]
+    if "hypervisor" in source.data and without:
+        raise source.error(("hypervisor",), f"a hypervisor needs SVM: there is none on {', '.join(without)}")
+    for step in steps:
+        if isinstance(step.action, Inject | Virq) and "hypervisor" not in source.data:
+            raise source.error(step.line, f"{step.verb!r} writes a hypervisor's VMCB: it needs [hypervisor]")
 
 
 def _vector(source: Source, key: Key) -> int:

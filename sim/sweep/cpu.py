@@ -8,15 +8,17 @@ from collections.abc import Mapping
 
 from ...model.chipset import IoAccess
 from ...model.pc import PcInputs
-from ...model.registers import Cr0
+from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR
 from ...model.x87 import OperationRequest
 from ..cpu.program import Program
-from ..cpu.steps import X87, Bios, Io, MovFerrEnable, MsrAccess, Reset, Step
+from ..cpu.steps import X87, Action, Bios, Io, MovFerrEnable, MsrAccess, Reset, Step
 from ..lanes.builder import Builder, Word
 from ..machines.ports import INPUTS, values_of
 from ..netlist.gates import Bit
-from .layout import CR0_BITS, CR0_PORTS, DEPTH, Frames, World, lay_out
+from .layout import CR0_BITS, CR0_PORTS, DEPTH, Frames, Modes, World, lay_out
 from .moves import Moves
+from .svm import Svm
+from .transitions import Transitions
 
 
 class LaneCpu:
@@ -32,6 +34,8 @@ class LaneCpu:
     ----------
     inputs: what it drives, by port.
     done: the program is over.
+    modes: host, GIF, NMI blocking and V_IRQ as they stand.
+    svm: what a hypervisor adds, or None.
     """
 
     def __init__(self, build: Builder, program: Program, nmi: Bit, reset: Bit) -> None:
@@ -46,51 +50,47 @@ class LaneCpu:
 
     # What it is
 
-    def _declare(self) -> None:
-        build, code = self.build, self.code
-        start = code.main if code.start is None else code.start
-        self._restart = code.after_reset if code.start is None else code.start
-        width = code.width
-        cr0 = sum(1 << place for place, bit in enumerate(CR0_BITS) if self.hypervisor and bit is Cr0.NE)
+    def begun(self, name: str, bits: int, init: int, restart: int) -> Word:
+        """A register; RESET gives it another value than it had at power-up."""
+        self._restarts[name] = restart
+        return self.build.register(f"cpu.{name}", bits, init)
 
-        def begun(name: str, bits: int, init: int, restart: int) -> Word:
-            """A register; RESET gives it another value than it had at power-up."""
-            self._restarts[f"cpu.{name}"] = restart
-            return build.register(f"cpu.{name}", bits, init)
+    def declare_frames(self, name: str) -> Frames:
+        width = self.code.width
+        return Frames(
+            self.begun(f"{name}.valid", DEPTH, 0, 0),
+            [self.begun(f"{name}.place{level}", width, 0, 0) for level in range(DEPTH)],
+            self.begun(f"{name}.if", DEPTH, 0, 0),
+        )
+
+    def no_frames(self) -> Frames:
+        return self.frames._replace(valid=[self.build.zero] * DEPTH)
+
+    def _declare(self) -> None:
+        build, code, begun = self.build, self.code, self.begun
+        start = code.main if code.start is None else code.start
+        restart = code.after_reset if code.start is None else code.start
 
         def at_end(place: int) -> int:
             return int(code.instructions[place] is None)
 
-        self._place = begun("place", width, start, self._restart)
+        self._place = begun("place", code.width, start, restart)
         (self._first_pulse,) = begun("first_pulse", 1, 0, 0)
         (self.second_pulse,) = begun("second_pulse", 1, 0, 0)
         (self.takes_nmi,) = begun("takes_nmi", 1, 0, 0)
         (self.awaits,) = begun("awaits", 1, 0, 0)
-        (self.done,) = begun("done", 1, at_end(start), at_end(self._restart))
+        (self.done,) = begun("done", 1, at_end(start), at_end(restart))
         (self.interrupts,) = begun("if", 1, 0, 0)
         (self._nmi_pending,) = begun("nmi_pending", 1, 0, 0)
         (self._nmi_before,) = begun("nmi_before", 1, 0, 0)
-        self._cr0 = begun("cr0", len(CR0_BITS), cr0, cr0)
-        self.frames = self._declare_frames("frame", begun)
-        self.host = build.one
-        if self.hypervisor:
-            (self.host,) = begun("host", 1, 1, 1)
-            self.guest = World(
-                begun("guest.place", width, code.main, code.after_reset),
-                self._declare_frames("guest.frame", begun),
-                begun("guest.cr0", len(CR0_BITS), 0, 0),
-                begun("guest.if", 1, 0, 0)[0],
-            )
-            self.injected = begun("injected", 9, 0, 0)
-
-    def _declare_frames(self, name: str, begun) -> Frames:
-        width = self.code.width
-        return Frames(
-            begun(f"{name}.valid", DEPTH, 0, 0),
-            [begun(f"{name}.place{level}", width, 0, 0) for level in range(DEPTH)],
-            begun(f"{name}.if", DEPTH, 0, 0),
-            begun(f"{name}.nmi", DEPTH, 0, 0),
-        )
+        (blocked,) = begun("nmi_blocked", 1, 0, 0)
+        self._cr0 = begun("cr0", len(CR0_BITS), 0, 0)
+        self.frames = self.declare_frames("frame")
+        self.svm = Svm(self) if self.hypervisor else None
+        self.takes_exit = self.takes_virtual = build.zero
+        self.modes = Modes(build.one, build.one, blocked, build.zero, build.constant(0, 9))
+        if self.svm:
+            self.modes = Modes(self.svm.host, self.svm.gif, blocked, build.zero, self.svm.virtual_now)
 
     def _decode(self) -> None:
         """Which instruction is under way."""
@@ -99,13 +99,21 @@ class LaneCpu:
         go = ~self.reset
         self._first_pulse, self.second_pulse = self._first_pulse & go, self.second_pulse & go
         self.takes_nmi, self.awaits = self.takes_nmi & go, self.awaits & go
-        waiting = self._first_pulse | self.second_pulse | self.takes_nmi | self.awaits | self.done
+        if self.svm:
+            self.takes_exit, self.takes_virtual = self.svm.takes_exit & go, self.svm.takes_virtual & go
+        takes = self._first_pulse | self.second_pulse | self.takes_nmi | self.takes_exit | self.takes_virtual
+        waiting = takes | self.awaits | self.done
         running = go & ~waiting
         self.at = [build.equal(self._place, place) & running for place in range(len(self.code.instructions))]
 
     def performs(self, *kinds: type) -> Bit:
         """An instruction of these kinds is under way."""
         places = self.code.where(lambda step: isinstance(step.action, kinds))
+        return self.build.any(self.at[place] for place in places)
+
+    def performs_action(self, action: Action) -> Bit:
+        """This very instruction is under way."""
+        places = self.code.where(lambda step: step.action == action and type(step.action) is type(action))
         return self.build.any(self.at[place] for place in places)
 
     def _drive(self) -> dict[str, Word]:
@@ -127,7 +135,7 @@ class LaneCpu:
             ]
         driven["inta"] = [self._first_pulse | self.second_pulse]
         driven |= {port: [bit] for port, bit in zip(CR0_PORTS, self._cr0, strict=True)}
-        guest = ~self.host if self.hypervisor else build.zero
+        guest = ~self.modes.host
         driven["guest_mode"] = driven["intercept_ferr_freeze"] = [guest]
         if self.code.ports:
             # An OUT that the hypervisor takes does not reach the bus.
@@ -176,54 +184,75 @@ class LaneCpu:
         """The rising edge, after the PC has shown these outputs."""
         build = self.build
         (intr,) = outputs["intr"]
-        self._pending = self._nmi_pending | (self._nmi & ~self._nmi_before)
-        due_now = self._due(self._pending, self.frames)
-        interrupted = due_now | (intr & self.interrupts)
-        moves = Moves(self, outputs, interrupted)
+        pending = self._nmi_pending | (self._nmi & ~self._nmi_before)
         now = World(self._place, self.frames, self._cr0, self.interrupts)
-        after = moves.world(now)
-        stays = moves.stays
+        moves = Moves(self, outputs, Due(pending, intr, now.interrupts, self.modes).any)
+        leads = Transitions(self, moves, outputs["vector"], now)
+        after, modes = leads.world, leads.modes
+        pending = pending & ~moves.again
         # The boundary: an interrupt, the end, or the next instruction.
-        due = self._due(self._pending, after.frames)
-        takes = (due | (intr & after.interrupts)) & ~moves.shadow & ~stays
+        due = Due(pending, intr, after.interrupts, modes)
+        takes = due.any & ~modes.shadow & ~moves.stays
         ends = build.any(
             build.equal(after.place, place) for place, row in enumerate(self.code.instructions) if row is None
         )
-        nmi = takes & due
-        waits = self.done
+        self._follow_interrupts(takes & ~self.done, due, pending, modes)
         follow = self.follow
-        follow("cpu.place", after.place)
-        follow("cpu.first_pulse", [takes & ~due & ~waits])
-        follow("cpu.second_pulse", [self._first_pulse])
-        build.follow("cpu.takes_nmi", [build.select(self.reset, [self._nmi], [nmi & ~waits])[0]])
-        follow("cpu.awaits", [moves.asks | (self.awaits & ~outputs["msr_response_valid"][0])])
-        over = waits | (~stays & ~takes & ends)
-        at_end = self.code.instructions[self._restart] is None
-        build.follow(
-            "cpu.done", [build.select(self.reset, [~self._nmi if at_end else build.zero], [over])[0]]
-        )
-        follow("cpu.if", [after.interrupts])
-        # An NMI that comes with RESET is taken before the first instruction.
-        build.follow("cpu.nmi_pending", [self._pending & ~(nmi & ~waits) & ~self.reset])
+        follow("place", after.place)
+        follow("second_pulse", [self._first_pulse])
+        follow("awaits", [moves.asks | (self.awaits & ~outputs["msr_response_valid"][0])])
+        follow("done", [self.done | (~moves.stays & ~takes & ends)])
+        follow("if", [after.interrupts])
+        # The detector of edges follows the pin during RESET too, and latches none.
         build.follow("cpu.nmi_before", [self._nmi])
-        follow("cpu.cr0", after.cr0)
-        self.follow_frames("cpu.frame", after.frames)
-        moves.keep_records()
+        follow("nmi_blocked", [modes.nmi_blocked])
+        follow("cr0", after.cr0)
+        self.follow_frames("frame", after.frames)
+        if self.svm:
+            follow("host", [modes.host])
+            follow("gif", [modes.gif])
+            self.svm.follow(moves.stays, modes.shadow)
+        leads.keep_records()
+
+    def _follow_interrupts(self, takes: Bit, due: "Due", pending: Bit, modes: Modes) -> None:
+        """What is taken at the boundary: NMI, INTR, then a virtual interrupt, or an exit in their place."""
+        follow, exits = self.follow, self.code.exits
+        guest, zero = ~modes.host, self.build.zero
+        nmi = takes & due.nmi
+        intr = takes & ~due.nmi & due.intr
+        virtual = takes & ~due.nmi & ~due.intr
+        # What is intercepted stays pending.
+        delivered = nmi & ~guest if VMEXIT_NMI in exits else nmi
+        exit_ = intr & guest if VMEXIT_INTR in exits else zero
+        follow("takes_nmi", [nmi])
+        follow("nmi_pending", [pending & ~delivered])
+        follow("first_pulse", [intr & ~exit_])
+        if self.svm:
+            follow("takes_exit", [exit_])
+            follow("takes_virtual", [virtual])
+            served = zero if VMEXIT_VINTR in exits else virtual
+            follow("virtual", [*modes.virtual[:8], modes.virtual[8] & ~served])
 
     def follow(self, name: str, word: Word) -> None:
         """What a register takes at the edge, unless RESET is asserted."""
         build = self.build
-        build.follow(name, build.select(self.reset, build.constant(self._restarts[name], len(word)), word))
-
-    def _due(self, pending: Bit, frames: Frames) -> Bit:
-        """An NMI that no handler of another one holds back."""
-        inside = self.build.any(a & b for a, b in zip(frames.valid, frames.nmi, strict=True))
-        return pending & ~inside
+        restart = build.constant(self._restarts[name], len(word))
+        build.follow(f"cpu.{name}", build.select(self.reset, restart, word))
 
     def follow_frames(self, name: str, frames: Frames) -> None:
         follow = self.follow
         follow(f"{name}.valid", frames.valid)
         follow(f"{name}.if", frames.interrupts)
-        follow(f"{name}.nmi", frames.nmi)
         for level, place in enumerate(frames.places):
             follow(f"{name}.place{level}", place)
+
+
+class Due:
+    """Which interrupts are to be taken, but for a shadow."""
+
+    def __init__(self, pending: Bit, intr: Bit, interrupts: Bit, modes: Modes) -> None:
+        self.nmi = pending & ~modes.nmi_blocked
+        self.intr = intr & interrupts
+        virtual = ~modes.host & modes.virtual[8] & interrupts
+        # While GIF = 0 all stay pending (APM2 15.17).
+        self.any = modes.gif & (self.nmi | self.intr | virtual)

@@ -1,14 +1,15 @@
 """A program for the CPU in lanes: laid out in a row, and what there is to know about it."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ...model.registers import Cr0
 from ..cpu.program import Instruction, Program, block_of
 from ..cpu.steps import Step, Wait
-from ..lanes.builder import Word
+from ..lanes.builder import Builder, Word
 from ..netlist.gates import Bit
 
+Kind = TypeVar("Kind")
 DEPTH = 6
 """Handlers that may be under way at once."""
 CR0_BITS = (Cr0.MP, Cr0.EM, Cr0.TS, Cr0.NE)
@@ -39,10 +40,23 @@ class Code(NamedTuple):
     """The hypervisor's first instruction."""
     exits: dict[int, int]
     ports: dict[int, int]
+    host_handlers: dict[int, int]
 
     @property
     def width(self) -> int:
         return max(1, (len(self.instructions) - 1).bit_length())
+
+    @property
+    def has_reset(self) -> bool:
+        """There is a program for what comes after RESET."""
+        return self.instructions[self.after_reset] is not None
+
+    def action(self, place: int, kind: type[Kind]) -> Kind:
+        """What stands at a place, which is of this kind."""
+        row = self.instructions[place]
+        assert row is not None
+        assert isinstance(row.step.action, kind)
+        return row.step.action
 
     def where(self, fits: Callable[[Step], bool]) -> list[int]:
         """The places of some instructions."""
@@ -66,7 +80,8 @@ def lay_out(program: Program) -> Code:
     start = put(host.start) if host else None
     exits = {code: put(steps) for code, steps in host.exits.items()} if host else {}
     ports = {port: put(steps) for port, steps in host.ports.items()} if host else {}
-    return Code(rows, main, after_reset, nowhere, handlers, start, exits, ports)
+    own = {vector: put(steps) for vector, steps in host.handlers.items()} if host else {}
+    return Code(rows, main, after_reset, nowhere, handlers, start, exits, ports, handlers | own)
 
 
 def unsupported(program: Program) -> str | None:
@@ -86,7 +101,6 @@ class Frames(NamedTuple):
     valid: Word
     places: list[Word]
     interrupts: Word
-    nmi: Word
 
 
 class World(NamedTuple):
@@ -96,3 +110,24 @@ class World(NamedTuple):
     frames: Frames
     cr0: Word
     interrupts: Bit
+
+
+class Modes(NamedTuple):
+    """What else an instruction leaves behind; without a hypervisor host and gif are 1."""
+
+    host: Bit
+    gif: Bit
+    nmi_blocked: Bit
+    shadow: Bit
+    """Interrupts are held off until after the next instruction."""
+    virtual: Word
+    """V_IRQ and V_INTR_VECTOR: valid in bit 8."""
+
+
+def select_frames(build: Builder, condition: Bit, yes: Frames, no: Frames) -> Frames:
+    """`yes` if the condition holds, else `no`."""
+    return Frames(
+        build.select(condition, yes.valid, no.valid),
+        [build.select(condition, a, b) for a, b in zip(yes.places, no.places, strict=True)],
+        build.select(condition, yes.interrupts, no.interrupts),
+    )

@@ -1,13 +1,22 @@
-"""What an instruction of the CPU in lanes comes to, and where it leads: where `lane_cpu` decides."""
+"""What the instruction of the CPU in lanes comes to in this cycle; `transitions` has where that leads."""
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
-from ...model.registers import VMEXIT_FERR_FREEZE, Cr0
-from ..cpu.cpu import NMI_VECTOR, VECTORS
+from ...model.registers import (
+    VMEXIT_CLGI,
+    VMEXIT_FERR_FREEZE,
+    VMEXIT_INTR,
+    VMEXIT_NMI,
+    VMEXIT_STGI,
+    VMEXIT_VINTR,
+    VMEXIT_VMRUN,
+)
+from ..cpu.events import NMI_VECTOR
 from ..cpu.steps import (
     Bios,
     Flag,
+    Gif,
     Halt,
     Inject,
     Int,
@@ -18,44 +27,66 @@ from ..cpu.steps import (
     MovSs,
     MsrAccess,
     Nop,
+    Popf,
     Reset,
+    Virq,
     Vmrun,
     Wait,
 )
 from ..lanes.builder import Word
 from ..netlist.gates import Bit
-from .layout import CR0_BITS, DEPTH, LEVELS, Frames, World
+from .layout import LEVELS
 
 if TYPE_CHECKING:
     from .cpu import LaneCpu
 
 
+class Exit(NamedTuple):
+    """A #VMEXIT."""
+
+    event: Bit
+    target: int | None
+    """None where the hypervisor has nothing for it: the program ends."""
+    over: bool = False
+    """The guest goes on behind the instruction."""
+    shadow: bool = False
+    """The instruction stays in the interrupt shadow that it was in."""
+
+
 class Moves:
-    """What the instruction under way comes to in this cycle: at most one of these happens.
+    """What comes of the instruction: at most one of these happens.
 
     Attributes
     ----------
+    steps: it is over, and goes on behind it.
+    faults: before the instruction, by name.
+    enters: interrupts by vector, from the bus where that is None.
+    exits: #VMEXITs.
+    vmrun: the guest goes on.
+    again: RESET or INIT by an instruction.
+    nmi: an NMI is delivered.
     stays: the same instruction, or the same wait, in the next cycle.
-    shadow: it holds interrupts off until after the next instruction.
     asks: an MSR access was accepted, and its response comes in the next cycle.
     """
 
     def __init__(self, cpu: "LaneCpu", outputs: Mapping[str, Word], interrupted: Bit) -> None:
         self._cpu, self._build, self._code = cpu, cpu.build, cpu.code
         self._outputs = outputs
-        self._faults: list[tuple[Bit, str]] = []
-        self._steps: list[Bit] = []
+        self.faults: list[tuple[Bit, str]] = []
+        self.steps: list[Bit] = []
+        self.enters: list[tuple[Bit, int]] = []
+        self.exits: list[Exit] = []
         self._retries: list[Bit] = []
-        self._exits: list[tuple[Bit, int | None, bool]] = []
-        self._seen: dict[str, Bit] = {}
         self.asks = self._build.zero
+        self.again = cpu.performs(Reset)
         self._x87(interrupted)
         self._msr()
         self._io()
         self._waits(interrupted)
-        plain = cpu.performs(MovCr0, MovFerrEnable, MovSs, Flag, Reset, Inject, Nop)
-        self._steps.append(plain)
-        self.shadow = self._shadow()
+        self._svm()
+        self._interrupts()
+        plain = cpu.performs(MovCr0, MovFerrEnable, MovSs, Flag, Popf, Inject, Virq, Nop)
+        self.steps.append(plain)
         self.stays = self._stays()
 
     def _answer(self, name: str) -> Bit:
@@ -63,12 +94,12 @@ class Moves:
 
     def _x87(self, interrupted: Bit) -> None:
         answer = self._answer
-        self._steps.append(answer("ready"))
-        self._faults += [(answer("nm"), "#NM"), (answer("ud"), "#UD")]
+        self.steps.append(answer("ready"))
+        self.faults += [(answer("nm"), "#NM"), (answer("ud"), "#UD")]
         # External interrupts win over #MF at the same boundary (SDM3 table 6-2).
-        self._faults.append((answer("mf") & ~interrupted, "#MF"))
+        self.faults.append((answer("mf") & ~interrupted, "#MF"))
         self._retries += [(answer(name) & interrupted) for name in ("mf", "freeze", "window")]
-        self._exits.append((answer("vmexit"), self._code.exits.get(VMEXIT_FERR_FREEZE), False))
+        self.exits.append(Exit(answer("vmexit"), self._code.exits.get(VMEXIT_FERR_FREEZE), shadow=True))
 
     def _msr(self) -> None:
         cpu = self._cpu
@@ -76,240 +107,80 @@ class Moves:
         self.asks = accepted
         answered = cpu.awaits & self._outputs["msr_response_valid"][0]
         fault = self._outputs["msr_response_fault"][0]
-        self._faults.append((answered & fault, "#GP"))
-        self._steps.append(answered & ~fault)
+        self.faults.append((answered & fault, "#GP"))
+        self.steps.append(answered & ~fault)
 
     def _io(self) -> None:
         cpu, build = self._cpu, self._build
         taken = build.zero
         if self._code.ports:
             for port, places in cpu.port_places().items():
-                event = ~cpu.host & build.any(cpu.at[place] for place in places)
-                self._exits.append((event, self._code.ports[port], True))
+                event = ~cpu.modes.host & build.any(cpu.at[place] for place in places)
+                self.exits.append(Exit(event, self._code.ports[port], over=True))
                 taken = taken | event
-        self._steps.append(cpu.performs(Io, Bios) & ~taken)
+        self.steps.append(cpu.performs(Io, Bios) & ~taken)
 
     def _waits(self, interrupted: Bit) -> None:
         cpu = self._cpu
         for place in self._code.where(lambda step: isinstance(step.action, Wait)):
-            row = self._code.instructions[place]
-            assert row is not None
-            assert isinstance(row.step.action, Wait)
-            port, bit = LEVELS[row.step.action.signal]
+            action = self._code.action(place, Wait)
+            port, bit = LEVELS[action.signal]
             level = self._outputs[port][bit]
-            comes = cpu.at[place] & (level if row.step.action.level else ~level)
-            self._steps.append(comes)
+            comes = cpu.at[place] & (level if action.level else ~level)
+            self.steps.append(comes)
             self._retries.append(cpu.at[place] & ~comes & interrupted)
-        self._steps.append(cpu.performs(Halt) & interrupted)
+        self.steps.append(cpu.performs(Halt) & interrupted)
 
-    def _shadow(self) -> Bit:
-        cpu, build = self._cpu, self._build
-        sti = build.any(
-            cpu.at[place]
-            for place in self._code.where(lambda step: isinstance(step.action, Flag) and step.action.value)
-        )
-        return cpu.performs(MovSs) | (sti & ~cpu.interrupts)
+    def _svm(self) -> None:
+        """VMRUN, STGI, CLGI: #UD without a hypervisor; an exit, or in the guest perhaps one."""
+        cpu, build, exits = self._cpu, self._build, self._code.exits
+        self.vmrun = self.stgi = self.clgi = build.zero
+        if not cpu.hypervisor:
+            self.faults.append((cpu.performs(Vmrun, Gif), "#UD"))
+            return
+        guest = ~cpu.modes.host
+        self.vmrun = cpu.performs(Vmrun) & cpu.modes.host
+        self.exits.append(Exit(cpu.performs(Vmrun) & guest, exits.get(VMEXIT_VMRUN), shadow=True))
+        self.stgi, self.clgi = (cpu.performs_action(Gif(value)) for value in (True, False))
+        if VMEXIT_STGI in exits:
+            self.exits.append(Exit(self.stgi & guest, exits[VMEXIT_STGI], shadow=True))
+            self.stgi = self.stgi & ~guest
+        if VMEXIT_CLGI in exits:
+            self.exits.append(Exit(self.clgi & guest, exits[VMEXIT_CLGI], shadow=True))
+            self.clgi = self.clgi & ~guest
+        self.steps += [self.stgi, self.clgi]
+
+    def _interrupts(self) -> None:
+        """What an interrupt comes to in its last cycle."""
+        cpu, exits = self._cpu, self._code.exits
+        self.nmi, virtual = cpu.takes_nmi, cpu.takes_virtual
+        if VMEXIT_NMI in exits:
+            self.exits.append(Exit(self.nmi & ~cpu.modes.host, exits[VMEXIT_NMI]))
+            self.nmi = self.nmi & cpu.modes.host
+        if VMEXIT_INTR in exits:
+            self.exits.append(Exit(cpu.takes_exit, exits[VMEXIT_INTR]))
+        if VMEXIT_VINTR in exits:
+            self.exits.append(Exit(virtual, exits[VMEXIT_VINTR]))
+            virtual = self._build.zero
+        self.virtual = virtual
+        self.enters.append((self.nmi, NMI_VECTOR))
+        for place in self._code.where(lambda step: isinstance(step.action, Int)):
+            self.enters.append((cpu.at[place], self._code.action(place, Int).vector))
 
     def _stays(self) -> Bit:
         cpu, build = self._cpu, self._build
         some = build.any(
             [
-                *self._steps,
-                *(event for event, _ in self._faults),
+                *self.steps,
+                *(event for event, _ in self.faults),
+                *(event for event, _ in self.enters),
                 *self._retries,
-                *(event for event, _, _ in self._exits),
-                cpu.performs(Int, Iret, Vmrun),
+                *(one.event for one in self.exits),
+                cpu.performs(Iret),
+                self.vmrun,
+                self.again,
+                self.virtual,
                 cpu.second_pulse,
-                cpu.takes_nmi,
             ]
         )
         return ~some
-
-    # Where it leads
-
-    def world(self, now: World) -> World:
-        """Place, frames, CR0 and IF after this cycle."""
-        cpu, build, code = self._cpu, self._build, self._code
-        width = code.width
-        behind = build.plus_one(now.place)
-        (iret, vmrun) = cpu.performs(Iret), cpu.performs(Vmrun)
-        enters: list[tuple[Bit, int]] = []
-        lost: list[Bit] = []
-        steps = list(self._steps)
-        for event, name in self._faults:
-            if VECTORS[name] in code.handlers:
-                enters.append((event, VECTORS[name]))
-            else:
-                # A fault without a handler is passed over.
-                steps.append(event)
-            self._record(f"raised_{name[1:].lower()}", event)
-        for place in code.where(lambda step: isinstance(step.action, Int)):
-            row = code.instructions[place]
-            assert row is not None
-            assert isinstance(row.step.action, Int)
-            vector = row.step.action.vector
-            (
-                enters.append((cpu.at[place], vector))
-                if vector in code.handlers
-                else lost.append(cpu.at[place])
-            )
-        is_int = cpu.performs(Int)
-        bus = self._outputs["vector"]
-        for vector in code.handlers:
-            enters.append((cpu.second_pulse & build.equal(bus, vector), vector))
-        known = build.any(build.equal(bus, vector) for vector in code.handlers)
-        lost.append(cpu.second_pulse & ~known)
-        (
-            enters.append((cpu.takes_nmi, NMI_VECTOR))
-            if NMI_VECTOR in code.handlers
-            else lost.append(cpu.takes_nmi)
-        )
-        returns = iret & now.frames.valid[0]
-        steps.append(iret & ~now.frames.valid[0])
-        exits = [(event, target, over) for event, target, over in self._exits if target is not None]
-        lost += [event for event, target, _ in self._exits if target is None]
-        base = now
-        if cpu.hypervisor:
-            base, injected = self._resumed(now, vmrun)
-            named = {vector: injected & build.equal(cpu.injected[:8], vector) for vector in code.handlers}
-            enters += [(event, vector) for vector, event in named.items()]
-            lost.append(injected & ~build.any(named.values()))
-        self._record("unhandled", build.any(lost))
-        step = build.any(steps)
-        entering = build.any(event for event, _ in enters)
-        losing = build.any(lost)
-        # What a handler returns to: INT and what is over lie behind, all else is where it was.
-        after_int = build.select(is_int, behind, base.place)
-        target = build.one_of(
-            ((event, build.constant(code.handlers[vector], width)) for event, vector in enters), width
-        )
-        place = build.select(step, behind, base.place)
-        place = build.select(returns, now.frames.places[0], place)
-        place = build.select(entering, target, place)
-        place = build.select(losing, build.constant(code.nowhere, width), place)
-        pushed = self._pushed(base.frames, after_int, base.interrupts, enters)
-        frames = self._select_frames(returns, self._popped(now.frames), base.frames)
-        frames = self._select_frames(entering, pushed, frames)
-        frames = self._select_frames(losing, self._no_frames(), frames)
-        self._record("overflow", entering & base.frames.valid[-1])
-        interrupts = build.select(returns, [now.frames.interrupts[0]], [base.interrupts])[0]
-        interrupts = interrupts & ~entering & ~losing
-        interrupts = self._flag(interrupts)
-        cr0 = self._cr0(base.cr0)
-        world = World(place, frames, cr0, interrupts)
-        for event, vector in enters:
-            self._record(f"entered_{vector:02x}", event)
-        return self._exited(world, now, behind, exits) if cpu.hypervisor else world
-
-    def _flag(self, interrupts: Bit) -> Bit:
-        cpu, build, code = self._cpu, self._build, self._code
-        on = build.any(cpu.at[p] for p in code.where(lambda s: isinstance(s.action, Flag) and s.action.value))
-        off = build.any(
-            cpu.at[p] for p in code.where(lambda s: isinstance(s.action, Flag) and not s.action.value)
-        )
-        return (interrupts | on) & ~off & ~cpu.performs(Reset)
-
-    def _cr0(self, cr0: Word) -> Word:
-        cpu, build, code = self._cpu, self._build, self._code
-        result = []
-        for name, old in zip(CR0_BITS, cr0, strict=True):
-            moves = {
-                value: build.any(
-                    cpu.at[place]
-                    for place in code.where(
-                        lambda step, name=name, value=value: (
-                            isinstance(step.action, MovCr0)
-                            and step.action.bit == name
-                            and step.action.value == value
-                        )
-                    )
-                )
-                for value in (True, False)
-            }
-            result.append((old | moves[True]) & ~moves[False] & ~cpu.performs(Reset))
-        return result
-
-    def _resumed(self, now: World, vmrun: Bit) -> tuple[World, Bit]:
-        """VMRUN: the guest's world again; an injected interrupt is taken if it has IF = 1, else lost."""
-        cpu, build = self._cpu, self._build
-        guest = cpu.guest
-        base = World(
-            build.select(vmrun, guest.place, now.place),
-            self._select_frames(vmrun, guest.frames, now.frames),
-            build.select(vmrun, guest.cr0, now.cr0),
-            build.select(vmrun, [guest.interrupts], [now.interrupts])[0],
-        )
-        injected = vmrun & cpu.injected[8] & guest.interrupts
-        chosen = build.select(vmrun, build.constant(0, 9), cpu.injected)
-        for place in self._code.where(lambda step: isinstance(step.action, Inject)):
-            row = self._code.instructions[place]
-            assert row is not None
-            assert isinstance(row.step.action, Inject)
-            word = build.constant(0x100 | row.step.action.vector, 9)
-            chosen = build.select(cpu.at[place], word, chosen)
-        cpu.follow("cpu.injected", chosen)
-        return base, injected
-
-    def _exited(self, world: World, now: World, behind: Word, exits) -> World:
-        """#VMEXIT: the guest's world is kept, and the host goes on with NE = 1 and IF = 0."""
-        cpu, build, code = self._cpu, self._build, self._code
-        leaves = build.any(event for event, _, _ in exits)
-        over = build.any(event for event, _, done in exits if done)
-        target = build.one_of(((event, build.constant(at, code.width)) for event, at, _ in exits), code.width)
-        guest = cpu.guest
-        kept = build.select(over, behind, now.place)
-        cpu.follow("cpu.guest.place", build.select(leaves, kept, guest.place))
-        cpu.follow("cpu.guest.cr0", build.select(leaves, now.cr0, guest.cr0))
-        cpu.follow("cpu.guest.if", build.select(leaves, [now.interrupts], [guest.interrupts]))
-        cpu.follow_frames("cpu.guest.frame", self._select_frames(leaves, now.frames, guest.frames))
-        cpu.follow("cpu.host", [(cpu.host & ~cpu.performs(Vmrun)) | leaves])
-        self._record("exited", leaves)
-        ne = build.constant(1 << CR0_BITS.index(Cr0.NE), len(CR0_BITS))
-        return World(
-            build.select(leaves, target, world.place),
-            self._select_frames(leaves, self._no_frames(), world.frames),
-            build.select(leaves, ne, world.cr0),
-            world.interrupts & ~leaves,
-        )
-
-    def _pushed(
-        self, frames: Frames, place: Word, interrupts: Bit, enters: Iterable[tuple[Bit, int]]
-    ) -> Frames:
-        nmi = self._build.any(event for event, vector in enters if vector == NMI_VECTOR)
-        return Frames(
-            [self._build.one, *frames.valid[:-1]],
-            [place, *frames.places[:-1]],
-            [interrupts, *frames.interrupts[:-1]],
-            [nmi, *frames.nmi[:-1]],
-        )
-
-    def _popped(self, frames: Frames) -> Frames:
-        zero = self._build.zero
-        return Frames(
-            [*frames.valid[1:], zero],
-            [*frames.places[1:], frames.places[-1]],
-            [*frames.interrupts[1:], zero],
-            [*frames.nmi[1:], zero],
-        )
-
-    def _no_frames(self) -> Frames:
-        zero = [self._build.zero] * DEPTH
-        return self._cpu.frames._replace(valid=zero)
-
-    def _select_frames(self, condition: Bit, yes: Frames, no: Frames) -> Frames:
-        select = self._build.select
-        return Frames(
-            select(condition, yes.valid, no.valid),
-            [select(condition, a, b) for a, b in zip(yes.places, no.places, strict=True)],
-            select(condition, yes.interrupts, no.interrupts),
-            select(condition, yes.nmi, no.nmi),
-        )
-
-    def _record(self, name: str, event: Bit) -> None:
-        event = event & ~self._cpu.reset
-        self._seen[name] = self._seen.get(name, self._build.zero) | event
-
-    def keep_records(self) -> None:
-        """What ever happened, as registers `seen.*`."""
-        for name, event in self._seen.items():
-            self._build.sticky(f"seen.{name}", event)

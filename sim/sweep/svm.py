@@ -1,0 +1,121 @@
+"""What a hypervisor adds to the CPU in lanes: host and guest, and what VMRUN and #VMEXIT switch (APM2 15)."""
+
+from typing import TYPE_CHECKING
+
+from ..cpu.steps import Inject, Virq
+from ..lanes.builder import Word
+from ..netlist.gates import Bit
+from .layout import CR0_BITS, Frames, World, select_frames
+from .moves import Moves
+
+if TYPE_CHECKING:
+    from .cpu import LaneCpu
+
+
+class Svm:
+    """Registers of host and guest.
+
+    Attributes
+    ----------
+    host, gif: the hypervisor runs; the global interrupt flag.
+    takes_exit, takes_virtual: an interrupt that is an exit, or a virtual one, has its cycle.
+    guest_shadow: INTERRUPT_SHADOW of the guest that does not run.
+    injected: what VMRUN will inject, valid in bit 8.
+    virtual_now: V_IRQ and V_INTR_VECTOR, valid in bit 8.
+    """
+
+    def __init__(self, cpu: "LaneCpu") -> None:
+        self._cpu, self._build, self._code = cpu, cpu.build, cpu.code
+        code, begun, cr0 = cpu.code, cpu.begun, len(CR0_BITS)
+        (self.host,) = begun("host", 1, 1, 1)
+        (self.gif,) = begun("gif", 1, 1, 1)
+        (self.takes_exit,) = begun("takes_exit", 1, 0, 0)
+        (self.takes_virtual,) = begun("takes_virtual", 1, 0, 0)
+        (self._in_shadow,) = begun("in_shadow", 1, 0, 0)
+        self.virtual_now = begun("virtual", 9, 0, 0)
+        self.injected = begun("injected", 9, 0, 0)
+        self._guest = World(
+            begun("guest.place", code.width, code.main, code.after_reset),
+            cpu.declare_frames("guest.frame"),
+            begun("guest.cr0", cr0, 0, 0),
+            begun("guest.if", 1, 0, 0)[0],
+        )
+        (self.guest_shadow,) = begun("guest.shadow", 1, 0, 0)
+        self._kept_frames = cpu.declare_frames("kept.frame")
+        self._kept_cr0 = begun("kept.cr0", cr0, 0, 0)
+        (self._kept_if,) = begun("kept.if", 1, 0, 0)
+        self._next: dict[str, Word] = {}
+        self._next_frames: Frames | None = None
+
+    def resumed(self, now: World, vmrun: Bit) -> tuple[World, Bit]:
+        """VMRUN: the host is kept, the guest goes on; an injected event is taken at once (APM2 15.20)."""
+        build, guest = self._build, self._guest
+        select = build.select
+        base = World(
+            select(vmrun, guest.place, now.place),
+            select_frames(build, vmrun, guest.frames, now.frames),
+            select(vmrun, guest.cr0, now.cr0),
+            select(vmrun, [guest.interrupts], [now.interrupts])[0],
+        )
+        self._cpu.follow_frames("kept.frame", select_frames(build, vmrun, now.frames, self._kept_frames))
+        self._cpu.follow("kept.cr0", select(vmrun, now.cr0, self._kept_cr0))
+        self._cpu.follow("kept.if", select(vmrun, [now.interrupts], [self._kept_if]))
+        injected = vmrun & self.injected[8]
+        self._next["injected"] = self._written(Inject, select(vmrun, build.constant(0, 9), self.injected))
+        return base, injected
+
+    def virtual(self) -> Word:
+        """V_IRQ after this cycle, but for its being taken."""
+        return self._written(Virq, self.virtual_now)
+
+    def _written(self, kind: type[Inject | Virq], word: Word) -> Word:
+        """A field of the VMCB after the host's writes; the guest has no VMCB to write."""
+        cpu, build = self._cpu, self._build
+        for place in self._code.where(lambda step: isinstance(step.action, kind)):
+            vector = self._code.action(place, kind).vector
+            value = build.constant(0 if vector is None else 0x100 | vector, 9)
+            word = build.select(cpu.at[place] & self.host, value, word)
+        return word
+
+    def exited(self, world: World, now: World, behind: Word, moves: Moves) -> World:
+        """#VMEXIT: the guest is kept, and the host goes on with CR0 and IF as VMRUN has kept them."""
+        build, code, guest = self._build, self._code, self._guest
+        select = build.select
+        handled = [(one, one.target) for one in moves.exits if one.target is not None]
+        leaves = build.any(one.event for one, _ in handled)
+        over = build.any(one.event for one, _ in handled if one.over)
+        shadow = build.any(one.event for one, _ in handled if one.shadow) & self._in_shadow
+        target = build.one_of(
+            ((one.event, build.constant(at, code.width)) for one, at in handled), code.width
+        )
+        self._next |= {
+            "guest.place": select(leaves, select(over, behind, now.place), guest.place),
+            "guest.cr0": select(leaves, now.cr0, guest.cr0),
+            "guest.if": select(leaves, [now.interrupts], [guest.interrupts]),
+            "guest.shadow": select(leaves, [shadow], [self.guest_shadow]),
+        }
+        self._next_frames = select_frames(build, leaves, now.frames, guest.frames)
+        return World(
+            select(leaves, target, world.place),
+            select_frames(build, leaves, self._kept_frames, world.frames),
+            select(leaves, self._kept_cr0, world.cr0),
+            select(leaves, [self._kept_if], [world.interrupts])[0],
+        )
+
+    def restart(self, again: Bit, place: Word) -> None:
+        """RESET or INIT by an instruction: the guest will begin at `place`."""
+        build = self._build
+        place = build.select(again, place, self._next.pop("guest.place"))
+        self._next = {name: [bit & ~again for bit in word] for name, word in self._next.items()}
+        self._next["guest.place"] = place
+        assert self._next_frames is not None
+        self._next_frames = select_frames(build, again, self._cpu.no_frames(), self._next_frames)
+
+    def follow(self, stays: Bit, shadow: Bit) -> None:
+        """The rising edge."""
+        cpu = self._cpu
+        for name, word in self._next.items():
+            cpu.follow(name, word)
+        assert self._next_frames is not None
+        cpu.follow_frames("guest.frame", self._next_frames)
+        cpu.follow("in_shadow", self._build.select(stays, [self._in_shadow], [shadow]))

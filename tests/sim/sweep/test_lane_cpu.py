@@ -1,0 +1,130 @@
+"""Random programs under a hypervisor: the CPU in lanes goes where the CPU goes, at every phase."""
+
+import random
+
+import numpy as np
+import pytest
+from irq13 import hdl
+from irq13.model import Generation
+from irq13.sim.lanes.lanes import Lanes, kernel_of
+from irq13.sim.machines.machine import ModelMachine
+from irq13.sim.netlist.lowering import lower
+from irq13.sim.scenarios.run import Driver
+from irq13.sim.scenarios.scenario import parse
+from irq13.sim.support.toml_source import Source
+from irq13.sim.sweep.design import netlist_of
+from irq13.sim.sweep.pins import pulse
+from irq13.sim.sweep.sweep import phase
+
+PULSES = [pulse("irq0", 9), pulse("irq14", 5), pulse("nmi", 3), pulse("ignne_n", 7)]
+GUEST = [
+    *["fdiv raises=ZE", "fsin raises=IE", "fld1", "fwait", "fclex", "fnclex", "fninit", "fldcw masks=none"],
+    *["nop", "nop 4", "cli", "sti", "sti", "mov ss", "popf if=1", "popf if=0", "hlt", "int 0x40", "int 2"],
+    *["out 0xf0", "out 0x20, 0x20", "in 0x20", "mov cr0.ts 1", "mov cr0.ts 0", "mov cr0.ne 1"],
+    *["vmrun", "stgi", "clgi", "inject 0x08", "virq 0x40", "wrmsr IGNNE 1", "fundefined", "iret"],
+]
+HOST = [
+    *["nop", "nop 3", "sti", "cli", "stgi", "clgi", "fnclex", "fld1", "mov cr0.ts 1", "mov cr0.ne 0"],
+    *["wrmsr IGNNE 1", "wrmsr IGNNE 0", "wrmsr HWCR 0x100", "inject 0x75", "inject 2", "inject 0x33"],
+    *["virq 0x40", "virq 0x08", "virq off", "popf if=1", "mov ss", "int 0x40", "out 0x20, 0x20", "iret"],
+]
+
+
+def random_scenario(seed):
+    """A guest with handlers, and a hypervisor with some of the exits and some handlers of its own."""
+    pick = random.Random(seed)
+
+    def block(steps, most, end):
+        lines = [pick.choice(steps) for _ in range(pick.randrange(most))]
+        if pick.random() < 0.04:
+            lines.append("reset" if pick.random() < 0.5 else "init")
+        return "'''\n" + "\n".join([*lines, end]) + "\n'''\n"
+
+    text = "generation = 'AMD64'\nlimit = 2000\nprogram = '''\nbios\nsti\nfninit\nfldcw masks=none\n"
+    text += block(GUEST, 25, "nop 3").removeprefix("'''\n") + "[handlers]\n"
+    for vector in (2, 6, 7, 13, 16, 0x08, 0x40, 0x75, 0x76):
+        if pick.random() < 0.9:
+            eoi = "out 0xa0, 0x20\nout 0x20, 0x20\n" if vector >= 0x70 else "out 0x20, 0x20\n"
+            text += f"{vector:02x}h = " + block(GUEST, 3, f"{eoi}iret")
+    if pick.random() < 0.3:
+        text += "reset = " + block(GUEST, 5, "nop")
+    text += "[hypervisor]\nstart = " + block(HOST, 5, "vmrun") + "7Eh = " + block(HOST, 5, "vmrun")
+    for name in ("60h", "61h", "64h", "80h", "84h", "85h", "'out 0xf0'", "'out 0x20 0xa0'"):
+        if pick.random() < 0.5:
+            text += f"{name} = " + block(HOST, 5, "vmrun")
+    for name in ("'handler 08h'", "'handler 02h'", "'handler 07h'"):
+        if pick.random() < 0.3:
+            text += f"{name} = " + block(HOST, 3, "iret")
+    return parse(Source("random.toml", text), "random")
+
+
+STATE = {
+    "cpu.if": lambda cpu, pc: cpu.interrupts,
+    "cpu.host": lambda cpu, pc: cpu.host,
+    "cpu.gif": lambda cpu, pc: cpu.gif,
+    "cpu.nmi_blocked": lambda cpu, pc: cpu.nmi_blocked,
+    "cpu.done": lambda cpu, pc: cpu.current is None,
+    "cpu.cr0": lambda cpu, pc: int(cpu.cr0) >> 1 & 7 | int(cpu.cr0) >> 5 << 3,
+    "cpu.frame.valid": lambda cpu, pc: (1 << len(cpu._frames)) - 1,
+    "processor.x87.flags": lambda cpu, pc: int(pc.processor.state.flags),
+    "processor.x87.masks": lambda cpu, pc: int(pc.processor.state.masks),
+    "processor.reporting.ferr": lambda cpu, pc: pc.processor.reporting.ferr,
+    "chipset.irq13": lambda cpu, pc: pc.chipset.ff1,
+    "master.isr": lambda cpu, pc: pc.master.isr,
+    "slave.isr": lambda cpu, pc: pc.slave.isr,
+}
+
+
+@pytest.fixture(scope="module")
+def pc():
+    scenario = random_scenario(0)
+    return lower(hdl.Pc(scenario.parameters_for(Generation.AMD64)))
+
+
+def compare(seed, pc, lanes_wanted, cycles, kinds):
+    """Runs of one program at as many phases: the first difference, or None."""
+    scenario = random_scenario(seed)
+    chance = np.random.default_rng(seed)
+    times = chance.integers(0, cycles - 10, (len(PULSES), lanes_wanted))
+    lanes = Lanes(kernel_of(netlist_of(scenario, PULSES, pc), engine="numpy"), lanes_wanted)
+    for number, (one, cycle) in enumerate(zip(PULSES, times, strict=True)):
+        lanes.set_register(f"at{number}.on", cycle)
+        lanes.set_register(f"at{number}.off", cycle + one.width)
+    seen = []
+    for _ in range(cycles):
+        lanes.run(1)
+        row = {name: lanes.register(name) for name in STATE if name in lanes.names}
+        row["overflow"] = lanes.register("seen.overflow") if "seen.overflow" in lanes.names else 0 * times[0]
+        seen.append(row)
+    for lane in range(lanes_wanted):
+        alone = phase(scenario, PULSES, [int(column[lane]) for column in times])
+        driver = Driver(ModelMachine(scenario.parameters_for(Generation.AMD64)), alone.program, alone.pins)
+        for cycle, row in enumerate(seen):
+            driver.step()
+            if row["overflow"][lane]:
+                break
+            wanted = {name: int(get(driver.cpu, driver.machine._pc)) for name, get in STATE.items()}
+            got = {name: int(row[name][lane]) for name in STATE if name in row}
+            if got != {name: wanted[name] for name in got}:
+                differs = {name: (wanted[name], got[name]) for name in got if got[name] != wanted[name]}
+                return f"seed {seed}, cycle {cycle}, {alone.pins}: {differs}"
+        kinds |= {(event.kind, event.value if event.kind == "exits" else 0) for event in driver.cpu.events}
+    return None
+
+
+def check(seeds, pc, lanes):
+    kinds = set()
+    found = [compare(seed, pc, lanes, 120, kinds) for seed in seeds]
+    assert found == [None] * len(found)
+    codes = {value for kind, value in kinds if kind == "exits"}
+    assert {0x60, 0x61, 0x64, 0x7B, 0x7E, 0x80} <= codes
+    assert {"enters", "returns", "unhandled", "#NM", "#UD"} <= {kind for kind, _ in kinds}
+
+
+def test_hypervisor_programs_in_lanes_are_those_of_the_cpu(pc):
+    check(range(8), pc, 64)
+
+
+@pytest.mark.slow
+def test_ten_thousand_of_them(pc):
+    check(range(100, 180), pc, 128)
