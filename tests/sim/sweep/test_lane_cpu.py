@@ -63,7 +63,6 @@ STATE = {
     "cpu.host": lambda cpu, pc: cpu.host,
     "cpu.gif": lambda cpu, pc: cpu.gif,
     "cpu.nmi_blocked": lambda cpu, pc: cpu.nmi_blocked,
-    "cpu.done": lambda cpu, pc: cpu.current is None,
     "cpu.cr0": lambda cpu, pc: int(cpu.cr0) >> 1 & 7 | int(cpu.cr0) >> 5 << 3,
     "cpu.frame.valid": lambda cpu, pc: (1 << len(cpu._frames)) - 1,
     "processor.x87.flags": lambda cpu, pc: int(pc.processor.state.flags),
@@ -94,6 +93,7 @@ def compare(seed, pc, lanes_wanted, cycles, kinds):
     for _ in range(cycles):
         lanes.run(1)
         row = {name: lanes.register(name) for name in STATE if name in lanes.names}
+        row["done"] = lanes.register("cpu.done")
         row["overflow"] = lanes.register("seen.overflow") if "seen.overflow" in lanes.names else 0 * times[0]
         seen.append(row)
     for lane in range(lanes_wanted):
@@ -103,6 +103,8 @@ def compare(seed, pc, lanes_wanted, cycles, kinds):
             driver.step()
             if row["overflow"][lane]:
                 break
+            if row["done"][lane] and driver.cpu.current:
+                return f"seed {seed}, cycle {cycle}, {alone.pins}: over in lanes only"
             wanted = {name: int(get(driver.cpu, driver.machine._pc)) for name, get in STATE.items()}
             got = {name: int(row[name][lane]) for name in STATE if name in row}
             if got != {name: wanted[name] for name in got}:
@@ -122,9 +124,9 @@ def check(seeds, pc, lanes):
 
 
 def test_hypervisor_programs_in_lanes_are_those_of_the_cpu(pc):
-    check(range(8), pc, 64)
+    check(range(8), pc, 16)
 
 
 @pytest.mark.slow
-def test_ten_thousand_of_them(pc):
-    check(range(100, 180), pc, 128)
+def test_more_of_them(pc):
+    check(range(100, 120), pc, 50)
