@@ -114,19 +114,18 @@ def compare(seed, pc, lanes_wanted, cycles, kinds):
     return None
 
 
-def check(seeds, pc, lanes):
+def check(seeds, pc, lanes, codes):
     kinds = set()
     found = [compare(seed, pc, lanes, 120, kinds) for seed in seeds]
     assert found == [None] * len(found)
-    codes = {value for kind, value in kinds if kind == "exits"}
-    assert {0x60, 0x61, 0x64, 0x7B, 0x7E, 0x80} <= codes
-    assert {"enters", "returns", "unhandled", "#NM", "#UD"} <= {kind for kind, _ in kinds}
+    assert codes <= {value for kind, value in kinds if kind == "exits"}
+    assert {"enters", "returns", "#NM"} <= {kind for kind, _ in kinds}
 
 
 def test_hypervisor_programs_in_lanes_are_those_of_the_cpu(pc):
-    check(range(8), pc, 16)
+    check(range(8), pc, 16, {0x7B, 0x7E, 0x80})
 
 
 @pytest.mark.slow
 def test_more_of_them(pc):
-    check(range(100, 120), pc, 50)
+    check(range(24), pc, 40, {0x60, 0x61, 0x64, 0x7B, 0x7E, 0x80, 0x84, 0x85})
