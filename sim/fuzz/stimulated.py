@@ -17,16 +17,14 @@ from ...model.registers import Parameters
 from ...model.reporting import Decision
 from ..lanes.builder import Builder
 from ..lanes.lanes import Lanes
+from ..lanes.signature import POLYNOMIAL, SIGNATURE_BITS, next_signature
 from ..machines.machine import Machine
 from ..machines.ports import OUTPUTS, PAYLOAD, pack_outputs, read_inputs
 from ..netlist.netlist import Netlist
 from .stimulus import FEEDBACK, STATE, WORDS, seeds, stimulus
 
-SIGNATURE_BITS = 64
 HASH = "hash"
 """The register of the signature."""
-POLYNOMIAL = 0x1B
-"""x^64 + x^4 + x^3 + x + 1."""
 
 
 class LaneBench(wiring.Component):
@@ -92,18 +90,6 @@ def observed(ports: Mapping[str, Any]) -> list:
             ports[name][place] & valid if name in PAYLOAD else ports[name][place] for place in range(width)
         ]
     return bits
-
-
-def next_signature(signature: list, outputs: list) -> list:
-    """A multiple-input signature register: a Galois shift register that the outputs are added to."""
-    top = signature[-1]
-    after = [top, *signature[:-1]]
-    for place in range(1, SIGNATURE_BITS):
-        if POLYNOMIAL >> place & 1:
-            after[place] = after[place] ^ top
-    for place, bit in enumerate(outputs):
-        after[place % SIGNATURE_BITS] = after[place % SIGNATURE_BITS] ^ bit
-    return after
 
 
 def stimulated(pc: Netlist, *, signature: bool = True) -> Netlist:

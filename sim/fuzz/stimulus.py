@@ -3,8 +3,6 @@
 Four xorshift generators of 32 bits give each lane 128 random bits a cycle; from these come all inputs of the
 PC, with probabilities that themselves change now and then, so that crowded and quiet stretches come up. What
 the description computes with is up to the caller: Amaranth's values, gates, or Python's 0 and 1.
-
-G. Marsaglia, "Xorshift RNGs", 2003: each triple has the full period of 2^32 - 1.
 """
 
 from collections.abc import Mapping
@@ -13,9 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...model.registers import CASCADE_IRQ, PIC_MASTER, PIC_SLAVE, PORT_F0, PORT_F1, Msr, Operation
+from ..lanes.generators import TRIPLES, seed_words, xorshift
 
-TRIPLES = ((13, 17, 5), (1, 3, 10), (2, 7, 9), (5, 19, 13))
-"""Shifts left, right, left of each generator."""
 WORDS = tuple(f"word{number}" for number in range(len(TRIPLES)))
 STATE = {
     **dict.fromkeys(WORDS, 32),
@@ -317,30 +314,9 @@ class _Stimulus:
         return outputs
 
 
-def xorshift(word: Word, left: int, right: int, again: int) -> Word:
-    """The next word of a generator: three shifts of itself, each added."""
-    word = [bit ^ word[place - left] if place >= left else bit for place, bit in enumerate(word)]
-    word = [bit ^ word[place + right] if place + right < len(word) else bit for place, bit in enumerate(word)]
-    return [bit ^ word[place - again] if place >= again else bit for place, bit in enumerate(word)]
-
-
 def seeds(seed: int, lanes: int, first: int = 0) -> dict[str, np.ndarray]:
-    """A seed for each generator in each lane, none of them 0; lane n always gets the same ones.
-
-    SplitMix64 of the campaign's seed, the lane and the generator (G. Steele, D. Lea, C. Flood, 2014).
-    """
-    numbers = np.arange(first, first + lanes, dtype=np.uint64)
-    return {word: _split_mix(seed, numbers, place) for place, word in enumerate(WORDS)}
-
-
-def _split_mix(seed: int, numbers: np.ndarray, place: int) -> np.ndarray:
-    golden = 0x9E37_79B9_7F4A_7C15
-    start = (seed * len(WORDS) + place) * 0xD134_2543_DE82_EF95 % (1 << 64)
-    z = numbers * np.uint64(golden) + np.uint64(start)
-    for shift, factor in ((30, 0xBF58_476D_1CE4_E5B9), (27, 0x94D0_49BB_1331_11EB)):
-        z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
-    z = (z ^ (z >> np.uint64(31))) & np.uint64(0xFFFF_FFFF)
-    return np.where(z == 0, np.uint64(1), z)
+    """A seed for each generator in each lane, none of them 0; lane n always gets the same ones."""
+    return {word: seed_words(seed * len(WORDS) + index, lanes, first) for index, word in enumerate(WORDS)}
 
 
 def _all(bits: Word) -> Bit:

@@ -48,8 +48,14 @@ def refuse(name: str, cell: dict[str, Any]) -> None:
         raise NetlistError(f"{where(name, cell)}: {kind[1:]}, for formal proofs, is not supported")
 
 
-def one_clock(module: Mapping[str, Any], cells: Mapping[str, dict[str, Any]]) -> int | str | None:
-    """The net that clocks every flip-flop. Raises NetlistError if there are several, or one from logic."""
+def one_clock(module: Mapping[str, Any], cells: Mapping[str, dict[str, Any]]) -> tuple[int | str | None, str]:
+    """The net that clocks every flip-flop, and its domain.
+
+    Raises
+    ------
+    NetlistError
+        If there are several, or one that comes from logic.
+    """
     names = _net_names(module)
     inputs = {name: port["bits"] for name, port in module["ports"].items() if port["direction"] == "input"}
     clocks = module.get("domains", inputs)
@@ -80,7 +86,7 @@ def one_clock(module: Mapping[str, Any], cells: Mapping[str, dict[str, Any]]) ->
                 f"{where(name, cell)}: the clock of the domain {domain!r} comes from logic "
                 "or a port, which is not supported: EnableInserter does what a gated clock does"
             )
-    return clock
+    return clock, "sync" if clock is None else _domain(names[clock])
 
 
 def not_as_data(

@@ -92,7 +92,7 @@ class _Lowering:
         self._literals: dict[int | str, int] = {"0": FALSE, "1": TRUE, "x": FALSE, "z": FALSE}
         for name, cell in self._cells.items():
             refuse(name, cell)
-        self._clock = one_clock(module, self._cells)
+        self._clock, self.netlist.domain = one_clock(module, self._cells)
         self._declare(module, tie, keep_reset=keep_reset)
         self._declare_registers(module)
         self._lower_cells()

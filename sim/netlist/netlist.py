@@ -32,6 +32,7 @@ class Netlist:
     fixed: the value of those bits of registers that never change and so are no flip-flops.
     shown: by register and bit, what others see of it where that is not what its flip-flop holds: an
         asynchronous reset, while it is asserted.
+    domain: the clock domain.
     """
 
     graph: Graph = field(default_factory=Graph)
@@ -40,6 +41,7 @@ class Netlist:
     registers: list[Register] = field(default_factory=list)
     fixed: dict[str, int] = field(default_factory=dict)
     shown: dict[str, dict[int, int]] = field(default_factory=dict)
+    domain: str = "sync"
 
     def __repr__(self) -> str:
         ports = f"inputs {', '.join(self.inputs) or 'none'}; outputs {', '.join(self.outputs) or 'none'}"
@@ -94,7 +96,7 @@ class Netlist:
         graph: where the gates go, if not into a new one.
         keep: keep those registers too.
         """
-        new = Netlist(graph or Graph(), fixed=dict(self.fixed))
+        new = Netlist(graph or Graph(), fixed=dict(self.fixed), domain=self.domain)
         moved = {0: FALSE}
         make = {Kind.AND: new.graph.and_, Kind.XOR: new.graph.xor, Kind.MUX: new.graph.mux}
         for number, gate in enumerate(self.graph.gates):
