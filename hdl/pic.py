@@ -242,12 +242,16 @@ class Pic(Component):
         ]
         with m.If(self._first):
             m.d.sync += self._resolved.eq(self._granted)
+        # Without a request it goes on as with IR7. Apart, and gated behind the registers, for the path.
+        number, nobody, calls = Signal(3), Signal(), Signal()
+        with m.If(self._first):
+            m.d.sync += [
+                number.eq(_number(self._granted & self._icw3)),
+                nobody.eq(self._icw3[7] & ~self._found),
+            ]
         with m.If(self.inta | self._words.icw1):
-            calls = self._cascades & self._first
-            called = self._granted & self._icw3 & calls.replicate(8)
-            # Without a request it goes on as with IR7.
-            nobody = (calls & self._icw3[7] & ~self._found).replicate(3)
-            m.d.sync += self.cas_out.eq(_number(called) | nobody)
+            m.d.sync += calls.eq(self._cascades & self._first)
+        m.d.comb += self.cas_out.eq((number | nobody.replicate(3)) & calls.replicate(3))
 
     def _below(self, m, levels):
         """The levels that stand below any of these."""

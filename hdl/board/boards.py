@@ -35,6 +35,8 @@ class BoardSpec(NamedTuple):
     """The suffix of what comes out; None if its tools are the vendor's."""
     synthesis: str = ""
     """Further options of Yosys' synthesis."""
+    seed: int = 6
+    """Of nextpnr's placement: one that went well; most are worth a twentieth less or more."""
 
 
 _ICE40 = {
@@ -76,6 +78,7 @@ BOARDS: Mapping[str, BoardSpec] = {
         ("0+", "0-", "1+", "1-"),
         button="button_fire",
         lights=3,
+        seed=1,
         **_ECP5,
     ),
     "colorlight": BoardSpec(

@@ -26,6 +26,7 @@ from ...model.x87 import OperationRequest
 from ..machines.machine import KeptMachine
 from ..scenarios.run import Driver
 from ..scenarios.scenario import load
+from .pic_transactions import CASES as PIC_CASES
 
 DOS = Cr0(0)
 
@@ -122,7 +123,8 @@ _SCENARIO_RULES = {
     ),
     "pic": (
         "Intel 8259A, SDM1 D.2.1.2: IRQ 13 is IR5 of the slave, vector 75h",
-        "irq0-beats-irq13 slave-masked-deadlock irq13-must-not-stick deadlock-must-be-diagnosed",
+        "irq0-beats-irq13 slave-masked-deadlock irq13-must-not-stick deadlock-must-be-diagnosed "
+        "other-interrupts-must-not-lose-irq13",
     ),
     "chipset": (
         "SDM1 figure D-1: the two flip-flops behind port F0h",
@@ -210,6 +212,9 @@ def _pic_family() -> Iterator[Case]:
         steps = [step for name in names for step in moves[name]]
         rule = "Intel 8259A, INTERRUPT SEQUENCE and CASCADE MODE: IRQ 13 as IR5 of the slave"
         yield Case(f"{number}: {', '.join(names)}", rule, Parameters(Generation.P6), [*bios, *error], steps)
+    for case in PIC_CASES:
+        steps = [one.inputs for one in case.transactions()]
+        yield Case(case.name, case.rule, Parameters(Generation.P6), [], steps)
 
 
 def _msr_family() -> Iterator[Case]:
