@@ -33,8 +33,8 @@ def flat_ports(component: Any) -> list[Port]:
     """Each port of a component, in the order of its signature: `op_valid`, `msr_request_address`.
 
     Also of what a signature creates. A structure gives a port for each of its fields; the payload of a
-    stream has no level of its own, nor has a group whose signature says so (`IN_NAMES`). What has no bits, and
-    what is a constant (`ready` of a stream that is always ready), is no wire and so no port.
+    stream has no level of its own, nor has a group whose signature says so (`IN_NAMES`). What has no bits,
+    and what is a constant (`ready` of a stream that is always ready), is no wire and so no port.
     """
     return list(_ports(component))
 

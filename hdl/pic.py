@@ -4,6 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, enum
 
 from .component import Component, Input, Output
+from .priority import above, any_before, any_in_pairs, number_of
 
 
 class Expect(enum.Enum, shape=3):
@@ -177,7 +178,7 @@ class Pic(Component):
         even, odd = ~self.a0, self.a0
         poll = words.ocw3 & Ocw3(written).p
         plain = Mux(self.a0, self.imr, Mux(self._read_isr, self.isr, self.irr))
-        report = Cat(_number(self._poll_level), Const(0, 4), self._poll_level.any())
+        report = Cat(number_of(self._poll_level), Const(0, 4), self._poll_level.any())
         write = self.write & ~self.inta
         m.d.comb += [
             words.icw1.eq(write & (even & written[4])),
@@ -236,7 +237,7 @@ class Pic(Component):
             lower.eq(candidates & ~self._lowest_priority),
             busy_upper.eq(self._busy & self._lowest_priority),
             self._found.eq(
-                _any_before(upper, busy_upper, 0) | _any_before(lower, self._busy, busy_upper.any())
+                any_before(upper, busy_upper, 0) | any_before(lower, self._busy, busy_upper.any())
             ),
             self.int_.eq(self._int_held | (self._found & ~self._quiet)),
         ]
@@ -246,7 +247,7 @@ class Pic(Component):
         number, nobody, calls = Signal(3), Signal(), Signal()
         with m.If(self._first):
             m.d.sync += [
-                number.eq(_number(self._granted & self._icw3)),
+                number.eq(number_of(self._granted & self._icw3)),
                 nobody.eq(self._icw3[7] & ~self._found),
             ]
         with m.If(self.inta | self._words.icw1):
@@ -258,8 +259,8 @@ class Pic(Component):
         every, upper, below = (Signal(8) for _ in range(3))
         m.d.comb += [every.eq(levels), upper.eq(every & self._lowest_priority)]
         for level in range(8):
-            before = _any_in_pairs(upper, range(level))
-            wrapped = _any_in_pairs(every, range(level)) + _any_in_pairs(upper, range(level + 1, 8))
+            before = any_in_pairs(upper, range(level))
+            wrapped = any_in_pairs(every, range(level)) + any_in_pairs(upper, range(level + 1, 8))
             wraps = ~self._lowest_priority[level]
             m.d.comb += below[level].eq(Cat(before).any() | (wraps & Cat(wrapped).any()))
         return below
@@ -281,7 +282,7 @@ class Pic(Component):
             self._answer.eq(Mux(self._second, self._resolved, self._poll_level)),
             self._takes.eq(self._polled | self._acknowledged),
             self._ends.eq((self._polled | last) & self._auto_eoi),
-            self.vector.eq(Cat(~_number(self._resolved, of=0), self._base)),
+            self.vector.eq(Cat(~number_of(self._resolved, of=0), self._base)),
             self.vector_valid.eq(self._last & ((self._leads & ~(self._cascades & for_slave)) | self._called)),
         ]
         goes_on = self._second & ~self.inta & ~self._words.icw1
@@ -318,11 +319,11 @@ class Pic(Component):
         ocw2, word = Ocw2(self.write_data), self._words.ocw2
         upper, named = Signal(8), Signal(8)
         m.d.comb += [upper.eq(self._busy & self._lowest_priority), named.eq(1 << ocw2.level)]
-        above_highest = Mux(upper.any(), _above(upper), _above(self._busy))
-        above_ended = Mux(ocw2.sl, _above(named), above_highest)
+        above_highest = Mux(upper.any(), above(upper), above(self._busy))
+        above_ended = Mux(ocw2.sl, above(named), above_highest)
         rotates = word & (ocw2.r & (ocw2.sl | (ocw2.eoi & self._busy.any())))
         with m.If(rotates | (self._ends & (self._rotate_on_auto_eoi & self._answer.any()))):
-            after = Mux(self.write & ~self.inta, above_ended, _above(self._answer))
+            after = Mux(self.write & ~self.inta, above_ended, above(self._answer))
             m.d.sync += self._lowest_priority.eq(after)
         with m.If(self._words.icw1):
             m.d.sync += self._lowest_priority.eq(0)
@@ -373,30 +374,3 @@ class Pic(Component):
                 self._special_fully_nested_mode.eq(0),
                 Cat(self._special_mask_mode, self._read_isr, self._rotate_on_auto_eoi).eq(0),
             ]
-
-
-def _above(levels):
-    """The levels with a higher number than any of these."""
-    return Cat(levels[:level].any() for level in range(8))
-
-
-def _any_before(levels, others, before):
-    """Some of these levels has none of the others before it, and nor is there anything else before all."""
-    found = []
-    for level in range(0, 8, 2):
-        pair = levels[level] | (levels[level + 1] & ~others[level])
-        found.append(pair & ~(before | Cat(_any_in_pairs(others, range(level))).any()))
-    return Cat(found).any()
-
-
-def _any_in_pairs(word, levels):
-    """Each pair of neighbours that has some of these levels: any of them. Pairs are shared between levels."""
-    pairs = {}
-    for level in levels:
-        pairs.setdefault(level // 2, []).append(word[level])
-    return [Cat(pair).any() for pair in pairs.values()]
-
-
-def _number(levels, of=1):
-    """Which level it is, of at most one; 0 for none. With `of` = 0 the complement of that number."""
-    return Cat(Cat(levels[level] for level in range(8) if level >> bit & 1 == of).any() for bit in range(3))
