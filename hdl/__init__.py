@@ -3,7 +3,7 @@
 One clock domain, `sync`. Active-low pins end in `_n`; everything behind a pin is active high.
 """
 
-from .board.design import GENERATIONS, PAUSE, Board
+from .board.design import GENERATIONS, PAUSE, BoardDesign
 from .chipset import Chipset
 from .flat import Port, flat_ports
 from .msr import MsrFile
@@ -18,7 +18,7 @@ __all__ = [
     "PAUSE",
     "PC_SIGNATURE",
     "X87",
-    "Board",
+    "BoardDesign",
     "Chipset",
     "MsrFile",
     "Pc",

@@ -2,7 +2,7 @@
 
 from .support.moved import forward
 
-__getattr__ = forward("irq13.sim.bench", "irq13.sim.benchmarks.engines")
+__getattr__ = forward("irq13.sim.bench", "irq13.sim.benchmarks.engines", renamed={"main": "engines_main"})
 
 if __name__ == "__main__":
     __getattr__("main")()

@@ -2,7 +2,7 @@
 
 from .support.moved import forward
 
-__getattr__ = forward("irq13.sim.bench_vcd", "irq13.sim.benchmarks.vcd")
+__getattr__ = forward("irq13.sim.bench_vcd", "irq13.sim.benchmarks.vcd", renamed={"main": "vcd_main"})
 
 if __name__ == "__main__":
     __getattr__("main")()

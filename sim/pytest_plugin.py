@@ -64,7 +64,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
 def _keep(simulation: Any, item: pytest.Item, number: int) -> list[str]:
     """Write what a simulation did; the lines that say where."""
     from .support.files import replacing
-    from .waveform.selection import choose
+    from .waveform.selection import choose_signals
     from .waveform.vcd_writer import write_waveform
     from .waveform.view.text import Canvas, draw
 
@@ -72,7 +72,7 @@ def _keep(simulation: Any, item: pytest.Item, number: int) -> list[str]:
     name = re.sub(r"[^\w.-]+", "-", item.nodeid).strip("-")
     path = folder / f"{name}-{number}.vcd"
     done = simulation.trace()
-    lines = [line.plain for line in draw(done, choose(done), 0, simulation.cycle, Canvas())]
+    lines = [line.plain for line in draw(done, choose_signals(done), 0, simulation.cycle, Canvas())]
     try:
         folder.mkdir(exist_ok=True)
         save = write_waveform(done, path)

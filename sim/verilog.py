@@ -2,4 +2,4 @@
 
 from .support.moved import forward
 
-__getattr__ = forward(__name__, "irq13.sim.hardware.verilog")
+__getattr__ = forward(__name__, "irq13.sim.hardware.verilog", renamed={"write": "write_verilog"})

@@ -2,7 +2,7 @@ import os
 import shutil
 
 import pytest
-from bench import Bench
+from driven_pc import DrivenPc
 from hypothesis import settings
 
 # Machines are noisy: how long an example takes says nothing.
@@ -19,7 +19,7 @@ def on(request):
 @pytest.fixture
 def pc(on):
     """`pc(generation, masks="none", **parameters)`: a PC with these masks and no flag set."""
-    return lambda generation, masks="none", **parameters: Bench(on, generation, masks, **parameters)
+    return lambda generation, masks="none", **parameters: DrivenPc(on, generation, masks, **parameters)
 
 
 @pytest.fixture(params=["I486", "P6", "AMD64"])

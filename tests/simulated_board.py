@@ -60,7 +60,7 @@ class SimulatedBoard:
     def _run(self):
         while not self._stop:
             self._reset = False
-            design = hdl.Board(self._parameters, clock=DIVISOR * BAUD, baud=BAUD)
+            design = hdl.BoardDesign(self._parameters, clock=DIVISOR * BAUD, baud=BAUD)
             simulator = Simulator(design)
             simulator.add_clock(1e-6)
             simulator.add_testbench(self._transmit(design))

@@ -11,7 +11,7 @@ import irq13.sim
 import pytest
 from irq13.sim.cli.main import main as command_line
 from irq13.sim.scenarios import scenario
-from irq13.sim.scenarios.scenario import shipped
+from irq13.sim.scenarios.scenario import shipped_scenarios
 from simulated_board import SimulatedBoard
 
 ROOT = Path(__file__).parents[1]
@@ -157,15 +157,15 @@ def test_every_room_is_named_by_the_one_around_it():
 
 
 def test_the_list_of_scenarios_is_whole():
-    assert f"The {len(shipped())} that come with irq13" in PAGES["sim/scenarios/README.md"]
-    assert f"the {len(shipped())} that come with irq13" in PAGES["README.md"]
+    assert f"The {len(shipped_scenarios())} that come with irq13" in PAGES["sim/scenarios/README.md"]
+    assert f"the {len(shipped_scenarios())} that come with irq13" in PAGES["README.md"]
 
 
 def test_every_scenario_that_it_names_exists():
     table = PAGES["sim/scenarios/README.md"].partition("## irq13, QEMU and Bochs")[2]
     named = re.findall(r"\| `([\w-]+)` \|", table)
     assert len(named) == 16
-    assert set(named) <= set(shipped())
+    assert set(named) <= set(shipped_scenarios())
 
 
 def test_the_shown_scenario_is_the_shipped_one():

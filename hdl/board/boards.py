@@ -12,7 +12,7 @@ from amaranth.hdl import Elaboratable, Module
 from amaranth.lib import io
 
 from ...model.registers import Parameters
-from .design import Board
+from .design import BoardDesign
 
 
 class BoardSpec(NamedTuple):
@@ -111,7 +111,9 @@ class Top(Elaboratable):
 
     def elaborate(self, platform) -> Module:
         spec, m = self._spec, Module()
-        m.submodules.board = board = Board(self._parameters, clock=platform.default_clk_constraint.frequency)
+        m.submodules.board = board = BoardDesign(
+            self._parameters, clock=platform.default_clk_constraint.frequency
+        )
         platform.add_resources(_header(spec))
         uart = platform.request("uart", 0, dir={"rx": "-", "tx": "-"})
         m.submodules.rx = rx = io.Buffer("i", uart.rx)

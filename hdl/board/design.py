@@ -33,7 +33,7 @@ PAUSE = 0.01
 """Seconds without a byte after which a broken packet is forgotten."""
 
 
-class Board(wiring.Component):
+class BoardDesign(wiring.Component):
     """The design without the names of a board's pins.
 
     Parameters

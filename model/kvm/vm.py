@@ -75,7 +75,7 @@ class MsrExit(NamedTuple):
     data: int
 
 
-class Result(enum.Enum):
+class AccessResult(enum.Enum):
     """What became of a guest's RDMSR or WRMSR."""
 
     DONE = "done"
@@ -85,10 +85,10 @@ class Result(enum.Enum):
     """KVM_RUN returned to user space, which has to complete the access."""
 
 
-class Outcome(NamedTuple):
+class GuestAccess(NamedTuple):
     """The result of a guest's access."""
 
-    result: Result
+    result: AccessResult
     value: int = 0
     """What a read gave, 64 bits."""
     exit: MsrExit | None = None
@@ -232,7 +232,7 @@ class Vcpu:
             if not init_event:
                 self._set_msr(Common.XSS, 0, host=True)
 
-    def guest_wrmsr(self, index: int, data: int) -> Outcome:
+    def guest_wrmsr(self, index: int, data: int) -> GuestAccess:
         """The first way: a guest's WRMSR exits.
 
         Raises
@@ -247,7 +247,7 @@ class Vcpu:
                 result = self._kvm_set_msr_ignored_check(index, data, host=False)
         return self._finish(result, MsrExit(True, ExitReason(0), index, data))
 
-    def guest_rdmsr(self, index: int) -> Outcome:
+    def guest_rdmsr(self, index: int) -> GuestAccess:
         """A guest's RDMSR exits; raises as `guest_wrmsr`."""
         self._running()
         with self._guest_exit("kvm_emulate_rdmsr", "kvm_get_msr_with_filter"):
@@ -256,7 +256,7 @@ class Vcpu:
                 result, value = self._kvm_get_msr_ignored_check(index, host=False)
         return self._finish(result, MsrExit(False, ExitReason(0), index, 0), value)
 
-    def complete(self, error: bool, data: int = 0) -> Outcome:
+    def complete(self, error: bool, data: int = 0) -> GuestAccess:
         """User space has dealt with the exit and runs the vCPU again.
 
         `error` injects #GP(0); else the instruction is over, and a read gives `data`. What user space does
@@ -266,8 +266,8 @@ class Vcpu:
             raise RuntimeError("no access waits for user space")
         exit_, self.pending = self.pending, None
         if error:
-            return Outcome(Result.GP)
-        return Outcome(Result.DONE, 0 if exit_.write else data & (1 << 64) - 1)
+            return GuestAccess(AccessResult.GP)
+        return GuestAccess(AccessResult.DONE, 0 if exit_.write else data & (1 << 64) - 1)
 
     def set_msrs(self, entries: Sequence[tuple[int, int]]) -> int:
         """The second way: KVM_SET_MSRS. Unfiltered; stops at the first that fails; returns how many were set.
@@ -317,15 +317,15 @@ class Vcpu:
         run = ("kvm_vcpu_ioctl", "kvm_arch_vcpu_ioctl_run", handler)
         return self.vm.calls(*reversed(SYSCALL), *run, *names)
 
-    def _finish(self, result: int, access: MsrExit, value: int = 0) -> Outcome:
+    def _finish(self, result: int, access: MsrExit, value: int = 0) -> GuestAccess:
         """`complete_emulated_msr`, or the exit to user space before it."""
         if result == Return.OK:
-            return Outcome(Result.DONE, value)
+            return GuestAccess(AccessResult.DONE, value)
         reason = self.vm.exits(result)
         if reason is None:
-            return Outcome(Result.GP)
+            return GuestAccess(AccessResult.GP)
         self.pending = access._replace(reason=reason)
-        return Outcome(Result.EXIT, exit=self.pending)
+        return GuestAccess(AccessResult.EXIT, exit=self.pending)
 
     def _kvm_set_msr_ignored_check(self, index: int, data: int, host: bool) -> int:
         """Only an unsupported MSR is ignorable, never a fault."""

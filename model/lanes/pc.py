@@ -12,10 +12,10 @@ from collections.abc import Mapping
 
 from ..registers import CASCADE_IRQ, CONTROL_RESET, PIC_MASTER, PIC_SLAVE, Parameters
 from .pic import PIC_STATE, LanePic, PicBus, PicState
-from .processor import Bit, ProcessorCycle, Word, choose, choose_word
+from .processor import Bit, ProcessorCycle, Word, mux, mux_word
 
 
-def state_of(parameters: Parameters) -> dict[str, tuple[int, int]]:
+def lane_registers(parameters: Parameters) -> dict[str, tuple[int, int]]:
     """The registers of a PC: width and value at power-up."""
     window = parameters.nowait_window.bit_length()
     own = {
@@ -78,11 +78,11 @@ class _Cycle(ProcessorCycle):
         self._chipset()
         self._interrupts()
         (reset,) = self._in["reset"]
-        for name, (width, value) in state_of(self._parameters).items():
+        for name, (width, value) in lane_registers(self._parameters).items():
             # The synchroniser and the edge detector follow their wires whatever RESET does.
             if name not in ("pin", "ferr_seen"):
                 begun = self._constant(value, width)
-                self._after[name] = choose_word(reset, begun, self._after[name])
+                self._after[name] = mux_word(reset, begun, self._after[name])
         return self._out, self._after
 
     # The two flip-flops behind port F0h (SDM1 D.2.1.2, figure D-1)
@@ -92,7 +92,7 @@ class _Cycle(ProcessorCycle):
         enabled, ferr, f0 = self._one_bit("enabled"), self._ferr, self._f0_written()
         sees = enabled & ferr
         falls = sees & ~self._one_bit("ferr_seen")
-        stays = choose(self._input("enable_write"), self._input("enable_value"), enabled)
+        stays = mux(self._input("enable_write"), self._input("enable_value"), enabled)
         after["ferr_seen"] = [sees]
         after["enabled"] = [stays]
         # An edge wins over a write to F0h: an error is never lost (**choice**).
@@ -113,10 +113,10 @@ class _Cycle(ProcessorCycle):
             self._after |= {f"{name}.{key}": word for key, word in chip.clock(ir).items()}
             self._out |= {f"{name}_irr": chip.irr, f"{name}_isr": chip.isr, f"{name}_imr": chip.imr}
         floating = self._constant(0xFF, 8)
-        vector = choose_word(slave.drives, slave.vector, floating)
-        self._out["vector"] = choose_word(master.drives, master.vector, vector)
-        data = choose_word(self._reads("slave"), slave.data, floating)
-        self._out["io_read_data"] = choose_word(self._reads("master"), master.data, data)
+        vector = mux_word(slave.drives, slave.vector, floating)
+        self._out["vector"] = mux_word(master.drives, master.vector, vector)
+        data = mux_word(self._reads("slave"), slave.data, floating)
+        self._out["io_read_data"] = mux_word(self._reads("master"), master.data, data)
         self._out |= {"intr": [master.int_], "slave_int": [slave.int_]}
 
     def _selected(self, chip: str) -> Bit:

@@ -50,13 +50,13 @@ AT_ONCE = {
 }
 
 
-def choose(condition: Bit, yes: Bit, no: Bit) -> Bit:
+def mux(condition: Bit, yes: Bit, no: Bit) -> Bit:
     """`yes` where the condition holds, else `no`."""
     return (condition & yes) | (~condition & no)
 
 
-def choose_word(condition: Bit, yes: Word, no: Word) -> Word:
-    return [choose(condition, a, b) for a, b in zip(yes, no, strict=True)]
+def mux_word(condition: Bit, yes: Word, no: Word) -> Word:
+    return [mux(condition, a, b) for a, b in zip(yes, no, strict=True)]
 
 
 class ProcessorCycle:
@@ -107,7 +107,7 @@ class ProcessorCycle:
         wire = chipset & self._input("ignne_drive_n")
         stages = self._state["pin"]
         self._after["pin"] = [~wire, *stages[:-1]]
-        self._ignne = choose(self._one_bit("ignne_em"), self._one_bit("ignne_msr"), stages[-1])
+        self._ignne = mux(self._one_bit("ignne_em"), self._one_bit("ignne_msr"), stages[-1])
         self._out |= {
             "chipset_ignne_n": [chipset],
             "ignne_n": [wire],
@@ -192,8 +192,8 @@ class ProcessorCycle:
             (loads_masks & loaded) | (~loads_masks & (mask | all_masked))
             for mask, loaded in zip(masks, self._in["op_control"][:6], strict=True)
         ]
-        self._after["flags"] = choose_word(ready, new_flags, flags)
-        self._after["masks"] = choose_word(ready, new_masks, masks)
+        self._after["flags"] = mux_word(ready, new_flags, flags)
+        self._after["masks"] = mux_word(ready, new_masks, masks)
         self._image = ready & image
 
     # FERR# (SDM1 D.2.1; APM1 6, table 6-22; PPR AllowFerrOnNe)
@@ -263,16 +263,16 @@ class ProcessorCycle:
         reads = taken & legal & ~writes
         allow, em, bit = (self._one_bit(name) for name in ("allow_ferr_on_ne", "ignne_em", "ignne_msr"))
         after = self._after
-        after["allow_ferr_on_ne"] = [choose(stores & hwcr, data[7], allow)]
-        after["ignne_em"] = [choose(stores & hwcr, data[8], em)]
+        after["allow_ferr_on_ne"] = [mux(stores & hwcr, data[7], allow)]
+        after["ignne_em"] = [mux(stores & hwcr, data[8], em)]
         assert HWCR_IMPLEMENTED == Hwcr.IGNNE_EM | Hwcr.ALLOW_FERR_ON_NE
-        after["ignne_msr"] = [choose(stores & ignne, data[0], self._emulated(bit))]
-        after["response_valid"] = [choose(gone, request, self._one_bit("response_valid"))]
-        after["response_fault"] = [choose(gone, ~legal, self._one_bit("response_fault"))]
-        after["response_hwcr"] = choose_word(
+        after["ignne_msr"] = [mux(stores & ignne, data[0], self._emulated(bit))]
+        after["response_valid"] = [mux(gone, request, self._one_bit("response_valid"))]
+        after["response_fault"] = [mux(gone, ~legal, self._one_bit("response_fault"))]
+        after["response_hwcr"] = mux_word(
             gone, [reads & hwcr & allow, reads & hwcr & em], state["response_hwcr"]
         )
-        after["response_ignne"] = choose_word(gone, [reads & ignne & bit], state["response_ignne"])
+        after["response_ignne"] = mux_word(gone, [reads & ignne & bit], state["response_ignne"])
         value = [*state["response_ignne"], *[self._zero] * 6, *state["response_hwcr"], *[self._zero] * 55]
         out |= {
             "msr_request_ready": [gone],

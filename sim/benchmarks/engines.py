@@ -2,8 +2,8 @@
 
 Run it with `python -m irq13.sim.benchmarks.engines`.
 
-The design is `LaneBench`: random stimulus, the PC, and a signature of all outputs in every cycle. Before an
-engine is timed its signatures are compared with those of the reference model.
+The design is `StimulatedPc`: random stimulus, the PC, and a signature of all outputs in every cycle. Before
+an engine is timed its signatures are compared with those of the reference model.
 """
 
 import argparse
@@ -23,12 +23,12 @@ from amaranth.sim import Simulator
 
 from ... import hdl
 from ...model.registers import Parameters
-from ..fuzz.stimulated import HASH, LaneBench, ScalarBench, begin, stimulated
+from ..fuzz.stimulated import HASH, StimulatedMachine, StimulatedPc, begin, stimulated
 from ..fuzz.stimulus import seeds
 from ..hardware.verilog import verilog_of
 from ..lanes.compiled import find_compiler
 from ..lanes.lanes import Lanes, Recipe, recipe_of
-from ..lanes.plan import Compute, plan
+from ..lanes.plan import Compute, plan_step
 from ..machines.machine import ModelMachine
 from ..netlist.flat import Flat
 from ..netlist.lowering import lower
@@ -40,7 +40,7 @@ CHECK_LANES = 4
 CHECK_CYCLES = 2000
 
 
-class Run(NamedTuple):
+class BenchmarkRun(NamedTuple):
     """One run of an engine: signatures of its first lanes, and the seconds that the cycles took."""
 
     signatures: list[int]
@@ -58,12 +58,12 @@ class Engine(NamedTuple):
     """
 
     name: str
-    run: Callable[[int, int], Run]
+    run: Callable[[int, int], BenchmarkRun]
     first: float
     share: tuple[int, int]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def engines_main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
         prog="python -m irq13.sim.benchmarks.engines",
@@ -137,7 +137,7 @@ def _report(parameters: Parameters, rounds: int, as_json: bool) -> None:
 def _engines(parameters: Parameters, stack: ExitStack) -> list[Engine]:
     """All of them, slowest first."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    design = verilog_of("bench", Flat(LaneBench(parameters)))
+    design = verilog_of("bench", Flat(StimulatedPc(parameters)))
     (folder / "bench.v").write_text(design, encoding="utf-8")
     engines = [
         Engine("plain-Python model", lambda lanes, cycles: _model(parameters, lanes, cycles), 0.0, (1, 3000)),
@@ -155,7 +155,7 @@ def _engines(parameters: Parameters, stack: ExitStack) -> list[Engine]:
     ]
     recipes: list[Recipe] = []
 
-    def lanes(engine: str, threads: int) -> Callable[[int, int], Run]:
+    def lanes(engine: str, threads: int) -> Callable[[int, int], BenchmarkRun]:
         if not recipes:
             recipes.append(recipe_of(stimulated(lower(hdl.Pc(parameters)))))
         kernel = recipes[0].kernel(engine)
@@ -172,7 +172,9 @@ def _engines(parameters: Parameters, stack: ExitStack) -> list[Engine]:
     return engines
 
 
-def _timed(name: str, make: Callable[[], Callable[[int, int], Run]], share: tuple[int, int]) -> Engine:
+def _timed(
+    name: str, make: Callable[[], Callable[[int, int], BenchmarkRun]], share: tuple[int, int]
+) -> Engine:
     begun = time.perf_counter()
     run = make()
     run(1, 1000)
@@ -201,7 +203,7 @@ def _bound(parameters: Parameters) -> dict[str, Any]:
     compiler = find_compiler()
     ternary = compiler is not None and compiler.ternary
     netlist = stimulated(lower(hdl.Pc(parameters)))
-    made = plan(netlist, "ternary" if ternary else "vector")
+    made = plan_step(netlist, "ternary" if ternary else "vector")
     recipe = recipe_of(netlist)
     source = recipe.sources.get("c", "")
     return {
@@ -219,22 +221,22 @@ def _seed_words(lane: int) -> list[int]:
     return [int(values[0]) for values in seeds(SEED, 1, lane).values()]
 
 
-def _model(parameters: Parameters, lanes: int, cycles: int) -> Run:
+def _model(parameters: Parameters, lanes: int, cycles: int) -> BenchmarkRun:
     signatures, seconds = [], 0.0
     for lane in range(lanes):
-        bench = ScalarBench(ModelMachine(parameters), SEED, lane)
+        bench = StimulatedMachine(ModelMachine(parameters), SEED, lane)
         begun = time.perf_counter()
         for _ in range(cycles):
             bench.step()
         seconds += time.perf_counter() - begun
         signatures.append(bench.signature)
-    return Run(signatures, seconds)
+    return BenchmarkRun(signatures, seconds)
 
 
-def _amaranth(parameters: Parameters, lanes: int, cycles: int) -> Run:
+def _amaranth(parameters: Parameters, lanes: int, cycles: int) -> BenchmarkRun:
     signatures, seconds = [], 0.0
     for lane in range(lanes):
-        dut: Any = LaneBench(parameters)
+        dut: Any = StimulatedPc(parameters)
         simulator = Simulator(dut)
         simulator.add_clock(1e-8)
         seed = sum(word << 32 * place for place, word in enumerate(_seed_words(lane)))
@@ -251,7 +253,7 @@ def _amaranth(parameters: Parameters, lanes: int, cycles: int) -> Run:
         begun = time.perf_counter()
         simulator.run()
         seconds += time.perf_counter() - begun
-    return Run(signatures, seconds)
+    return BenchmarkRun(signatures, seconds)
 
 
 _TESTBENCH = """
@@ -291,7 +293,7 @@ int main(int argc, char** argv) {
 """
 
 
-def _icarus(folder: Path) -> Callable[[int, int], Run]:
+def _icarus(folder: Path) -> Callable[[int, int], BenchmarkRun]:
     (folder / "test.v").write_text(_TESTBENCH, encoding="utf-8")
     _call(["iverilog", "-g2005", "-o", "test.vvp", "test.v", "bench.v"], folder)
 
@@ -302,7 +304,7 @@ def _icarus(folder: Path) -> Callable[[int, int], Run]:
     return lambda lanes, cycles: _processes(folder, [command(lane, cycles) for lane in range(lanes)])
 
 
-def _verilator(folder: Path) -> Callable[[int, int], Run]:
+def _verilator(folder: Path) -> Callable[[int, int], BenchmarkRun]:
     (folder / "main.cpp").write_text(_MAIN, encoding="utf-8")
     options = [
         "--cc",
@@ -327,33 +329,33 @@ def _verilator(folder: Path) -> Callable[[int, int], Run]:
     return lambda lanes, cycles: _processes(folder, [command(lane, cycles) for lane in range(lanes)])
 
 
-def _twice(run: Callable[[int, int], Run]) -> Callable[[int, int], Run]:
+def _twice(run: Callable[[int, int], BenchmarkRun]) -> Callable[[int, int], BenchmarkRun]:
     """Two lanes at a time, each in a process of its own."""
 
-    def both(lanes: int, cycles: int) -> Run:
+    def both(lanes: int, cycles: int) -> BenchmarkRun:
         if lanes > 2:
             return run(lanes, cycles)
         begun = time.perf_counter()
         with ThreadPoolExecutor(2) as pool:
             runs = list(pool.map(lambda _: run(1, cycles), range(lanes)))
-        return Run(runs[0].signatures, time.perf_counter() - begun)
+        return BenchmarkRun(runs[0].signatures, time.perf_counter() - begun)
 
     return both
 
 
-def _processes(folder: Path, commands: list[list[str]]) -> Run:
+def _processes(folder: Path, commands: list[list[str]]) -> BenchmarkRun:
     begun = time.perf_counter()
     signatures = [int(_call(command, folder).split()[-1], 16) for command in commands]
-    return Run(signatures, time.perf_counter() - begun)
+    return BenchmarkRun(signatures, time.perf_counter() - begun)
 
 
-def _lanes(kernel: Any, lanes: int, cycles: int, threads: int) -> Run:
+def _lanes(kernel: Any, lanes: int, cycles: int, threads: int) -> BenchmarkRun:
     many = Lanes(kernel, lanes, threads)
     begin(many, SEED)
     begun = time.perf_counter()
     many.run(cycles)
     seconds = time.perf_counter() - begun
-    return Run([int(value) for value in many.register(HASH)[:CHECK_LANES]], seconds)
+    return BenchmarkRun([int(value) for value in many.register(HASH)[:CHECK_LANES]], seconds)
 
 
 def _call(command: list[str], folder: Path) -> str:
@@ -367,4 +369,4 @@ def _call(command: list[str], folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    engines_main()

@@ -29,7 +29,7 @@ print(elapsed, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 @click.command()
 @click.option("--megabytes", type=click.IntRange(1), default=50, show_default=True)
-def main(megabytes: int) -> None:
+def vcd_main(megabytes: int) -> None:
     """Measure, in a process each, and print a table."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "large.vcd"
@@ -77,4 +77,4 @@ def _measure(code: str) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    main()
+    vcd_main()

@@ -14,7 +14,7 @@ from .console import fail, standard_output, stderr_console
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..conformance.conform import Row
+    from ..conformance.conform import JudgedCase
 
 VERDICT_STYLES = {"agrees": "green", "differs": "red", "crashes": "bold red", "hangs": "magenta"}
 
@@ -45,7 +45,7 @@ def vectors_command(out: Path | None, check: Path | None, on: str) -> None:
     from ..conformance import vectors
 
     if out is not None:
-        for path in vectors.write(
+        for path in vectors.write_vectors(
             out, lambda family, count: click.echo(f"{family}: {count} cases", err=True)
         ):
             click.echo(path)
@@ -61,7 +61,7 @@ def _check(folder: Path, on: str) -> int:
     from ..machines.machine import Divergence
 
     checker = vectors.Checker(on)
-    cases, failed = list(vectors.read(folder)), 0
+    cases, failed = list(vectors.read_vectors(folder)), 0
     console = stderr_console()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         for family, case in progress.track(cases):
@@ -95,9 +95,9 @@ def image_command(out: Path) -> None:
     Example:
       irq13 image --out irq13.img && qemu-system-i386 -fda irq13.img -serial stdio
     """
-    from ..conformance.image import write
+    from ..conformance.image import write_image
 
-    click.echo(f"{out}: {write(out)} cases, in real and in protected mode")
+    click.echo(f"{out}: {write_image(out)} cases, in real and in protected mode")
 
 
 @click.command("conform")
@@ -139,7 +139,7 @@ def conform_command(
                 f"no case {name!r}: expected one of {', '.join(known)}", param_hint="'--case'"
             )
     numbers = [number for number, name in enumerate(known) if not names or name in names]
-    rows: list[Row] = []
+    rows: list[JudgedCase] = []
     if target in EMULATORS:
         emulator = EMULATORS[target]
         version = version_of(emulator)
@@ -157,13 +157,13 @@ def conform_command(
             param_hint="'TARGET'",
         )
     if as_json:
-        click.echo(json.dumps(conform.document(rows, version), indent=1))
+        click.echo(json.dumps(conform.conformance_document(rows, version), indent=1))
     else:
         _table(rows, version)
     sys.exit(1 if any(conform.differences(rows)) else 0)
 
 
-def _table(rows: "Sequence[Row]", version: str) -> None:
+def _table(rows: "Sequence[JudgedCase]", version: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -215,20 +215,20 @@ def capture_command(out: Path | None, count: int, seed: int, limit: float) -> No
       irq13 capture --out mine.json.gz && irq13 replay mine.json.gz --on hdl
     """
     from ...model.registers import Parameters
-    from ..conformance.capture import capture, document, processor_name, sequences
+    from ..conformance.capture import capture, capture_document, processor_name, sequences
     from ..machines.machine import ModelMachine
-    from ..machines.replay import replay
+    from ..machines.replay import replay_vectors
     from ..support.files import replacing
 
     with stderr_console().status("running"):
         taken = capture(sequences(count, seed), limit)
     if out is not None:
-        text = json.dumps(document(taken, seed), separators=(",", ":")).encode()
+        text = json.dumps(capture_document(taken, seed), separators=(",", ":")).encode()
         with replacing(out) as file:
             data = gzip.compress(text, mtime=0) if out.suffix == ".gz" else text
             file.buffer.write(data)  # type: ignore[attr-defined]
         click.echo(out)
-    differences = list(replay(taken, ModelMachine(Parameters(Generation.AMD64))))
+    differences = list(replay_vectors(taken, ModelMachine(Parameters(Generation.AMD64))))
     for one in differences[:20]:
         click.echo(
             f"{one.vector} step {one.step} ({one.name}): "

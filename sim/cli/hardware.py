@@ -31,11 +31,11 @@ def verilog_command(block: str, generation: str, out: Path) -> None:
       irq13 verilog --block chipset --generation I486 --out rtl
     """
     from ...model.registers import Parameters
-    from ..hardware.verilog import export, write
+    from ..hardware.verilog import export, write_verilog
 
     exported = export(block, Parameters(Generation(generation)))
     out.mkdir(parents=True, exist_ok=True)
-    for path in write(exported, out):
+    for path in write_verilog(exported, out):
         click.echo(path)
 
 
@@ -63,9 +63,9 @@ def build_command(
     from rich.console import Console
 
     from ...model.registers import Parameters
-    from ..hardware.bitstream import BOARDS, execute, prepare
+    from ..hardware.bitstream import BOARDS, build_bitstream, prepare_build
 
-    plan = prepare(board, Parameters(Generation(generation)), clock)
+    plan = prepare_build(board, Parameters(Generation(generation)), clock)
     spec = BOARDS[board]
     folder = out or Path(f"build-{board}")
     if plan_only or spec.bitstream is None:
@@ -77,7 +77,9 @@ def build_command(
         return
     folder.mkdir(parents=True, exist_ok=True)
     with Console(stderr=True).status(spec.title) as status:
-        report = execute(plan, spec, folder, clock, lambda step: status.update(f"{spec.title}: {step}"))
+        report = build_bitstream(
+            plan, spec, folder, clock, lambda step: status.update(f"{spec.title}: {step}")
+        )
     click.echo(f"{spec.title}, {generation}: {report.luts} LUTs, {report.flip_flops} flip-flops")
     click.echo(f"Fmax {report.fmax:.1f} MHz, requested {report.requested:.1f} MHz")
     click.echo(report.bitstream)

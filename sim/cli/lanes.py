@@ -10,7 +10,7 @@ from ...model.registers import Generation
 from .console import fail, standard_output, stderr_status
 
 if TYPE_CHECKING:
-    from ..fuzz.campaign import Result
+    from ..fuzz.campaign import CampaignResult
     from ..sweep.sweep import Sweep
 
 MAP_ROWS = 40
@@ -65,19 +65,19 @@ def sweep_command(
     """
     from rich.progress import Progress
 
-    from ..scenarios.scenario import load
+    from ..scenarios.scenario import load_scenario
     from ..support.files import replacing
-    from ..sweep.heatmap import page as page_of
-    from ..sweep.pins import pulse
+    from ..sweep.heatmap import heatmap_page
+    from ..sweep.pins import pin_pulse
     from ..sweep.sweep import sweep
     from .console import stderr_console
 
-    chosen = load(scenario)
+    chosen = load_scenario(scenario)
     generation = Generation(options["generation"]) if options["generation"] else chosen.generations[0]
-    pulses = [pulse(pin, options["width"])]
+    pulses = [pin_pulse(pin, options["width"])]
     ranges = [_cycles(options["start"], options["end"])]
     if second_pin:
-        pulses.append(pulse(second_pin, options["second_width"]))
+        pulses.append(pin_pulse(second_pin, options["second_width"]))
         ranges.append(
             _cycles(
                 _either(options["second_from"], options["start"]),
@@ -104,7 +104,7 @@ def sweep_command(
     _print(done)
     if page is not None:
         with replacing(page) as file:
-            file.write(page_of(done))
+            file.write(heatmap_page(done))
         click.echo(f"\nmap: {page}")
     if alone is not None:
         _run_alone(done, alone)
@@ -172,18 +172,18 @@ def _print(done: "Sweep") -> None:
 def _run_alone(done: "Sweep", cycles: list[int]) -> None:
     """One phase on the HDL, drawn, with its waveform."""
     from ..scenarios.report import render
-    from ..scenarios.run import run
+    from ..scenarios.run import run_scenario
     from ..sweep.sweep import phase
-    from ..waveform.selection import choose
+    from ..waveform.selection import choose_signals
     from ..waveform.vcd_writer import write_waveform
     from .console import canvas_for
 
     console = standard_output()
-    alone = run(phase(done.scenario, done.pulses, cycles), done.generation)
+    alone = run_scenario(phase(done.scenario, done.pulses, cycles), done.generation)
     path = Path(f"{done.scenario.name}.{'-'.join(map(str, cycles))}.vcd")
     save = write_waveform(alone.trace, path)
     console.print()
-    console.print(render(alone, choose(alone.trace), canvas_for(console, False)))
+    console.print(render(alone, choose_signals(alone.trace), canvas_for(console, False)))
     console.print(f"\nwaveform: {path}   (gtkwave {save})")
 
 
@@ -236,7 +236,7 @@ def fuzz_command(
 
     generations = [Generation(generation)] if generation else list(Generation)
     plan = fuzz.plan_of(cycles, seed, generations)
-    result = fuzz.resume(state, plan) if state and state.exists() else fuzz.Result(plan)
+    result = fuzz.resume(state, plan) if state and state.exists() else fuzz.CampaignResult(plan)
     interrupted = _campaign(result, state, dask, engine, threads)
     _summarise(result)
     if result.found is not None:
@@ -248,7 +248,7 @@ def fuzz_command(
 
 
 def _campaign(
-    result: "Result", state: Path | None, dask: str | None, engine: str, threads: int | None
+    result: "CampaignResult", state: Path | None, dask: str | None, engine: str, threads: int | None
 ) -> bool:
     """Run what is missing, with a bar; whether it was interrupted."""
     import time
@@ -296,7 +296,7 @@ def _campaign(
     return False
 
 
-def _summarise(result: "Result") -> None:
+def _summarise(result: "CampaignResult") -> None:
     from rich.table import Table
 
     from ..fuzz import campaign as fuzz
@@ -318,14 +318,14 @@ def _summarise(result: "Result") -> None:
     console.print(": no difference" if result.found is None else "")
 
 
-def _show_failure(result: "Result", engine: str) -> None:
+def _show_failure(result: "CampaignResult", engine: str) -> None:
     """The failure with the fewest events, under Amaranth's simulator: drawn, with its waveform."""
     from ... import hdl
     from ...model.registers import Parameters
-    from ..fuzz.campaign import describe
-    from ..fuzz.failure import replay
+    from ..fuzz.campaign import describe_failure
+    from ..fuzz.failure import replay_failure
     from ..netlist.lowering import lower
-    from ..waveform.selection import choose
+    from ..waveform.selection import choose_signals
     from ..waveform.vcd_writer import write_waveform
     from ..waveform.view.text import draw
     from .console import canvas_for
@@ -333,11 +333,11 @@ def _show_failure(result: "Result", engine: str) -> None:
     found = result.found
     assert found is not None
     console = standard_output()
-    console.print(f"\n[bold red]{describe(found, result.plan)}[/]")
+    console.print(f"\n[bold red]{describe_failure(found, result.plan)}[/]")
     parameters = Parameters(result.plan.generation(found.shard))
     component = hdl.Pc(parameters)
     with stderr_status("cutting it down"):
-        failure = replay(found, result.plan.seed, parameters, component, lower(component), engine)
+        failure = replay_failure(found, result.plan.seed, parameters, component, lower(component), engine)
     console.print(
         f"\n{failure.minimised.events} events in {len(failure.minimised.inputs)} cycles bring it about:"
     )
@@ -346,7 +346,11 @@ def _show_failure(result: "Result", engine: str) -> None:
     path = Path(f"fuzz-{result.plan.seed}-{found.lane}.vcd")
     save = write_waveform(failure.trace, path)
     for line in draw(
-        failure.trace, choose(failure.trace), 0, len(failure.minimised.inputs), canvas_for(console, False)
+        failure.trace,
+        choose_signals(failure.trace),
+        0,
+        len(failure.minimised.inputs),
+        canvas_for(console, False),
     ):
         console.print(line)
     console.print(f"\nwaveform: {path}   (gtkwave {save})")

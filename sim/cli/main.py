@@ -105,12 +105,12 @@ def run_command(
     """
     from ..machines.machine import Divergence
     from ..scenarios.report import render
-    from ..scenarios.run import run
-    from ..scenarios.scenario import DEFAULT, load
-    from ..waveform.selection import choose
+    from ..scenarios.run import run_scenario
+    from ..scenarios.scenario import DEFAULT, load_scenario
+    from ..waveform.selection import choose_signals
     from ..waveform.vcd_writer import write_waveform
 
-    chosen = load(scenario or DEFAULT)
+    chosen = load_scenario(scenario or DEFAULT)
     machine = _board(board) if board else None
     generations = [Generation(generation)] if generation else list(chosen.generations)
     if machine is not None and not generation:
@@ -120,12 +120,12 @@ def run_command(
     for one in generations:
         console.print(f"[bold]{chosen.title}[/] on {one.value} ({board or on})\n")
         try:
-            result = run(chosen, one, machine or on)
+            result = run_scenario(chosen, one, machine or on)
         except Divergence as error:
             fail(str(error), 1)
         path = _waveform_path(vcd or Path(f"{chosen.name}.vcd"), one, len(generations) > 1)
         save = write_waveform(result.trace, path)
-        console.print(render(result, choose(result.trace, signals), canvas_for(console, as_ascii)))
+        console.print(render(result, choose_signals(result.trace, signals), canvas_for(console, as_ascii)))
         console.print(f"\nwaveform: {path}   (gtkwave {save})\n")
         passed &= result.passed
     sys.exit(0 if passed else 1)
@@ -151,11 +151,11 @@ def scenarios_command() -> None:
     Example:
       irq13 scenarios
     """
-    from ..scenarios.scenario import load, shipped
+    from ..scenarios.scenario import load_scenario, shipped_scenarios
 
-    names = shipped()
+    names = shipped_scenarios()
     for name in names:
-        scenario = load(name)
+        scenario = load_scenario(name)
         on = ", ".join(generation.value for generation in scenario.generations)
         click.echo(f"{name:<{max(map(len, names))}}  {scenario.title} ({on})")
 
@@ -207,12 +207,12 @@ def replay_command(file: Path, on: str) -> None:
 
     from ...model.registers import Parameters
     from ..machines.machine import MACHINES
-    from ..machines.replay import read_vectors, replay
+    from ..machines.replay import read_measured, replay_vectors
 
-    vectors = read_vectors(file)
+    vectors = read_measured(file)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         tracked = progress.track(vectors, description=file.name)
-        differences = list(replay(tracked, MACHINES[on](Parameters(Generation.AMD64))))
+        differences = list(replay_vectors(tracked, MACHINES[on](Parameters(Generation.AMD64))))
     for one in differences[:20]:
         click.echo(
             f"{one.vector} step {one.step} ({one.name}): expected {dict(one.expected)}, got {dict(one.got)}"
@@ -239,11 +239,11 @@ def msr_command(script: str, backend: str, side_by_side: bool, full_chains: bool
     """
     from ..kvm import script as msr_script
 
-    chosen = msr_script.load(script)
+    chosen = msr_script.load_script(script)
     if side_by_side:
         _compare(chosen, as_json)
         return
-    done, vm = msr_script.run(chosen, backend)
+    done, vm = msr_script.run_script(chosen, backend)
     counts = msr_script.histogram(vm, full_chains)
     if as_json:
         accesses = [{"access": one.access.text, "result": one.result, "value": one.value} for one in done]
@@ -259,11 +259,11 @@ def _compare(script, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ..kvm.script import COLUMNS, compare
+    from ..kvm.script import COLUMNS, compare_backends
 
     rows = [
         (access.text, {column: [done[column].result, done[column].value] for column in COLUMNS})
-        for access, done in compare(script)
+        for access, done in compare_backends(script)
     ]
     if as_json:
         _echo_json([{"access": text, **columns} for text, columns in rows])

@@ -26,22 +26,22 @@ def check_command(trace: Path, rules: str, clock: str | None, strict: bool) -> N
     Example:
       irq13 run && irq13 check dos-divide-by-zero.vcd contract
     """
-    from ..timing import rule_file as rulefile
-    from ..timing.assertions import explain
-    from ..timing.rules import Status
+    from ..timing.assertions import report_text
+    from ..timing.rule_file import check_rules, load_rules
+    from ..timing.rules import RuleStatus
     from ..waveform.trace import Trace
 
-    chosen = rulefile.load(rules)
+    chosen = load_rules(rules)
     loaded = Trace.load(trace, clock or chosen.clock)
-    reports = rulefile.check(chosen, loaded)
+    reports = check_rules(chosen, loaded)
     for report in reports:
         click.echo(f"{report.status.value:<8}{report.rule.text}")
-    bad = [report for report in reports if report.status is Status.FAIL]
+    bad = [report for report in reports if report.status is RuleStatus.FAIL]
     for report in bad:
-        click.echo(f"\n{explain(report, loaded)}")
-    counts = {status: sum(report.status is status for report in reports) for status in Status}
-    click.echo(f"\n{counts[Status.PASS]} hold, {counts[Status.FAIL]} fail, {counts[Status.VACUOUS]} vacuous")
-    sys.exit(1 if bad or (strict and counts[Status.VACUOUS]) else 0)
+        click.echo(f"\n{report_text(report, loaded)}")
+    held, failed, vacuous = (sum(report.status is status for report in reports) for status in RuleStatus)
+    click.echo(f"\n{held} hold, {failed} fail, {vacuous} vacuous")
+    sys.exit(1 if bad or (strict and vacuous) else 0)
 
 
 @click.command("view")
@@ -75,20 +75,22 @@ def view_command(
       irq13 view dos-divide-by-zero.vcd ferr_n 'pc.slave.*' --from 10
       irq13 view dos-divide-by-zero.vcd --html run.html
     """
-    from ..waveform.selection import ON_A_PAGE, choose
+    from ..waveform.selection import ON_A_PAGE, choose_signals
     from ..waveform.trace import Trace
     from ..waveform.view.text import draw
 
     loaded = Trace.load(trace, clock)
-    shown = choose(loaded, signals)
+    shown = choose_signals(loaded, signals)
     length = len(loaded.edges) if loaded.edges is not None else loaded.end + 1
     if start >= length:
         raise click.BadParameter(f"{trace} ends after {length} cycles", param_hint="--from")
     last = min(start + MOST_CYCLES if end is None else end + 1, length)
     if html:
-        from ..waveform.view.html import page
+        from ..waveform.view.html import wave_page
 
-        _write(html, page(loaded, choose(loaded, signals, ON_A_PAGE), loaded.title or trace.name))
+        _write(
+            html, wave_page(loaded, choose_signals(loaded, signals, ON_A_PAGE), loaded.title or trace.name)
+        )
     if wavejson:
         from ..waveform.view.wavejson import wavejson as convert
 
@@ -122,9 +124,9 @@ def explain_command(trace: Path, target: str) -> None:
       irq13 explain dos-divide-by-zero.vcd irq13
       irq13 explain dos-divide-by-zero.vcd ignne_n@22
     """
-    from ..waveform.causes.explain import explain
+    from ..waveform.causes.explain import explain_edges
     from ..waveform.trace import Trace
 
     console = standard_output()
-    for tree in explain(Trace.load(trace), target):
+    for tree in explain_edges(Trace.load(trace), target):
         console.print(tree)

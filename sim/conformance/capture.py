@@ -25,7 +25,7 @@ SECONDS = 60
 """Within which the program has to be done."""
 
 
-class Instruction(NamedTuple):
+class CapturedOperation(NamedTuple):
     """One operation: in the words of the vectors, and in NASM's."""
 
     kind: str
@@ -50,56 +50,56 @@ _EXTENDED = {
 }  # fmt: skip
 
 
-def _operations() -> dict[str, Instruction]:
+def _operations() -> dict[str, CapturedOperation]:
     table = {}
     for verb in ("fadd", "fmul", "fsub", "fsubr", "fdiv", "fdivr", "fcom", "fcomp", "fld"):
         for name in _SINGLES:
-            table[f"{verb}_{name}"] = Instruction("waiting", "arith", f"{verb} dword [{name}]")
+            table[f"{verb}_{name}"] = CapturedOperation("waiting", "arith", f"{verb} dword [{name}]")
         for name in _DOUBLES:
-            table[f"{verb}_{name}"] = Instruction("waiting", "arith", f"{verb} qword [{name}]")
+            table[f"{verb}_{name}"] = CapturedOperation("waiting", "arith", f"{verb} qword [{name}]")
     for name in _EXTENDED:
-        table[f"fld_{name}"] = Instruction("waiting", "arith", f"fld tword [{name}]")
+        table[f"fld_{name}"] = CapturedOperation("waiting", "arith", f"fld tword [{name}]")
     plain = "fld1 fldz fldpi fldl2e fabs fchs fsqrt ftst fxam frndint fscale fxtract fprem fprem1 f2xm1 fyl2x fyl2xp1 "
     plain += "fpatan fptan fsin fcos fsincos fincstp fdecstp fcompp fucompp"
     for verb in plain.split():
-        table[verb] = Instruction("waiting", "arith", verb)
+        table[verb] = CapturedOperation("waiting", "arith", verb)
     for text in ("fxch st1", "fadd st0", "fmul st0", "fdiv st0", "fst st1", "fstp st0", "fucom st1", "fcomi st0, st1",
                  "ffree st0", "ffree st7", "fcmovb st0, st1", "faddp st1", "fmulp st1", "fdivp st1"):  # fmt: skip
         name = text.replace(" ", "_").replace(",", "")
-        table[name] = Instruction("waiting", "arith", text)
+        table[name] = CapturedOperation("waiting", "arith", text)
     for name, text in {
         "fst32": "fst dword [area]", "fstp32": "fstp dword [area]", "fst64": "fst qword [area]", "fstp80": "fstp tword [area]",
         "fist16": "fist word [area]", "fist32": "fist dword [area]", "fistp64": "fistp qword [area]",
         "fisttp32": "fisttp dword [area]", "fbstp": "fbstp [area]", "fild_i16": "fild word [i16]", "fidiv_i0": "fidiv word [i0]",
         "fiadd_i16": "fiadd word [i16]",
     }.items():  # fmt: skip
-        table[name] = Instruction("waiting", "arith", text)
+        table[name] = CapturedOperation("waiting", "arith", text)
     table |= {
-        "fnop": Instruction("waiting", "nop", "fnop"),
-        "fwait": Instruction("waiting", "nop", "fwait"),
-        "emms": Instruction("waiting", "nop", "emms"),
-        "movq_mm": Instruction("waiting", "nop", "movq mm0, mm1"),
-        "paddb": Instruction("waiting", "nop", "paddb mm0, mm1"),
-        "addps": Instruction("nonx87", "nop", "addps xmm0, xmm1"),
-        "fldcw": Instruction("waiting", "fldcw", "fldcw [arg_cw]"),
-        "fldenv": Instruction("waiting", "fldenv", "fldenv [environment]"),
-        "frstor": Instruction("waiting", "frstor", "frstor [image]"),
-        "fxrstor": Instruction("nonwaiting", "fxrstor", "fxrstor [fx_image]"),
-        "fxsave": Instruction("nonwaiting", "nop", "fxsave [area]"),
-        "fnclex": Instruction("nonwaiting", "fclex", "fnclex"),
-        "fninit": Instruction("nonwaiting", "finit", "fninit"),
-        "fnstenv": Instruction("nonwaiting", "fstenv", "fnstenv [area]"),
-        "fnsave": Instruction("nonwaiting", "fsave", "fnsave [area]"),
-        "fnstsw_ax": Instruction("nonwaiting", "fstsw", "fnstsw ax"),
-        "fnstsw_m": Instruction("nonwaiting", "fstsw", "fnstsw [area]"),
-        "fnstcw": Instruction("nonwaiting", "fstcw", "fnstcw [area]"),
-        "fneni": Instruction("nonwaiting", "nop", "db 0DBh, 0E0h"),
-        "fndisi": Instruction("nonwaiting", "nop", "db 0DBh, 0E1h"),
-        "fnsetpm": Instruction("nonwaiting", "nop", "db 0DBh, 0E4h"),
-        "fclex": Instruction("waiting", "fclex", "fclex"),
-        "finit": Instruction("waiting", "finit", "finit"),
-        "undefined_d9d1": Instruction("ud", "nop", "db 0D9h, 0D1h"),
-        "undefined_dbe7": Instruction("ud", "nop", "db 0DBh, 0E7h"),
+        "fnop": CapturedOperation("waiting", "nop", "fnop"),
+        "fwait": CapturedOperation("waiting", "nop", "fwait"),
+        "emms": CapturedOperation("waiting", "nop", "emms"),
+        "movq_mm": CapturedOperation("waiting", "nop", "movq mm0, mm1"),
+        "paddb": CapturedOperation("waiting", "nop", "paddb mm0, mm1"),
+        "addps": CapturedOperation("nonx87", "nop", "addps xmm0, xmm1"),
+        "fldcw": CapturedOperation("waiting", "fldcw", "fldcw [arg_cw]"),
+        "fldenv": CapturedOperation("waiting", "fldenv", "fldenv [environment]"),
+        "frstor": CapturedOperation("waiting", "frstor", "frstor [image]"),
+        "fxrstor": CapturedOperation("nonwaiting", "fxrstor", "fxrstor [fx_image]"),
+        "fxsave": CapturedOperation("nonwaiting", "nop", "fxsave [area]"),
+        "fnclex": CapturedOperation("nonwaiting", "fclex", "fnclex"),
+        "fninit": CapturedOperation("nonwaiting", "finit", "fninit"),
+        "fnstenv": CapturedOperation("nonwaiting", "fstenv", "fnstenv [area]"),
+        "fnsave": CapturedOperation("nonwaiting", "fsave", "fnsave [area]"),
+        "fnstsw_ax": CapturedOperation("nonwaiting", "fstsw", "fnstsw ax"),
+        "fnstsw_m": CapturedOperation("nonwaiting", "fstsw", "fnstsw [area]"),
+        "fnstcw": CapturedOperation("nonwaiting", "fstcw", "fnstcw [area]"),
+        "fneni": CapturedOperation("nonwaiting", "nop", "db 0DBh, 0E0h"),
+        "fndisi": CapturedOperation("nonwaiting", "nop", "db 0DBh, 0E1h"),
+        "fnsetpm": CapturedOperation("nonwaiting", "nop", "db 0DBh, 0E4h"),
+        "fclex": CapturedOperation("waiting", "fclex", "fclex"),
+        "finit": CapturedOperation("waiting", "finit", "finit"),
+        "undefined_d9d1": CapturedOperation("ud", "nop", "db 0D9h, 0D1h"),
+        "undefined_dbe7": CapturedOperation("ud", "nop", "db 0DBh, 0E7h"),
     }
     return table
 
@@ -254,7 +254,7 @@ def _decoded(vectors: list[dict[str, Any]], output: bytes) -> list[dict[str, Any
     return result
 
 
-def document(vectors: list[dict[str, Any]], seed: int) -> dict[str, Any]:
+def capture_document(vectors: list[dict[str, Any]], seed: int) -> dict[str, Any]:
     """What is written to a file."""
     return {
         "meta": {

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from ...model.registers import Generation
 from .emulators import Emulator, Terminal
 from .image import image, only
-from .image_cases import CASES, Line, expected, text_of
+from .image_cases import CASES, LogLine, expected_log, log_text
 
 LIMIT = 30.0
 """Seconds for one start of an emulator."""
@@ -32,13 +32,13 @@ _BEGUN = re.compile(r"^case (\d+) ([rp]) (\S*)$")
 class Seen(NamedTuple):
     """What came of a case in a mode."""
 
-    lines: tuple[Line, ...] | None
+    lines: tuple[LogLine, ...] | None
     """Its log; None where there is none."""
     why: str = ""
     """Why there is none: 'skipped', 'crashed', 'hung' or 'not run', and what was said last."""
 
 
-class Row(NamedTuple):
+class JudgedCase(NamedTuple):
     """A case in a mode, judged."""
 
     number: int
@@ -48,8 +48,8 @@ class Row(NamedTuple):
     seen: Seen
 
     @property
-    def expected(self) -> tuple[Line, ...]:
-        return tuple(expected(CASES[self.number], self.generation))
+    def expected(self) -> tuple[LogLine, ...]:
+        return tuple(expected_log(CASES[self.number], self.generation))
 
     @property
     def verdict(self) -> str:
@@ -59,11 +59,11 @@ class Row(NamedTuple):
             return words.get(self.seen.why.partition(":")[0], "not run")
         return "agrees" if self.seen.lines == self.expected else "differs"
 
-    def text(self, lines: Sequence[Line] | None) -> str:
+    def text(self, lines: Sequence[LogLine] | None) -> str:
         """A log for a reader."""
         if lines is None:
             return self.seen.why
-        return ", ".join(text_of(CASES[self.number], line) for line in lines) or "nothing"
+        return ", ".join(log_text(CASES[self.number], line) for line in lines) or "nothing"
 
     @property
     def sentence(self) -> str:
@@ -89,7 +89,7 @@ def conform(
     limit: float = LIMIT,
     cases: Sequence[int] | None = None,
     progress: Callable[[int], None] = lambda done: None,
-) -> list[Row]:
+) -> list[JudgedCase]:
     """All cases on an emulator's processor of a generation.
 
     Parameters
@@ -118,7 +118,7 @@ def conform(
             job.stop.set()
             raise
     return [
-        Row(number, mode, generation, seen.get((number, mode), Seen(None, "not run")))
+        JudgedCase(number, mode, generation, seen.get((number, mode), Seen(None, "not run")))
         for number in numbers
         for mode in MODES
     ]
@@ -142,7 +142,7 @@ def _cases(job: _Job, first: int, end: int) -> dict[tuple[int, str], Seen]:
     while first < end and not job.stop.is_set():
         # A case of which one mode is missing runs alone.
         text, ending = _start(job, only(job.floppy, first, end if modes == 3 else first + 1, modes))
-        found = parse(text)
+        found = parse_log(text)
         seen |= found.seen
         if found.over:
             first, modes = (end, 3) if modes == 3 else (first + 1, 3)
@@ -204,7 +204,7 @@ class Log(NamedTuple):
     over: bool
 
 
-def parse(text: str) -> Log:
+def parse_log(text: str) -> Log:
     """A log from COM1 or port E9h, however it was cut off."""
     generation, under_way, over = None, None, False
     seen: dict[tuple[int, str], Seen] = {}
@@ -220,7 +220,7 @@ def parse(text: str) -> Log:
                 )
             under_way = None
             words = [int(word, 16) for word in found[4].split()]
-            lines = tuple(Line(word >> 16, word & 0xFFFF) for word in words)
+            lines = tuple(LogLine(word >> 16, word & 0xFFFF) for word in words)
             seen[key] = Seen(None, "skipped") if found[5] == "skipped" else Seen(lines)
         elif found := _BEGUN.match(line):
             under_way = int(found[1]), found[2]
@@ -229,7 +229,7 @@ def parse(text: str) -> Log:
     return Log(generation, seen, under_way, over)
 
 
-def from_log(path: Path) -> list[Row]:
+def from_log(path: Path) -> list[JudgedCase]:
     """The rows of a log that was taken elsewhere.
 
     Raises
@@ -238,7 +238,7 @@ def from_log(path: Path) -> list[Row]:
         If it is not a log of the image. OSError if it cannot be read.
     """
     try:
-        log = parse(path.read_text("utf-8", "replace"))
+        log = parse_log(path.read_text("utf-8", "replace"))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if log.generation is None:
@@ -247,11 +247,11 @@ def from_log(path: Path) -> list[Row]:
     for number in range(len(CASES)):
         for mode in MODES:
             missing = Seen(None, "hung" if log.under_way == (number, mode) else "not run")
-            rows.append(Row(number, mode, log.generation, log.seen.get((number, mode), missing)))
+            rows.append(JudgedCase(number, mode, log.generation, log.seen.get((number, mode), missing)))
     return rows
 
 
-def document(rows: Sequence[Row], version: str) -> dict[str, Any]:
+def conformance_document(rows: Sequence[JudgedCase], version: str) -> dict[str, Any]:
     """The same as data, for a program."""
     return {
         "target": version,
@@ -271,7 +271,7 @@ def document(rows: Sequence[Row], version: str) -> dict[str, Any]:
     }
 
 
-def counts(rows: Sequence[Row]) -> dict[str, int]:
+def counts(rows: Sequence[JudgedCase]) -> dict[str, int]:
     """How many rows have each verdict."""
     return {
         verdict: sum(row.verdict == verdict for row in rows)
@@ -279,6 +279,6 @@ def counts(rows: Sequence[Row]) -> dict[str, int]:
     }
 
 
-def differences(rows: Sequence[Row]) -> Iterator[Row]:
+def differences(rows: Sequence[JudgedCase]) -> Iterator[JudgedCase]:
     """Rows that speak against the target."""
     return (row for row in rows if row.verdict not in ("agrees", "skipped"))

@@ -20,8 +20,8 @@ from .image_cases import (
     PIC,
     SW,
     X87,
-    Case,
-    expected,
+    ImageCase,
+    expected_log,
     image_of,
     masks_of,
 )
@@ -49,7 +49,7 @@ def only(floppy: bytes, first: int, end: int, modes: int = 3) -> bytes:
     return floppy[:at] + struct.pack("<HHH", first, end, modes) + floppy[at + 6 :]
 
 
-def write(path: Path) -> int:
+def write_image(path: Path) -> int:
     """Write the image; returns how many cases it has. Raises OSError if it cannot be written."""
     data = image()
     with replacing(path) as file:
@@ -81,7 +81,7 @@ def _text() -> str:
     return "\n".join(lines)
 
 
-def _case(place: int, case: Case) -> list[str]:
+def _case(place: int, case: ImageCase) -> list[str]:
     lines = [f'c{place}_name: db "{case.name}", 0']
     parts = (("", case.main, 0), ("_handler", case.handler, HANDLER), ("_fault", case.fault, FAULT))
     for bits in (16, 32):
@@ -100,7 +100,7 @@ def _case(place: int, case: Case) -> list[str]:
     lines += [f"c{place}_expected: dw " + ", ".join(f"c{place}_on_{one.value}" for one in Generation)]
     for generation in Generation:
         there = not case.amd or generation is Generation.AMD64
-        wanted = expected(case, generation) if there else []
+        wanted = expected_log(case, generation) if there else []
         lines.append(f"c{place}_on_{generation.value}: dw {len(wanted)}")
         lines += [f"dd {line.kind << 16 | line.value:#x}" for line in wanted]
     return lines

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ...model.pc import PcOutputs
 from ...model.registers import Generation, Parameters
-from ..cpu.events import Event
+from ..cpu.events import CpuEvent
 from ..cpu.program import Program
 from ..cpu.steps import Step, parse_step
 from ..machines.machine import KeptMachine
@@ -61,7 +61,7 @@ LOADS = ("fldcw", "fldenv", "frstor")
 """Those with an image: the masks that are 0 (none for all masked, all), and for the others flags or es."""
 
 
-class Case(NamedTuple):
+class ImageCase(NamedTuple):
     """One case, for real and for protected mode."""
 
     name: str
@@ -75,7 +75,7 @@ class Case(NamedTuple):
     """Only where CPUID says AMD, of the generation that has the MSRs."""
 
 
-class Line(NamedTuple):
+class LogLine(NamedTuple):
     """A line of a log."""
 
     kind: int
@@ -84,14 +84,14 @@ class Line(NamedTuple):
 
 def _case(
     name: str, rule: str, main: str, handler: str | None = None, fault: str | None = None, amd: bool = False
-) -> Case:
+) -> ImageCase:
     chosen = {"handler": handler, "fault": fault}
     given = {
         key: tuple(part.strip() for part in text.split(","))
         for key, text in chosen.items()
         if text is not None
     }
-    return Case(name, rule, tuple(part.strip() for part in main.split(",")), amd=amd, **given)
+    return ImageCase(name, rule, tuple(part.strip() for part in main.split(",")), amd=amd, **given)
 
 
 _ZE = "fninit, fldcw ZE, sti, fld1, fdiv0, "
@@ -99,7 +99,7 @@ _QUIET = "fninit, mask, fldcw ZE, fld1, fdiv0, "
 _NATIVE = "fninit, mask, cr0.ne 1, fldcw ZE, fld1, fdiv0, "
 
 
-def _cases() -> tuple[Case, ...]:
+def _cases() -> tuple[ImageCase, ...]:
     d2, d21 = "SDM1 figure D-2", "SDM1 D.2.1.1"
     cases = [
         _case("dos-handshake", d2, _ZE + "fwait, mark, sw", "out f0, sw, fnclex, sw, eoi"),
@@ -265,7 +265,7 @@ def _steps(operation: str) -> list[str]:
     }[verb]
 
 
-def expected(case: Case, generation: Generation) -> list[Line]:
+def expected_log(case: ImageCase, generation: Generation) -> list[LogLine]:
     """The log that the reference writes."""
     steps: dict[int, tuple[str, int, bool]] = {}
 
@@ -301,35 +301,37 @@ HANDLER, FAULT = 64, 96
 """Numbers of the first operation of a handler; those of the main part begin with 0."""
 
 
-def _line(event: Event, steps: dict[int, tuple[str, int, bool]], outputs: list[PcOutputs]) -> Line | None:
+def _line(
+    event: CpuEvent, steps: dict[int, tuple[str, int, bool]], outputs: list[PcOutputs]
+) -> LogLine | None:
     if event.step is None or id(event.step) not in steps:
         return None
     operation, place, last = steps[id(event.step)]
     if event.kind == "enters":
         kind = {0x75: INT, 16: MF, 7: NM}.get(event.value)
-        return Line(kind, place) if kind else None
+        return LogLine(kind, place) if kind else None
     if event.kind in ("#UD", "#GP"):
-        return Line(UD if event.kind == "#UD" else GP, place)
+        return LogLine(UD if event.kind == "#UD" else GP, place)
     if event.kind.startswith("stuck"):
-        return Line(TIMEOUT, place)
+        return LogLine(TIMEOUT, place)
     if event.kind not in ("executes", "reads") or not last:
         return None
     now = outputs[event.cycle]
     match operation.split():
         case ["sw"]:
-            return Line(SW, int(now.flags) | (0x8080 if now.es else 0))
+            return LogLine(SW, int(now.flags) | (0x8080 if now.es else 0))
         case ["cw"]:
-            return Line(CW, int(now.masks))
+            return LogLine(CW, int(now.masks))
         case ["mark"]:
-            return Line(MARK, place)
+            return LogLine(MARK, place)
         case ["irr" | "isr"]:
-            return Line(PIC, event.value & 0x20)
+            return LogLine(PIC, event.value & 0x20)
         case ["rdmsr", _, mask]:
-            return Line(MSR, event.value & int(mask, 16))
+            return LogLine(MSR, event.value & int(mask, 16))
     return None
 
 
-def text_of(case: Case, line: Line) -> str:
+def log_text(case: ImageCase, line: LogLine) -> str:
     """A line for a reader."""
     name = KINDS.get(line.kind, f"kind {line.kind}")
     if line.kind not in _AT:

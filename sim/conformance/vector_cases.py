@@ -25,13 +25,13 @@ from ...model.registers import (
 from ...model.x87 import OperationRequest
 from ..machines.machine import KeptMachine
 from ..scenarios.run import Driver
-from ..scenarios.scenario import load
+from ..scenarios.scenario import load_scenario
 from .pic_transactions import CASES as PIC_CASES
 
 DOS = Cr0(0)
 
 
-class Case(NamedTuple):
+class VectorCase(NamedTuple):
     """One test."""
 
     name: str
@@ -58,7 +58,7 @@ def _amd(**others: Any) -> Parameters:
     return Parameters(Generation.AMD64, **others)
 
 
-def _error_state() -> Iterator[Case]:
+def _error_state() -> Iterator[VectorCase]:
     """Every operation on flags and masks, each in many states, under NE = 1 so that nothing freezes."""
     rules = {
         Operation.ARITHMETIC: "SDM1 8.1.3.3: flags are sticky; ES follows flags and masks",
@@ -88,12 +88,12 @@ def _error_state() -> Iterator[Case]:
                 fields |= {"raises": raises, "family": chance.choice(list(Family))}
             rule = rules.get(code, "SDM1 8.3.11-12: no effect on flags and masks")
             steps = [_op(code, Cr0.NE, **fields), PcInputs(cr0=Cr0.NE), PcInputs(cr0=Cr0.NE)]
-            yield Case(
+            yield VectorCase(
                 f"{code.name} {flags:02x}/{masks:02x} {number}", rule, _amd(), _pending(flags, masks), steps
             )
 
 
-def _native() -> Iterator[Case]:
+def _native() -> Iterator[VectorCase]:
     """NE = 1: who raises #MF, on every generation; EM, TS and MP before it."""
     for generation in Generation:
         for code in Operation:
@@ -106,7 +106,7 @@ def _native() -> Iterator[Case]:
                     if Cr0.EM in cr0 or Cr0.TS in cr0:
                         rule = "SDM3 table 2-2: EM, TS and MP decide on #NM first"
                     name = f"{generation.value} {code.name} {bits} flags {flags:02x}"
-                    yield Case(name, rule, Parameters(generation), _pending(flags, 0), steps)
+                    yield VectorCase(name, rule, Parameters(generation), _pending(flags, 0), steps)
 
 
 _SCENARIO_RULES = {
@@ -139,21 +139,21 @@ _SCENARIO_RULES = {
 }
 
 
-def _scenarios(family: str) -> Iterator[Case]:
+def _scenarios(family: str) -> Iterator[VectorCase]:
     """Shipped scenarios, as the inputs that their CPU drives."""
     rule, names = _SCENARIO_RULES[family]
     for name in names.split():
-        scenario = load(name)
+        scenario = load_scenario(name)
         for generation in scenario.generations:
             parameters = scenario.parameters_for(generation)
             recorder = KeptMachine(parameters)
             Driver(recorder, scenario.program, scenario.pins).run(scenario.limit)
-            yield Case(
+            yield VectorCase(
                 f"{generation.value} {name}", f"{rule} ({scenario.title})", parameters, [], recorder.inputs
             )
 
 
-def _handshake() -> Iterator[Case]:
+def _handshake() -> Iterator[VectorCase]:
     yield from _scenarios("handshake")
     for generation in Generation:
         for family in Family:
@@ -162,10 +162,10 @@ def _handshake() -> Iterator[Case]:
                 steps = [raise_it, *[PcInputs()] * 4, *[_op(Operation.FWAIT)] * 3, *[PcInputs()] * 3]
                 rule = "SDM1 D.2.1.1: which exceptions are reported at once"
                 name = f"{generation.value} {family.name} {flag.name}"
-                yield Case(name, rule, Parameters(generation), [_op(Operation.FXRSTOR)], steps)
+                yield VectorCase(name, rule, Parameters(generation), [_op(Operation.FXRSTOR)], steps)
 
 
-def _chipset() -> Iterator[Case]:
+def _chipset() -> Iterator[VectorCase]:
     yield from _scenarios("chipset")
     chance = random.Random("chipset")
     moves = {
@@ -184,12 +184,12 @@ def _chipset() -> Iterator[Case]:
         steps = [step for name in names for step in moves[name]]
         rule = "SDM1 D.2.1.2, figure D-1: FF1 set by FERR# falling, FF2 held clear while FERR# is high"
         generation = list(Generation)[number % 3]
-        yield Case(
+        yield VectorCase(
             f"{generation.value} {number}: {', '.join(names)}", rule, Parameters(generation), [], steps
         )
 
 
-def _pic_family() -> Iterator[Case]:
+def _pic_family() -> Iterator[VectorCase]:
     yield from _scenarios("pic")
     bios = [_out(port, word) for port, word in BIOS_WORDS]
     error = [_op(Operation.FXRSTOR), _op(Operation.ARITHMETIC, raises=ExceptionFlag.ZE), *[PcInputs()] * 4]
@@ -211,13 +211,15 @@ def _pic_family() -> Iterator[Case]:
         names = [chance.choice([*moves, "inta", "eoi"]) for _ in range(7)]
         steps = [step for name in names for step in moves[name]]
         rule = "Intel 8259A, INTERRUPT SEQUENCE and CASCADE MODE: IRQ 13 as IR5 of the slave"
-        yield Case(f"{number}: {', '.join(names)}", rule, Parameters(Generation.P6), [*bios, *error], steps)
+        yield VectorCase(
+            f"{number}: {', '.join(names)}", rule, Parameters(Generation.P6), [*bios, *error], steps
+        )
     for case in PIC_CASES:
         steps = [one.inputs for one in case.transactions()]
-        yield Case(case.name, case.rule, Parameters(Generation.P6), [], steps)
+        yield VectorCase(case.name, case.rule, Parameters(Generation.P6), [], steps)
 
 
-def _msr_family() -> Iterator[Case]:
+def _msr_family() -> Iterator[VectorCase]:
     yield from _scenarios("msr")
     values = [0, 1, 2, 0x80, 0x100, 0x180, 0x101, 1 << 31, 1 << 32, (1 << 64) - 1]
     for mode in ReservedBits:
@@ -230,11 +232,11 @@ def _msr_family() -> Iterator[Case]:
                         back = [PcInputs(msr=MsrRequest(int(one))) for one in Msr]
                         rule = "APM2 15.30, PPR: reserved bits and CPL, #GP(0) changes nothing"
                         name = f"{generation.value} {mode.value} wrmsr {int(address):08x} {value:x} cpl {cpl}"
-                        yield Case(name, rule, parameters, [], [write, *back, PcInputs()])
+                        yield VectorCase(name, rule, parameters, [], [write, *back, PcInputs()])
     yield from _sources()
 
 
-def _sources() -> Iterator[Case]:
+def _sources() -> Iterator[VectorCase]:
     """IgnneEm switches between pin and bit in the next cycle, also in the middle of a freeze."""
     chance = random.Random("sources")
     for number in range(100):
@@ -253,10 +255,10 @@ def _sources() -> Iterator[Case]:
                 one = one._replace(msr=request)
             steps.append(one._replace(ignne_n=pin))
         rule = "APM2 15.30.2: with IgnneEm = 1 the MSR replaces the pin"
-        yield Case(f"sources {number}", rule, _amd(), _pending(0x04, 0), steps)
+        yield VectorCase(f"sources {number}", rule, _amd(), _pending(0x04, 0), steps)
 
 
-def _svm() -> Iterator[Case]:
+def _svm() -> Iterator[VectorCase]:
     yield from _scenarios("svm")
     for generation in Generation:
         for guest in (False, True):
@@ -270,7 +272,7 @@ def _svm() -> Iterator[Case]:
                             )
                             rule = "APM2 15.14.2: #VMEXIT 07Eh when the processor would freeze in a guest"
                             bits = f"guest {guest:d} intercept {intercepts:d} NE {bool(cr0):d} IGNNE# {pin:d}"
-                            yield Case(
+                            yield VectorCase(
                                 f"{generation.value} {code.name} {bits}",
                                 rule,
                                 Parameters(generation),
@@ -279,7 +281,7 @@ def _svm() -> Iterator[Case]:
                             )
 
 
-FAMILIES: dict[str, tuple[str, Callable[[], Iterator[Case]]]] = {
+FAMILIES: dict[str, tuple[str, Callable[[], Iterator[VectorCase]]]] = {
     "error_state": ("Flags, masks and ES: what each operation does", _error_state),
     "native": ("CR0.NE = 1: #MF, and #NM before it", _native),
     "handshake": ("CR0.NE = 0: the DOS handshake, by processor generation", _handshake),

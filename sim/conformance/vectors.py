@@ -19,7 +19,7 @@ from ...model.registers import Parameters
 from ..machines.machine import MACHINES
 from ..machines.ports import OUTPUTS, pack_outputs, read_inputs, split, values_of
 from ..support.files import replacing
-from .vector_cases import FAMILIES, Case
+from .vector_cases import FAMILIES, VectorCase
 
 VERSION = 1
 """Of the format; another one where a reader of this one would go wrong."""
@@ -41,7 +41,9 @@ class Mismatch(NamedTuple):
     got: int
 
 
-def write(folder: Path, progress: Callable[[str, int], None] = lambda family, count: None) -> list[Path]:
+def write_vectors(
+    folder: Path, progress: Callable[[str, int], None] = lambda family, count: None
+) -> list[Path]:
     """All families, the schema and the loaders into a folder, which is made if need be.
 
     Raises
@@ -77,12 +79,12 @@ def _write_bytes(path: Path, data: bytes) -> Path:
     return path
 
 
-def _row(case: Case) -> dict[str, Any]:
+def _row(case: VectorCase) -> dict[str, Any]:
     """A case with what the model does."""
     pc = model.Pc(case.parameters)
     for inputs in case.setup:
         pc.step(inputs)
-    initial = state_of(pc)
+    initial = model_state(pc)
     cycles = [list(split(pack_outputs(pc.step(inputs)), OUTPUTS).values()) for inputs in case.steps]
     return {
         "name": case.name,
@@ -92,7 +94,7 @@ def _row(case: Case) -> dict[str, Any]:
         "initial": initial,
         "steps": _packed(case.steps),
         "cycles": cycles,
-        "final": state_of(pc),
+        "final": model_state(pc),
     }
 
 
@@ -105,7 +107,7 @@ def _packed(steps: Iterable[PcInputs]) -> list[Inputs]:
     return [{name: value for name, value in values_of(one).items() if value != IDLE[name]} for one in steps]
 
 
-def state_of(pc: model.Pc) -> dict[str, Any]:
+def model_state(pc: model.Pc) -> dict[str, Any]:
     """All registers of the model, by block."""
     processor, chipset = pc.processor, pc.chipset
     return {
@@ -158,7 +160,7 @@ def _pic(pic: Any) -> dict[str, Any]:
     return {name: int(getattr(pic, name)) for name in names} | levels | {"expects": pic.next.name}
 
 
-def read(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_vectors(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Family and case of all vectors in a folder.
 
     Raises

@@ -15,11 +15,10 @@ from ...model.registers import VMEXIT_CLGI, VMEXIT_IOIO, VMEXIT_STGI, VMEXIT_VMR
 from ...model.reporting import Decision
 from ...model.x87 import OperationRequest
 from ..waveform.signals import BY_NAME, CpuView
-from .events import FAULTS, Event
+from .events import FAULTS, CpuEvent
 from .program import Instruction, Program
 from .state import ProcessorState
 from .steps import (
-    X87,
     Bios,
     Flag,
     Gif,
@@ -37,6 +36,7 @@ from .steps import (
     Virq,
     Vmrun,
     Wait,
+    X87Step,
 )
 
 Cycles = Generator[PcInputs, PcOutputs, bool]
@@ -135,7 +135,7 @@ class Cpu(ProcessorState):
 
     def _perform(self, instruction: Instruction) -> Cycles:
         match instruction.step.action:
-            case X87():
+            case X87Step():
                 assert isinstance(instruction.part, OperationRequest)
                 return (yield from self._x87(instruction.part, instruction.last))
             case Io() | Bios():
@@ -252,7 +252,7 @@ class Cpu(ProcessorState):
         if response.fault:
             return self._fault("#GP")
         kind = "executes" if action.request.write else "reads"
-        self.events.append(Event(accepted, self.current, kind, response.data))
+        self.events.append(CpuEvent(accepted, self.current, kind, response.data))
         return True
 
     def _wait(self, action: Wait) -> Cycles:

@@ -13,7 +13,7 @@ from .cpu import Cpu
 from .steps import Step
 
 
-class Cause(NamedTuple):
+class HoldUp(NamedTuple):
     """What holds an interrupt back."""
 
     reason: str
@@ -62,7 +62,7 @@ def diagnose(cpu: Cpu, outputs: PcOutputs, parameters: Parameters, since: int) -
     step = cpu.current
     assert step is not None
     if cpu.waiting == "waiting":
-        cause = Cause("no-signal", REASONS["no-signal"], "the signal")
+        cause = HoldUp("no-signal", REASONS["no-signal"], "the signal")
     else:
         cause = _interrupt(cpu, outputs, parameters)
     lines = [f"'{step.text}' (line {step.line}) is {cpu.waiting} since cycle {since}"]
@@ -87,7 +87,7 @@ def endless(cpu: Cpu, limit: int) -> Diagnosis:
     return Diagnosis("no-end", step, limit, text)
 
 
-def _interrupt(cpu: Cpu, outputs: PcOutputs, parameters: Parameters) -> Cause:
+def _interrupt(cpu: Cpu, outputs: PcOutputs, parameters: Parameters) -> HoldUp:
     """The first broken link between the error and the processor."""
     ways_out = _ways_out(cpu)
     if not cpu.gif:
@@ -122,7 +122,7 @@ def _ways_out(cpu: Cpu) -> str:
     return " or ".join([*ways, "RESET"]).replace(" or ", ", ", len(ways) - 1)
 
 
-def _nothing(ways_out: str) -> Cause:
+def _nothing(ways_out: str) -> HoldUp:
     return _cause("no-request", "", f"an interrupt, {ways_out}")
 
 
@@ -134,7 +134,7 @@ class _Link(NamedTuple):
     int_: bool
     odd_port: str
 
-    def broken(self, level: int, ways_out: str) -> Cause | None:
+    def broken(self, level: int, ways_out: str) -> HoldUp | None:
         """What keeps it from passing the request on, or None if it does."""
         irr, isr, imr = self.registers
         if not irr >> level & 1:
@@ -150,9 +150,9 @@ class _Link(NamedTuple):
             return self._cause("in-service", f" (ISR = {isr:02X}h)", f"an EOI, {ways_out}")
         return self._cause("not-initialised", "", f"the missing ICWs, {ways_out}")
 
-    def _cause(self, reason: str, detail: str, release: str) -> Cause:
+    def _cause(self, reason: str, detail: str, release: str) -> HoldUp:
         return _cause(f"{self.name}-{reason}", detail, release)
 
 
-def _cause(reason: str, detail: str, release: str) -> Cause:
-    return Cause(reason, REASONS[reason] + detail, release)
+def _cause(reason: str, detail: str, release: str) -> HoldUp:
+    return HoldUp(reason, REASONS[reason] + detail, release)

@@ -10,7 +10,7 @@ FAULTS = {Decision.MF: "#MF", Decision.NM: "#NM", Decision.UD: "#UD"}
 VECTORS = {"#UD": 6, "#NM": 7, "#GP": 13, "#MF": 16}
 
 
-class Event(NamedTuple):
+class CpuEvent(NamedTuple):
     """Something that happened."""
 
     cycle: int

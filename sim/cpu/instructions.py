@@ -6,7 +6,7 @@ from ...model.registers import Family, Operation
 from ..support.suggest import nearest
 
 
-class Instruction(NamedTuple):
+class Mnemonic(NamedTuple):
     """An x87 or MMX instruction as the operation port sees it."""
 
     code: Operation
@@ -31,30 +31,30 @@ _MMX = """
 """
 
 INSTRUCTIONS = {
-    **{name: Instruction(Operation.ARITHMETIC, Family.BASIC) for name in _BASIC.split()},
+    **{name: Mnemonic(Operation.ARITHMETIC, Family.BASIC) for name in _BASIC.split()},
     # FRNDINT is not named in SDM1 D.2.1.1; it stands with "and the like".
-    **{name: Instruction(Operation.ARITHMETIC, Family.TRANSCENDENTAL) for name in _TRANSCENDENTAL.split()},
-    **{name: Instruction(Operation.ARITHMETIC, Family.STORE) for name in _STORE.split()},
-    **{name: Instruction(Operation.MMX) for name in _MMX.split()},
-    "wait": Instruction(Operation.FWAIT),
+    **{name: Mnemonic(Operation.ARITHMETIC, Family.TRANSCENDENTAL) for name in _TRANSCENDENTAL.split()},
+    **{name: Mnemonic(Operation.ARITHMETIC, Family.STORE) for name in _STORE.split()},
+    **{name: Mnemonic(Operation.MMX) for name in _MMX.split()},
+    "wait": Mnemonic(Operation.FWAIT),
     **{
-        code.name.lower(): Instruction(code)
+        code.name.lower(): Mnemonic(code)
         for code in Operation
         if code not in (Operation.ARITHMETIC, Operation.MMX, Operation.UNDEFINED)
     },
-    "fxsave64": Instruction(Operation.FXSAVE),
-    "fxrstor64": Instruction(Operation.FXRSTOR),
+    "fxsave64": Mnemonic(Operation.FXSAVE),
+    "fxrstor64": Mnemonic(Operation.FXRSTOR),
     # Undefined on every processor with an integrated FPU; it stands for all undefined x87 opcodes.
-    "fundefined": Instruction(Operation.UNDEFINED),
+    "fundefined": Mnemonic(Operation.UNDEFINED),
     **{
-        form: Instruction(Operation[f"FN{form[1:].upper()}"], waits_first=True)
+        form: Mnemonic(Operation[f"FN{form[1:].upper()}"], waits_first=True)
         for form in ("finit", "fclex", "fstsw", "fstcw", "fstenv", "fsave")
     },
 }
 """Every mnemonic that the simulator knows, in lower case."""
 
 
-def lookup(mnemonic: str) -> Instruction:
+def lookup(mnemonic: str) -> Mnemonic:
     """The instruction of this name, in any case.
 
     Raises

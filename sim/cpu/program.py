@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ...model.chipset import IoAccess
 from ...model.registers import BIOS_WORDS
 from ...model.x87 import OperationRequest
-from .steps import X87, Bios, Io, Nop, Step
+from .steps import Bios, Io, Nop, Step, X87Step
 
 
 class Hypervisor(NamedTuple):
@@ -67,7 +67,7 @@ def block_of(steps: Sequence[Step]) -> tuple[Instruction, ...]:
     for step in steps:
         parts: Sequence[OperationRequest | IoAccess | None] = (None,)
         match step.action:
-            case X87(operations):
+            case X87Step(operations):
                 parts = operations
             case Nop(cycles):
                 parts = (None,) * cycles

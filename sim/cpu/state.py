@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR, Cr0
-from .events import NMI_VECTOR, VECTORS, Event
+from .events import NMI_VECTOR, VECTORS, CpuEvent
 from .program import Instruction, Place, Program, block_of
 from .steps import Step
 
@@ -54,7 +54,7 @@ class ProcessorState:
 
     def __init__(self, program: Program) -> None:
         self.cycle = 0
-        self.events: list[Event] = []
+        self.events: list[CpuEvent] = []
         self.nmi = self._nmi_before = False
         self._intr = False
         self._hypervisor = program.hypervisor
@@ -109,7 +109,7 @@ class ProcessorState:
 
     def _record(self, kind: str, value: int = 0) -> None:
         """An event in the cycle whose outputs have just been received."""
-        self.events.append(Event(self.cycle - 1, self.current, kind, value))
+        self.events.append(CpuEvent(self.cycle - 1, self.current, kind, value))
 
     # Interrupts
 
@@ -173,7 +173,7 @@ class ProcessorState:
         self._frames = tuple(rest)
         self._place, self.interrupts = frame.place, frame.interrupts
         target = frame.place.instruction
-        self.events.append(Event(self.cycle - 1, target.step if target else None, "returns", frame.vector))
+        self.events.append(CpuEvent(self.cycle - 1, target.step if target else None, "returns", frame.vector))
 
     def _give_up(self, code: int) -> None:
         """Nobody takes an interrupt or an exit: the program ends here, with IF = 0 as in every handler."""

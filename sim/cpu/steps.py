@@ -28,7 +28,7 @@ from .instructions import INSTRUCTIONS, lookup
 from .msr_requests import read_request, write_request
 
 
-class X87(NamedTuple):
+class X87Step(NamedTuple):
     """An x87 or MMX instruction, as one or two operations."""
 
     operations: tuple[OperationRequest, ...]
@@ -141,7 +141,7 @@ class Gif(NamedTuple):
 
 
 Action = (
-    X87
+    X87Step
     | Nop
     | Io
     | MsrAccess
@@ -218,7 +218,7 @@ def _action(verb: str, words: list[str]) -> Action:
 _LOADS = ("fldenv", "frstor", "fxrstor", "fxrstor64", "xrstor")
 
 
-def x87(mnemonic: str, keywords: dict[str, str]) -> X87:
+def x87(mnemonic: str, keywords: dict[str, str]) -> X87Step:
     """An x87 or MMX instruction with its operands, as text.
 
     Raises
@@ -247,8 +247,8 @@ def x87(mnemonic: str, keywords: dict[str, str]) -> X87:
         _status(keywords),
     )
     if instruction.waits_first:
-        return X87((OperationRequest(Operation.FWAIT), request))
-    return X87((request,))
+        return X87Step((OperationRequest(Operation.FWAIT), request))
+    return X87Step((request,))
 
 
 def _control(keywords: dict[str, str]) -> int:

@@ -32,12 +32,12 @@ class Found(NamedTuple):
     cycle: int
     """After the one in which the seeds are loaded."""
     lane: int
-    """Counted through the campaign, as `lane_stimulus.seeds` has it."""
+    """Counted through the campaign, as `stimulus.seeds` has it."""
     what: str
-    """A name out of `fuzz_bench.FAILS`."""
+    """A name out of `design.FAILS`."""
 
 
-class Plan(NamedTuple):
+class CampaignPlan(NamedTuple):
     """What a campaign does."""
 
     seed: int
@@ -53,24 +53,24 @@ class Plan(NamedTuple):
         return shard // len(self.generations) * SHARD_LANES
 
 
-def plan_of(cycles: float, seed: int, generations: Sequence[Generation]) -> Plan:
+def plan_of(cycles: float, seed: int, generations: Sequence[Generation]) -> CampaignPlan:
     """The campaign with at least so many cycles, over all lanes together."""
-    return Plan(seed, tuple(generations), max(len(generations), -(-int(cycles) // SHARD)))
+    return CampaignPlan(seed, tuple(generations), max(len(generations), -(-int(cycles) // SHARD)))
 
 
 @dataclass
-class Result:
+class CampaignResult:
     """What has come of a campaign so far.
 
     Attributes
     ----------
     done: numbers of the shards that count, each once.
-    counts: for each generation how often each state of `fuzz_bench.CORNERS` was seen.
+    counts: for each generation how often each state of `design.CORNERS` was seen.
     toggles: for each generation the registers' bits that changed, as far as it was looked at.
     found: the first failure, in the order of shards.
     """
 
-    plan: Plan
+    plan: CampaignPlan
     done: set[int] = field(default_factory=set)
     counts: dict[str, list[int]] = field(default_factory=dict)
     toggles: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class Result:
             json.dump(data, file, indent=1)
 
 
-def resume(path: Path, plan: Plan) -> Result:
+def resume(path: Path, plan: CampaignPlan) -> CampaignResult:
     """A campaign from where a file says that it was.
 
     Raises
@@ -144,7 +144,7 @@ def resume(path: Path, plan: Plan) -> Result:
         sources, seed, generations = data["sources"], data["seed"], data["generations"]
         done = {shard for start, end in data["done"] for shard in range(start, end + 1)}
         found = Found(*data["found"]) if data["found"] else None
-        result = Result(plan, done, data["counts"], data["toggles"], found)
+        result = CampaignResult(plan, done, data["counts"], data["toggles"], found)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: not the state of a fuzzing campaign ({error!r})") from None
     if sources != fingerprint():
@@ -157,7 +157,7 @@ def resume(path: Path, plan: Plan) -> Result:
 
 
 def run_shard(
-    plan: Plan, shard: int, engine: str = "auto", threads: int = 1, kernel: Kernel | None = None
+    plan: CampaignPlan, shard: int, engine: str = "auto", threads: int = 1, kernel: Kernel | None = None
 ) -> dict[str, Any]:
     """One shard, as plain data that can travel.
 
@@ -213,7 +213,7 @@ def _kernel(generation: Generation, toggles: bool, engine: str) -> Kernel:
 
 
 def campaign(
-    result: Result,
+    result: CampaignResult,
     shards: Iterable[dict[str, Any]],
     saved: Callable[[], None] = lambda: None,
     progress: Callable[[int], None] = lambda cycles: None,
@@ -233,13 +233,15 @@ def campaign(
             return
 
 
-def local(result: Result, engine: str = "auto", threads: int | None = None) -> Iterator[dict[str, Any]]:
+def local(
+    result: CampaignResult, engine: str = "auto", threads: int | None = None
+) -> Iterator[dict[str, Any]]:
     """The missing shards on this machine, in their order."""
     for shard in result.missing:
         yield run_shard(result.plan, shard, engine, threads or cores())
 
 
-def describe(found: Found, plan: Plan) -> str:
+def describe_failure(found: Found, plan: CampaignPlan) -> str:
     """A failure on one line."""
     generation = plan.generation(found.shard).value
     return (

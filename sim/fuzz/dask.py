@@ -9,7 +9,7 @@ from typing import Any
 
 from ..lanes.cache import fingerprint
 from ..support.errors import ToolError
-from .campaign import Result, run_shard
+from .campaign import CampaignResult, run_shard
 
 RETRIES = 3
 """How often a shard is tried again that fails by an exception; a worker's death does not count."""
@@ -17,7 +17,7 @@ AHEAD = 3
 """Shards that wait for each thread of a worker, so that none is idle."""
 
 
-def over_dask(result: Result, address: str, engine: str = "auto") -> Iterator[dict[str, Any]]:
+def over_dask(result: CampaignResult, address: str, engine: str = "auto") -> Iterator[dict[str, Any]]:
     """The missing shards, in the order in which they are done.
 
     Raises

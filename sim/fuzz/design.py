@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ...model.lanes.pc import LanePc, state_of
+from ...model.lanes.pc import LanePc, lane_registers
 from ...model.registers import Parameters
 from ..lanes.builder import Builder, Word
 from ..lanes.monitors import Monitors
@@ -76,7 +76,7 @@ def _compared(
     """HDL and reference on the same inputs, and the outputs FAILS and STATES; gives those of the HDL."""
     build.attach(pc, inputs)
     got = dict(build.outputs)
-    spec = state_of(parameters)
+    spec = lane_registers(parameters)
     state = {name: build.register(f"reference.{name}", *kind) for name, kind in spec.items()}
     expected, after = LanePc(parameters, build.zero).step(state, inputs)
     for name, word in after.items():

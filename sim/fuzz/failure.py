@@ -5,14 +5,14 @@ from typing import NamedTuple
 from ... import hdl
 from ...model.pc import PcInputs
 from ...model.registers import Parameters
-from ..machines.machine import HdlMachine, LockstepMachine, describe
+from ..machines.machine import HdlMachine, LockstepMachine, describe_fields
 from ..netlist.netlist import Netlist
 from ..support.errors import Divergence
 from ..waveform.recorder import Recorder
 from ..waveform.trace import Trace
 from .campaign import Found
 from .minimise import Minimised, minimise
-from .stimulated import ScalarBench
+from .stimulated import StimulatedMachine
 
 
 class Failure(NamedTuple):
@@ -25,7 +25,7 @@ class Failure(NamedTuple):
     """Of the HDL."""
 
 
-def replay(
+def replay_failure(
     found: Found, seed: int, parameters: Parameters, pc: hdl.Pc, netlist: Netlist, engine: str = "auto"
 ) -> Failure:
     """One lane of a campaign under Amaranth's simulator, and the fewest events of it that fail.
@@ -39,8 +39,8 @@ def replay(
     ValueError
         If Amaranth's simulator does not bring the failure about: then the lowering is wrong, not the design.
     """
-    bench = ScalarBench(HdlMachine(parameters, pc), seed, found.lane)
-    inputs = [PcInputs(), *(bench.step()[0] for _ in range(found.cycle + 1))]
+    stimulated = StimulatedMachine(HdlMachine(parameters, pc), seed, found.lane)
+    inputs = [PcInputs(), *(stimulated.step()[0] for _ in range(found.cycle + 1))]
     minimised = minimise(inputs, parameters, netlist, found.what, engine)
     recorder = Recorder(parameters)
     machine = HdlMachine(parameters, pc)
@@ -51,7 +51,7 @@ def replay(
 
 
 def _told(inputs: list[PcInputs], parameters: Parameters, pc: hdl.Pc) -> list[str]:
-    lines = [f"  {cycle}: {describe(now, PcInputs())}" for cycle, now in enumerate(inputs)]
+    lines = [f"  {cycle}: {describe_fields(now, PcInputs())}" for cycle, now in enumerate(inputs)]
     machine = LockstepMachine(parameters, pc)
     try:
         for now in inputs:

@@ -23,7 +23,7 @@ LEVELS = ("ignne_n", "cr0", "irq", "guest_mode", "intercept_ferr_freeze", "msr_r
 IDLE = PcInputs()
 
 
-class Event(NamedTuple):
+class InputEvent(NamedTuple):
     """Something that happens at the inputs."""
 
     cycle: int
@@ -48,7 +48,7 @@ def minimise(
     ----------
     inputs: from power-up to the failure.
     pc: the HDL that fails, lowered.
-    what: the failure, out of `fuzz_bench.FAILS`.
+    what: the failure, out of `design.FAILS`.
 
     Raises
     ------
@@ -128,22 +128,22 @@ def _recent(inputs: list[PcInputs], fails: _Oracle) -> list[PcInputs]:
     return inputs
 
 
-def _events_of(inputs: Sequence[PcInputs]) -> list[Event]:
+def _events_of(inputs: Sequence[PcInputs]) -> list[InputEvent]:
     events = []
     before = IDLE
     for cycle, now in enumerate(inputs):
         for name in TRANSFERS:
             value = getattr(now, name)
             if value != getattr(IDLE, name):
-                events.append(Event(cycle, name, value))
+                events.append(InputEvent(cycle, name, value))
         for name in LEVELS:
             if getattr(now, name) != getattr(before, name):
-                events.append(Event(cycle, name, getattr(now, name)))
+                events.append(InputEvent(cycle, name, getattr(now, name)))
         before = now
     return events
 
 
-def _inputs_of(events: Sequence[Event], cycles: int) -> list[PcInputs]:
+def _inputs_of(events: Sequence[InputEvent], cycles: int) -> list[PcInputs]:
     by_cycle: dict[int, dict[str, object]] = {}
     for event in events:
         by_cycle.setdefault(event.cycle, {})[event.name] = event.value
@@ -156,7 +156,9 @@ def _inputs_of(events: Sequence[Event], cycles: int) -> list[PcInputs]:
     return inputs
 
 
-def _reduce(events: list[Event], failing: Callable[[list[list[Event]]], int | None]) -> list[Event]:
+def _reduce(
+    events: list[InputEvent], failing: Callable[[list[list[InputEvent]]], int | None]
+) -> list[InputEvent]:
     """Delta debugging: parts alone, then all without a part, in ever smaller parts."""
     parts = 2
     while len(events) > 1:

@@ -1,7 +1,7 @@
 """The PC with its random stimulus and a signature of all its outputs, as one design for every engine.
 
-The same design runs in lanes, under Amaranth's simulator, under Icarus and under Verilator, and `ScalarBench`
-does the same around any machine; so two engines agree when their signatures do.
+The same design runs in lanes, under Amaranth's simulator, under Icarus and under Verilator, and
+`StimulatedMachine` does the same around any machine; so two engines agree when their signatures do.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ HASH = "hash"
 """The register of the signature."""
 
 
-class LaneBench(wiring.Component):
+class StimulatedPc(wiring.Component):
     """Stimulus, PC and signature.
 
     Parameters
@@ -60,7 +60,7 @@ class LaneBench(wiring.Component):
         ports = {port.name: port.value for port in hdl.flat_ports(pc)}
         own: Any = self
         drive(m, ports, own.load, own.seed)
-        after = Cat(next_signature(list(own.hash), observed(ports)))
+        after = Cat(next_signature(list(own.hash), observed_bits(ports)))
         m.d.sync += own.hash.eq(Mux(own.load, 0, after))
         return m
 
@@ -81,8 +81,8 @@ def drive(m: Module, ports, load, seed) -> None:
             m.d.sync += state[name].eq(Cat(word))
 
 
-def observed(ports: Mapping[str, Any]) -> list:
-    """The bits of all outputs in the order of `packing.OUTPUTS`, a payload only where it is valid."""
+def observed_bits(ports: Mapping[str, Any]) -> list:
+    """The bits of all outputs in the order of `ports.OUTPUTS`, a payload only where it is valid."""
     valid = ports["msr_response_valid"][0]
     bits = []
     for name, width in OUTPUTS.items():
@@ -93,7 +93,7 @@ def observed(ports: Mapping[str, Any]) -> list:
 
 
 def stimulated(pc: Netlist, *, signature: bool = True) -> Netlist:
-    """A PC's netlist with the stimulus in place of its inputs: what `LaneBench` is, made of gates at once.
+    """A PC's netlist with the stimulus in place of its inputs: what `StimulatedPc` is, made of gates at once.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def stimulated(pc: Netlist, *, signature: bool = True) -> Netlist:
     for name, word in stimulus(state, feedback, build.one).next.items():
         build.follow(name, word)
     if signature:
-        build.follow(HASH, next_signature(build.register(HASH, SIGNATURE_BITS), observed(ports)))
+        build.follow(HASH, next_signature(build.register(HASH, SIGNATURE_BITS), observed_bits(ports)))
     return build.netlist(WORDS)
 
 
@@ -122,13 +122,13 @@ def begin(lanes: Lanes, seed: int, first: int = 0) -> None:
         lanes.set_register(HASH, 0)
 
 
-class ScalarBench:
+class StimulatedMachine:
     """The same around a machine, one lane, in Python.
 
     Parameters
     ----------
     machine: the reference model, or anything else.
-    seed, lane: as in `lane_stimulus.seeds`.
+    seed, lane: as in `stimulus.seeds`.
 
     Attributes
     ----------

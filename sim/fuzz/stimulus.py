@@ -41,7 +41,7 @@ Bit = Any
 Word = list[Bit]
 
 
-class Stimulus(NamedTuple):
+class LaneStimulus(NamedTuple):
     """The inputs of a cycle, and the registers of the next."""
 
     inputs: dict[str, Word]
@@ -73,7 +73,7 @@ class _Tape:
         return _any(self.take(power))
 
 
-def stimulus(state: Mapping[str, Word], feedback: Mapping[str, Bit], one: Bit) -> Stimulus:
+def stimulus(state: Mapping[str, Word], feedback: Mapping[str, Bit], one: Bit) -> LaneStimulus:
     """A cycle of it.
 
     Parameters
@@ -94,7 +94,7 @@ class _Stimulus:
         self._tape = _Tape([bit for word in WORDS for bit in state[word]])
         self._mix = state["mix"]
 
-    def result(self) -> Stimulus:
+    def result(self) -> LaneStimulus:
         remix = self._tape.rarely(9)
         after = {
             word: xorshift(self._state[word], *shifts) for word, shifts in zip(WORDS, TRIPLES, strict=True)
@@ -108,7 +108,7 @@ class _Stimulus:
         # A new mixture begins with a BIOS that sets the 8259As up.
         zero = self._zero
         after["place"] = [self._choose(remix, zero, bit) for bit in after["place"]]
-        return Stimulus(inputs, after)
+        return LaneStimulus(inputs, after)
 
     def _operation(self, inputs: dict[str, Word], after: dict[str, Word]) -> None:
         state, tape, mix = self._state, self._tape, self._mix

@@ -28,7 +28,7 @@ _MAPPING = f"&scorr; &sweep; {_TWICE}; {_TWICE}"
 """ABC's commands that gave the shortest paths, on each family by a twentieth or more over those of Yosys."""
 
 
-class Report(NamedTuple):
+class BuildReport(NamedTuple):
     """What came of a build."""
 
     luts: int
@@ -45,7 +45,7 @@ class Report(NamedTuple):
         return self.fmax >= self.requested
 
 
-def prepare(name: str, parameters: Parameters, clock: float | None = None) -> Any:
+def prepare_build(name: str, parameters: Parameters, clock: float | None = None) -> Any:
     """The build plan of a board.
 
     Parameters
@@ -83,9 +83,9 @@ def _tool_options(spec: BoardSpec, clock: float | None) -> dict[str, str]:
     }
 
 
-def execute(
+def build_bitstream(
     plan: Any, spec: BoardSpec, folder: Path, clock: float | None, step: Callable[[str], None]
-) -> Report:
+) -> BuildReport:
     """Run a plan with the open tools; `step` hears what begins.
 
     Raises
@@ -103,7 +103,7 @@ def execute(
     return _report(folder, spec, clock)
 
 
-def _report(folder: Path, spec: BoardSpec, clock: float | None) -> Report:
+def _report(folder: Path, spec: BoardSpec, clock: float | None) -> BuildReport:
     timing = json.loads((folder / "report.json").read_text("utf-8"))
     (fastest,) = [one for name, one in timing["fmax"].items() if "clk" in name][:1] or [{}]
     if not fastest:
@@ -111,7 +111,7 @@ def _report(folder: Path, spec: BoardSpec, clock: float | None) -> Report:
     statistics = (folder / f"{NAME}.rpt").read_text("utf-8")
     counts = {kind: int(count) for kind, count in re.findall(r"^\s+(\S+)\s+(\d+)\s*$", statistics, re.M)}
     counts |= {kind: int(count) for count, kind in re.findall(r"^\s+(\d+)\s+(\w+)\s*$", statistics, re.M)}
-    return Report(
+    return BuildReport(
         sum(count for kind, count in counts.items() if kind in ("SB_LUT4", "LUT4")),
         sum(count for kind, count in counts.items() if kind.startswith(("SB_DFF", "TRELLIS_FF"))),
         fastest["achieved"],

@@ -22,7 +22,7 @@ LIMIT = 100
 """Seconds that ABC may take."""
 
 
-class Verdict(NamedTuple):
+class Equivalence(NamedTuple):
     """What ABC says of two netlists."""
 
     equivalent: bool
@@ -39,7 +39,7 @@ def abc() -> str:
     raise ToolError(f"{ABC_NAMES[0]} is not installed: apt install {ABC_NAMES[0]}")
 
 
-def compare(netlist: str, change: str, folder: Path) -> Verdict:
+def compare_netlists(netlist: str, change: str, folder: Path) -> Equivalence:
     """The unchanged netlist against the changed one.
 
     Parameters
@@ -84,12 +84,12 @@ write_aiger -zinit -map pair.map pair.aig
     commands = f"read_aiger pair.aig; strash; scorr; pdr -T {LIMIT}; write_cex -a difference"
     done = subprocess.run([program, "-q", commands], cwd=folder, capture_output=True, text=True)
     if "Property proved" in done.stdout:
-        return Verdict(True, None)
+        return Equivalence(True, None)
     if re.search(r"Output 0 .* was asserted in frame \d+", done.stdout):
-        return Verdict(False, _inputs(folder))
+        return Equivalence(False, _inputs(folder))
     if done.returncode or "UNDECIDED" not in done.stdout:
         raise ToolError(f"{program}: {last_line(done.stderr or done.stdout)}")
-    return Verdict(False, None)
+    return Equivalence(False, None)
 
 
 def _inputs(folder: Path) -> list[int]:

@@ -21,7 +21,7 @@ from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 from ... import model
 from ...model.pc import PcInputs, PcOutputs
 from ...model.registers import Parameters
-from ..machines.lockstep import Stimulus
+from ..machines.lockstep import RandomStimulus
 from ..machines.ports import (
     INPUT_BITS,
     INPUTS,
@@ -38,7 +38,7 @@ from ..netlist.flat import Flat
 from ..support.errors import ToolError
 from ..tools.verilator import verilator
 from ..tools.yosys import FULL, lines_of, run_yosys
-from .equivalence import Verdict, abc, compare, connections, slices
+from .equivalence import Equivalence, abc, compare_netlists, connections, slices
 from .verilog import BLOCKS
 
 SETTLE = 4
@@ -70,7 +70,7 @@ class Mutant(NamedTuple):
         return f"{mode[1] if mode else '?'}{where} at {', '.join(lines) or 'a cell without a source'}"
 
 
-class Outcome(NamedTuple):
+class MutantOutcome(NamedTuple):
     """What became of a mutant."""
 
     mutant: Mutant
@@ -88,7 +88,7 @@ def mutate(
     cycles: int,
     seed: int,
     step: Callable[[str], None] = lambda text: None,
-) -> Iterator[Outcome]:
+) -> Iterator[MutantOutcome]:
     """Each of about `count` mutants, or of all that there are, with what became of it.
 
     Raises
@@ -111,7 +111,7 @@ def mutate(
             yield from _judge(batch, parameters, stimulus, step)
 
 
-def _judge(batch, parameters, stimulus, step) -> Iterator[Outcome]:
+def _judge(batch, parameters, stimulus, step) -> Iterator[MutantOutcome]:
     """What becomes of each mutant of a batch."""
     killed = batch.run(stimulus, batch.mutants)
     left = [mutant for mutant in batch.mutants if mutant.number not in killed]
@@ -122,13 +122,13 @@ def _judge(batch, parameters, stimulus, step) -> Iterator[Outcome]:
             verdicts[mutant] = verdict
     for mutant in batch.mutants:
         if mutant.number in killed:
-            yield Outcome(mutant, killed[mutant.number])
+            yield MutantOutcome(mutant, killed[mutant.number])
             continue
         verdict = verdicts[mutant]
         again = {}
         if verdict.difference is not None:
             again = batch.run(_record(parameters, verdict.difference), [mutant])
-        yield Outcome(mutant, again.get(mutant.number), True, verdict.equivalent)
+        yield MutantOutcome(mutant, again.get(mutant.number), True, verdict.equivalent)
 
 
 def _netlist(parameters: Parameters) -> str:
@@ -169,20 +169,20 @@ class _Batch:
         )
         step(f"breaking the netlist at {mutants[0].number} to {mutants[-1].number}")
         verilog = run_yosys(f"{netlist}{broken}opt_clean\nwrite_verilog -noattr\n", FULL)
-        (folder / "bench.v").write_text(f"{_bench(width)}\n{verilog}", encoding="utf-8")
+        (folder / "harness.v").write_text(f"{_harness(width)}\n{verilog}", encoding="utf-8")
         (folder / "main.cpp").write_text(_MAIN, encoding="utf-8")
         step(f"compiling {mutants[0].number} to {mutants[-1].number}")
         options = (
-            "--cc --exe --build --top-module bench -Wno-fatal -Wno-lint --output-split 0 -O2 -CFLAGS -O1"
+            "--cc --exe --build --top-module harness -Wno-fatal -Wno-lint --output-split 0 -O2 -CFLAGS -O1"
         )
-        _run([*verilator(), *options.split(), "bench.v", "main.cpp"], folder)
+        _run([*verilator(), *options.split(), "harness.v", "main.cpp"], folder)
 
     def run(self, stimulus: bytes, mutants: Iterable[Mutant]) -> dict[int, int]:
         """The cycle in which each mutant that is noticed is noticed first."""
         (self._folder / "stimulus").write_bytes(stimulus)
         numbers = {self._places[mutant.number]: mutant.number for mutant in mutants}
         sizes = [len(stimulus) // _ROW, SETTLE, _words(INPUT_BITS), _words(OUTPUT_BITS)]
-        command = [str(self._folder / "obj_dir" / "Vbench"), "stimulus", *map(str, (*sizes, 0, *numbers))]
+        command = [str(self._folder / "obj_dir" / "Vharness"), "stimulus", *map(str, (*sizes, 0, *numbers))]
         killed = {}
         for line in lines_of(command, self._folder, "the simulation"):
             place, cycle = map(int, line.split())
@@ -194,11 +194,11 @@ class _Batch:
                 raise ToolError(f"the unbroken netlist differs from the model in cycle {cycle}")
         return killed
 
-    def compare(self, mutant: Mutant) -> Verdict:
+    def compare(self, mutant: Mutant) -> Equivalence:
         """What ABC says of a mutant."""
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
             change = mutant.command.replace("-module dut", "-module gate")
-            return compare(self._netlist, change, Path(name))
+            return compare_netlists(self._netlist, change, Path(name))
 
 
 def _words(bits: int) -> int:
@@ -210,7 +210,7 @@ _ROW = 4 * (_words(INPUT_BITS) + 2 * _words(OUTPUT_BITS))
 
 def _random_inputs(parameters: Parameters, cycles: int, seed: int) -> Iterator[int]:
     """The stimulus of the lockstep comparison, packed, with anything in the inputs that mean nothing."""
-    pc, stimulus, pick, outputs = model.Pc(parameters), Stimulus(seed), random.Random(seed), None
+    pc, stimulus, pick, outputs = model.Pc(parameters), RandomStimulus(seed), random.Random(seed), None
     for _ in range(cycles):
         inputs = stimulus.next(outputs)
         outputs = pc.step(inputs)
@@ -249,10 +249,10 @@ def _counts(outputs: PcOutputs) -> int:
     return join(ones, OUTPUTS)
 
 
-def _bench(width: int) -> str:
+def _harness(width: int) -> str:
     """All ports of the PC as two vectors."""
     pins = connections(slices(INPUTS, "drive"), slices(OUTPUTS, "got"))
-    return f"""module bench(
+    return f"""module harness(
   input clk, input [31:0] number, input [{INPUT_BITS - 1}:0] drive, output [{OUTPUT_BITS - 1}:0] got
 );
   wire [{width - 1}:0] mutant = number[{width - 1}:0];
@@ -266,7 +266,7 @@ _MAIN = """
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
-#include "Vbench.h"
+#include "Vharness.h"
 
 int main(int argc, char** argv) {
     const int cycles = atoi(argv[2]), settle = atoi(argv[3]);
@@ -274,21 +274,21 @@ int main(int argc, char** argv) {
     std::vector<uint32_t> data(size_t(cycles) * row);
     FILE* file = fopen(argv[1], "rb");
     if (!file || fread(data.data(), 4, data.size(), file) != data.size()) return 2;
-    Vbench bench;
+    Vharness harness;
     for (int place = 6; place < argc; place++) {
         const int number = atoi(argv[place]);
         int killed = -1;
         for (int cycle = 0; cycle < cycles && killed < 0; cycle++) {
             const uint32_t* now = &data[size_t(cycle) * row];
-            bench.number = cycle < settle ? 0 : number;
-            for (int word = 0; word < in_words; word++) bench.drive[word] = now[word];
-            bench.clk = 0;
-            bench.eval();
+            harness.number = cycle < settle ? 0 : number;
+            for (int word = 0; word < in_words; word++) harness.drive[word] = now[word];
+            harness.clk = 0;
+            harness.eval();
             for (int word = 0; word < out_words; word++)
-                if ((bench.got[word] ^ now[in_words + word]) & now[in_words + out_words + word])
+                if ((harness.got[word] ^ now[in_words + word]) & now[in_words + out_words + word])
                     killed = cycle - settle;
-            bench.clk = 1;
-            bench.eval();
+            harness.clk = 1;
+            harness.eval();
         }
         printf("%d %d\\n", number, killed);
         fflush(stdout);

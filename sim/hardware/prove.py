@@ -13,7 +13,7 @@ from ...model.registers import Generation, Parameters
 from ..tools.yosys import FULL, run_yosys
 
 
-class Result(NamedTuple):
+class ProofResult(NamedTuple):
     """What came of one property on one generation."""
 
     prop: Property
@@ -33,7 +33,7 @@ def selected(names: tuple[str, ...]) -> list[Property]:
     return [known[name] for name in names] if names else list(PROPERTIES)
 
 
-def prove(properties: list[Property], generations: list[Generation]) -> Iterator[Result]:
+def prove(properties: list[Property], generations: list[Generation]) -> Iterator[ProofResult]:
     """Each property on each generation that it speaks of. Raises ToolError if Yosys cannot be run."""
     for prop in properties:
         for generation in generations:
@@ -41,7 +41,7 @@ def prove(properties: list[Property], generations: list[Generation]) -> Iterator
                 yield prove_one(prop, Parameters(generation))
 
 
-def prove_one(prop: Property, parameters: Parameters) -> Result:
+def prove_one(prop: Property, parameters: Parameters) -> ProofResult:
     """A proof by induction, or for a state the search for a way to it."""
     start = time.monotonic()
     said = run_yosys(script(prop, parameters), FULL, quiet=False)
@@ -50,7 +50,7 @@ def prove_one(prop: Property, parameters: Parameters) -> Result:
     proved = "Induction step proven: SUCCESS!" in said
     holds = refuted if prop.is_cover else proved
     elapsed = time.monotonic() - start
-    return Result(prop, parameters.generation, holds, max(steps, default=0), elapsed)
+    return ProofResult(prop, parameters.generation, holds, max(steps, default=0), elapsed)
 
 
 def script(prop: Property, parameters: Parameters) -> str:

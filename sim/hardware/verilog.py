@@ -85,7 +85,7 @@ def export(block: str, parameters: Parameters) -> Export:
     return Export(name, files)
 
 
-def write(exported: Export, folder: Path) -> list[Path]:
+def write_verilog(exported: Export, folder: Path) -> list[Path]:
     """The files, each whole or not at all. Raises OSError."""
     for name, text in exported.files.items():
         with replacing(folder / name) as file:

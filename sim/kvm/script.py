@@ -27,7 +27,7 @@ from typing import NamedTuple
 from ...model.kvm import vm as kvm
 from ...model.kvm.msrs import Backing, Common, HardwareRegisters, Options, Return
 from ...model.kvm.qemu import Qemu
-from ...model.kvm.vm import ExitReason, FilterRange, Outcome, Result, Vcpu, Vm
+from ...model.kvm.vm import AccessResult, ExitReason, FilterRange, GuestAccess, Vcpu, Vm
 from ...model.registers import Msr
 from ..cpu import operands
 from ..simulation import Simulation
@@ -78,17 +78,17 @@ class Done(NamedTuple):
     """What was read, or read back after a write; empty where there is nothing."""
 
 
-def shipped() -> list[str]:
+def shipped_scripts() -> list[str]:
     """The names of the scripts that come with irq13."""
     return shipped_names(_FOLDER)
 
 
-def load(name: str) -> Script:
+def load_script(name: str) -> Script:
     """A shipped script by name, or one from a file. Raises SourceError, OSError."""
-    return parse(open_shipped(_FOLDER, name, "script"))
+    return parse_script(open_shipped(_FOLDER, name, "script"))
 
 
-def parse(source: Source) -> Script:
+def parse_script(source: Source) -> Script:
     """A script from a parsed file. Raises SourceError with file, line and what was expected."""
     source.only((), _KEYS)
     source.only(("filter",), ("default", "ranges"))
@@ -112,7 +112,7 @@ def parse(source: Source) -> Script:
     return script
 
 
-def run(script: Script, backend: str) -> tuple[list[Done], Vm]:
+def run_script(script: Script, backend: str) -> tuple[list[Done], Vm]:
     """Run a script on "svm" or "vmx", KVM's bookkeeping, or on "hardware", the MSR bus of a machine.
 
     Raises
@@ -147,9 +147,9 @@ def as_bpftrace(counts: list[tuple[kvm.Chain, int]]) -> str:
     )
 
 
-def compare(script: Script) -> Iterator[tuple[Access, dict[str, Done]]]:
+def compare_backends(script: Script) -> Iterator[tuple[Access, dict[str, Done]]]:
     """Each access with what came of it in every column."""
-    results = {column: run(script, column)[0] for column in COLUMNS}
+    results = {column: run_script(script, column)[0] for column in COLUMNS}
     for index, access in enumerate(script.accesses):
         yield access, {column: results[column][index] for column in COLUMNS}
 
@@ -188,7 +188,7 @@ def _wrmsr(vm: Vm, vcpu: Vcpu, access: Access) -> Done:
     outcome = vcpu.guest_wrmsr(index, data)
     back = _read_back(vcpu, index)
     result = _result(outcome)
-    if outcome.result is Result.DONE:
+    if outcome.result is AccessResult.DONE:
         ignored = vcpu.returned == Return.UNSUPPORTED
         kept = back in (_hex(data), WRITE_ONLY)
         result = "ignored" if ignored else "accepted" if kept else "dropped"
@@ -197,7 +197,7 @@ def _wrmsr(vm: Vm, vcpu: Vcpu, access: Access) -> Done:
 
 def _rdmsr(vm: Vm, vcpu: Vcpu, access: Access) -> Done:
     outcome = vcpu.guest_rdmsr(access.msrs[0][0])
-    value = _hex(outcome.value) if outcome.result is Result.DONE else ""
+    value = _hex(outcome.value) if outcome.result is AccessResult.DONE else ""
     return Done(access, "read" if value else _result(outcome), value)
 
 
@@ -237,7 +237,7 @@ _VERBS: Mapping[str, Callable[[Vm, Vcpu, Access], Done]] = {
 }
 
 
-def _result(outcome: Outcome) -> str:
+def _result(outcome: GuestAccess) -> str:
     if outcome.exit is not None:
         names = {reason: name for name, reason in _REASONS.items()}
         return f"exit to user space ({names[outcome.exit.reason]})"

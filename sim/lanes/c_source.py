@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from ..netlist.truth_tables import formulas, moved
-from .plan import Compute, Plan, Store, Value, Watch
+from .plan import Compute, StepPlan, Store, Value, Watch
 
 _Key = tuple[str, int]
 
@@ -22,7 +22,7 @@ class Writer:
     slots: of memory, for what is put away.
     """
 
-    def __init__(self, plan: Plan, ternary: bool, toggles: bool) -> None:
+    def __init__(self, plan: StepPlan, ternary: bool, toggles: bool) -> None:
         self.lines: list[str] = []
         self.slots = 0
         self._ternary = ternary
@@ -117,7 +117,7 @@ def _keys(action: Compute | Watch | Store, toggles: bool) -> list[_Key]:
     return keys
 
 
-def _uses(plan: Plan, toggles: bool) -> dict[_Key, deque[int]]:
+def _uses(plan: StepPlan, toggles: bool) -> dict[_Key, deque[int]]:
     """The places at which each value is read."""
     uses: dict[_Key, deque[int]] = {}
     for place, action in enumerate(plan.actions):

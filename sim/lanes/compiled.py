@@ -23,7 +23,7 @@ import numpy as np
 from ..netlist.netlist import Netlist
 from ..support.errors import ToolError
 from .c_source import Writer
-from .plan import Interface, Plan
+from .plan import Interface, StepPlan
 
 FLAGS = ("-O2", "-fno-semantic-interposition", "-fPIC", "-shared", "-w")
 NEVER = (1 << 64) - 1
@@ -100,7 +100,7 @@ def cache_folder() -> Path:
     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(places[0]))
 
 
-def source_of(plan: Plan, bits: int, ternary: bool, toggles: bool) -> str:
+def c_source(plan: StepPlan, bits: int, ternary: bool, toggles: bool) -> str:
     """The kernel in C.
 
     Parameters

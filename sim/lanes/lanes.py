@@ -21,11 +21,10 @@ import numpy as np
 
 from ..netlist.netlist import Netlist
 from ..support.errors import NetlistError, ToolError
-from . import compiled as lanes_c
-from . import numpy_engine as lanes_numpy
-from .observe import observed
-from .plan import Interface, plan
-from .values import Values, joined, pack, split
+from . import compiled, numpy_engine
+from .observe import observed_values
+from .plan import Interface, plan_step
+from .values import Values, joined, pack_plane, split_values
 
 ENGINES = ("auto", "numpy", "compiled")
 
@@ -81,13 +80,13 @@ class Recipe:
         """
         if engine not in ENGINES:
             raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
-        compiler = lanes_c.find_compiler()
+        compiler = compiled.find_compiler()
         if engine == "compiled" and (compiler is None or "c" not in self.sources):
             raise ToolError(self.note or NO_COMPILER)
         if engine == "numpy" or compiler is None or "c" not in self.sources:
-            return lanes_numpy.NumpyKernel(self.interface, self.sources["python"], self.toggles)
-        library = lanes_c.build(self.sources["c"], compiler)
-        return lanes_c.CompiledKernel(self.interface, library, self.bits, self.toggles)
+            return numpy_engine.NumpyKernel(self.interface, self.sources["python"], self.toggles)
+        library = compiled.build(self.sources["c"], compiler)
+        return compiled.CompiledKernel(self.interface, library, self.bits, self.toggles)
 
 
 NO_COMPILER = "no C compiler found ($CC, cc, gcc, clang, or pip install 'irq13[fast]'): numpy is used"
@@ -115,14 +114,14 @@ def recipe_of(
     NetlistError
         For an output that is not there or has more than one bit.
     """
-    python = plan(netlist, "numpy", watch, fail)
-    sources = {"python": lanes_numpy.source_of(python)}
-    compiler = lanes_c.find_compiler()
+    python = plan_step(netlist, "numpy", watch, fail)
+    sources = {"python": numpy_engine.python_source(python)}
+    compiler = compiled.find_compiler()
     width = bits or (compiler.vector_bits if compiler else 256)
     if compiler is not None:
         ternary = compiler.ternary and width == 512
-        compiled = plan(netlist, "ternary" if ternary else "vector", watch, fail)
-        sources["c"] = lanes_c.source_of(compiled, width, ternary, toggles)
+        step = plan_step(netlist, "ternary" if ternary else "vector", watch, fail)
+        sources["c"] = compiled.c_source(step, width, ternary, toggles)
     return Recipe(python.interface, sources, width, toggles, "" if compiler else NO_COMPILER)
 
 
@@ -169,14 +168,14 @@ class Lanes:
         interface, words = kernel.interface, kernel.words_for(lanes)
         self._interface = interface
         blocks = -(-lanes // (64 * words))
-        self._state = lanes_c.aligned((blocks, len(interface.init), words))
-        self._inputs = lanes_c.aligned((blocks, interface.input_planes, words))
-        self._valid = lanes_c.aligned((blocks, words))
-        self._toggles = lanes_c.aligned(self._state.shape) if kernel.toggles else None
+        self._state = compiled.aligned((blocks, len(interface.init), words))
+        self._inputs = compiled.aligned((blocks, interface.input_planes, words))
+        self._valid = compiled.aligned((blocks, words))
+        self._toggles = compiled.aligned(self._state.shape) if kernel.toggles else None
         self._counts = np.zeros((blocks, len(interface.watches)), dtype=np.uint64)
-        self._firsts = np.full((blocks, interface.fails, 2), np.uint64(lanes_c.NEVER), dtype=np.uint64)
-        self._state[:, np.array(interface.init, dtype=bool)] = np.uint64(lanes_c.NEVER)
-        self._valid[:] = pack(np.ones(lanes, dtype=np.uint8), *self._valid.shape)
+        self._firsts = np.full((blocks, interface.fails, 2), np.uint64(compiled.NEVER), dtype=np.uint64)
+        self._state[:, np.array(interface.init, dtype=bool)] = np.uint64(compiled.NEVER)
+        self._valid[:] = pack_plane(np.ones(lanes, dtype=np.uint8), *self._valid.shape)
 
     def run(self, cycles: int) -> None:
         """Let cycles pass in every lane."""
@@ -219,7 +218,7 @@ class Lanes:
             seen = [
                 First(int(cycle), block * size + int(lane))
                 for block, (cycle, lane) in enumerate(self._firsts[:, place])
-                if int(cycle) != lanes_c.NEVER
+                if int(cycle) != compiled.NEVER
             ]
             found[name] = min(seen, default=None)
         return found
@@ -307,9 +306,9 @@ class Lanes:
         self, where: np.ndarray, planes: Mapping[int, int], values: Values, fixed: int, name: str
     ) -> None:
         # All are checked before the first is written.
-        levels = list(split(name, values, self.lanes, list(planes), fixed))
+        levels = list(split_values(name, values, self.lanes, list(planes), fixed))
         for plane, level in zip(planes.values(), levels, strict=True):
-            where[:, plane] = pack(level, *self._valid.shape)
+            where[:, plane] = pack_plane(level, *self._valid.shape)
 
     def _known_netlist(self) -> Netlist:
         if self._kernel.netlist is None:
@@ -323,7 +322,7 @@ class Lanes:
         variables = {one.output >> 1: self._state[:, index] for index, one in enumerate(netlist.registers)}
         words = [literal for word in netlist.inputs.values() for literal in word]
         variables |= {literal >> 1: self._inputs[:, index] for index, literal in enumerate(words)}
-        return observed(netlist, literals, variables, self._valid.shape)
+        return observed_values(netlist, literals, variables, self._valid.shape)
 
 
 def cores() -> int:

@@ -7,7 +7,7 @@ order, and those of lengths of time, need a trace.
 from collections.abc import Mapping
 
 from ..netlist.gates import Bit
-from ..timing.rules import Condition, Edge, Span, parse_edge, parse_rule
+from ..timing.rules import Condition, RuleEvent, Span, parse_edge, parse_rule
 from .builder import Builder, Word
 
 MOST_CYCLES = 64
@@ -68,7 +68,7 @@ class Monitors:
             waiting = later & ~starts
         return found
 
-    def _follows(self, event: Edge, cycles: int, start: Bit, exact: bool) -> Bit:
+    def _follows(self, event: RuleEvent, cycles: int, start: Bit, exact: bool) -> Bit:
         happens = self._edge(event)
         broken = self._build.zero
         waiting = start
@@ -89,7 +89,7 @@ class Monitors:
             self._build.equal(self._signals[name], value) for name, value in condition.terms
         )
 
-    def _edge(self, event: Edge) -> Bit:
+    def _edge(self, event: RuleEvent) -> Bit:
         if event.kind == "changes":
             return self._changes(event.signal)
         (now,), (before,) = self._signals[event.signal], self._previous(event.signal)

@@ -10,14 +10,14 @@ import numpy as np
 
 from ..netlist.netlist import Netlist
 from ..netlist.truth_tables import ALL, formulas
-from .plan import Compute, Interface, Plan, Store, Value, Watch
+from .plan import Compute, Interface, StepPlan, Store, Value, Watch
 
 BLOCK_WORDS = 2048
 """Words of 64 lanes in a block."""
 _CALLS = {"&": "and_", "|": "or_", "^": "xor"}
 
 
-def source_of(plan: Plan) -> str:
+def python_source(plan: StepPlan) -> str:
     """The step as Python source: `make(q, i, t, watch)` gives a function of no arguments."""
     return "\n".join(
         ["def make(q, i, t, watch):", " def step():", *_Writer(plan).lines, "  pass", " return step", ""]
@@ -32,7 +32,7 @@ class _Writer:
     lines: of the step.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: StepPlan) -> None:
         self._free: list[int] = []
         self._rows = 0
         self._where: dict[int, str] = {}
@@ -40,7 +40,7 @@ class _Writer:
         self.lines = [f"  {line}" for action in plan.actions for line in self._write(action)]
 
     @staticmethod
-    def _count(plan: Plan) -> dict[int, int]:
+    def _count(plan: StepPlan) -> dict[int, int]:
         uses: dict[int, int] = {}
         for action in plan.actions:
             values = action.inputs if isinstance(action, Compute) else (action.value,)
@@ -131,7 +131,7 @@ class NumpyKernel:
     Parameters
     ----------
     interface: of the plan that its source was written from.
-    source: what `source_of` gave.
+    source: what `python_source` gave.
     toggles: whether it keeps which registers ever changed.
     """
 

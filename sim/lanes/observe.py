@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..netlist.gates import Kind
+from ..netlist.gates import GateKind
 from ..netlist.netlist import Netlist
 
 _ONES = np.uint64(2**64 - 1)
 
 
-def observed(
+def observed_values(
     netlist: Netlist, literals: Sequence[int], variables: Mapping[int, np.ndarray], shape: tuple[int, int]
 ) -> list[np.ndarray]:
     """A plane for each literal.
@@ -28,15 +28,15 @@ def observed(
 
     for number in netlist.graph.cone(list(literals)):
         gate = gates[number]
-        if gate.kind is Kind.VARIABLE:
+        if gate.kind is GateKind.VARIABLE:
             planes[number] = variables[number]
-        elif gate.kind is Kind.AND:
+        elif gate.kind is GateKind.AND:
             a, b = map(plane, gate.inputs)
             planes[number] = a & b
-        elif gate.kind is Kind.XOR:
+        elif gate.kind is GateKind.XOR:
             a, b = map(plane, gate.inputs)
             planes[number] = a ^ b
-        elif gate.kind is Kind.MUX:
+        elif gate.kind is GateKind.MUX:
             s, a, b = map(plane, gate.inputs)
             planes[number] = b ^ (s & (a ^ b))
     return [plane(literal) for literal in literals]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..netlist.mapping import Operation, map_gates
+from ..netlist.mapping import TableOperation, map_gates
 from ..netlist.netlist import Netlist
 from ..netlist.truth_tables import X
 from ..support.errors import NetlistError
@@ -26,7 +26,7 @@ class Value(NamedTuple):
 class Compute(NamedTuple):
     """An operation, and the places of its inputs."""
 
-    operation: Operation
+    operation: TableOperation
     inputs: tuple[Value, ...]
 
 
@@ -76,7 +76,7 @@ class Interface:
 
 
 @dataclass(frozen=True)
-class Plan:
+class StepPlan:
     """The actions of a step, and who is who."""
 
     interface: Interface
@@ -85,12 +85,12 @@ class Plan:
     """Operations of the target in one step."""
 
 
-def plan(netlist: Netlist, target: str, watch: Sequence[str] = (), fail: Sequence[str] = ()) -> Plan:
+def plan_step(netlist: Netlist, target: str, watch: Sequence[str] = (), fail: Sequence[str] = ()) -> StepPlan:
     """A step of a netlist.
 
     Parameters
     ----------
-    target: as in `tables.costs`.
+    target: as in `truth_tables.costs`.
     watch: names of outputs of one bit that are counted.
     fail: the same, for those that must never be 1.
 
@@ -119,7 +119,8 @@ def plan(netlist: Netlist, target: str, watch: Sequence[str] = (), fail: Sequenc
         if places.get(one.next >> 1, "?")[0] == "q"
     }
     computes = [
-        Compute(Operation(name, X, ()), (Value("q", number, False),)) for number, name in taken_over.items()
+        Compute(TableOperation(name, X, ()), (Value("q", number, False),))
+        for number, name in taken_over.items()
     ]
     computes += [
         Compute(one, tuple(Value(*places.get(number, ("n", number)), False) for number in one.inputs))
@@ -141,7 +142,7 @@ def plan(netlist: Netlist, target: str, watch: Sequence[str] = (), fail: Sequenc
         len(fail),
         list(netlist.shown),
     )
-    return Plan(interface, list(_ordered(computes, ends)), mapping.cost)
+    return StepPlan(interface, list(_ordered(computes, ends)), mapping.cost)
 
 
 def _places(netlist: Netlist) -> tuple[dict[int, tuple[str, int]], dict[str, list[int]]]:

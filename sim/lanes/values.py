@@ -15,14 +15,14 @@ Values = int | Sequence[int] | np.ndarray
 """The same value for all lanes, or one for each."""
 
 
-def pack(bits: np.ndarray, blocks: int, words: int) -> np.ndarray:
+def pack_plane(bits: np.ndarray, blocks: int, words: int) -> np.ndarray:
     """One bit of each lane (uint8) as a plane: words by block."""
     whole = np.zeros(blocks * words * WORD, dtype=np.uint8)
     whole[: len(bits)] = bits
     return np.packbits(whole, bitorder="little").view(np.uint64).reshape(blocks, words)
 
 
-def unpack(plane: np.ndarray, lanes: int) -> np.ndarray:
+def unpack_plane(plane: np.ndarray, lanes: int) -> np.ndarray:
     """A plane as one bit of each lane (uint8)."""
     words = np.ascontiguousarray(plane)
     return np.unpackbits(words.view(np.uint8).reshape(-1), bitorder="little")[:lanes]
@@ -39,7 +39,7 @@ def joined(planes: Mapping[int, np.ndarray], width: int, fixed: int, lanes: int)
     """
     parts = [np.zeros(lanes, dtype=np.uint64) for _ in range(max(1, -(-width // WORD)))]
     for bit, plane in planes.items():
-        parts[bit // WORD] |= unpack(plane, lanes).astype(np.uint64) << np.uint64(bit % WORD)
+        parts[bit // WORD] |= unpack_plane(plane, lanes).astype(np.uint64) << np.uint64(bit % WORD)
     if len(parts) == 1:
         return parts[0] | np.uint64(fixed)
     values = np.full(lanes, fixed, dtype=object)
@@ -48,7 +48,9 @@ def joined(planes: Mapping[int, np.ndarray], width: int, fixed: int, lanes: int)
     return values
 
 
-def split(name: str, values: Values, lanes: int, bits: Sequence[int], fixed: int) -> Iterator[np.ndarray]:
+def split_values(
+    name: str, values: Values, lanes: int, bits: Sequence[int], fixed: int
+) -> Iterator[np.ndarray]:
     """For each of some bits of a value its level in every lane (uint8).
 
     Parameters

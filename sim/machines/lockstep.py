@@ -29,7 +29,7 @@ BLOCK = 500
 """Cycles between two changes of the mixture."""
 
 
-class Stimulus:
+class RandomStimulus:
     """Random inputs, one set a cycle: all operations, masks, MSR traffic, pins, CR0, resets.
 
     The mixture changes every `BLOCK` cycles, so that both crowded and quiet stretches come up, and an
@@ -191,7 +191,7 @@ def lockstep(
         At the first difference; names seed, cycle, signals, and the cycles before.
     """
     machine = LockstepMachine(parameters)
-    stimulus = Stimulus(seed)
+    stimulus = RandomStimulus(seed)
     seen: Counter[str] = Counter()
     outputs = None
     for cycle in range(cycles):

@@ -89,7 +89,7 @@ class HdlMachine:
         self._go = False
         self._cycle = 0
         self._simulator.add_testbench(self._testbench, background=True)
-        # Starts the test bench: a coroutine that never ran warns when it is collected.
+        # Starts the testbench: a coroutine that never ran warns when it is collected.
         self._settle(PcInputs())
 
     def power_up(self) -> None:
@@ -111,7 +111,7 @@ class HdlMachine:
 
     def _settle(self, inputs: PcInputs) -> int:
         self._inputs = pack(inputs)
-        # Wakes the test bench from its `delay(0)`: it drives these inputs without passage of time.
+        # Wakes the testbench from its `delay(0)`: it drives these inputs without passage of time.
         self._simulator.advance()
         return self._outputs
 
@@ -183,7 +183,9 @@ class LockstepMachine:
         ]
         lines += ["the cycles before, and this one as the model has it:"]
         for cycle, past, outputs in [*self._history, (self._cycle, inputs, expected)]:
-            lines.append(f"  {cycle}: {describe(past, PcInputs())} -> {describe(outputs, IDLE_OUTPUTS)}")
+            lines.append(
+                f"  {cycle}: {describe_fields(past, PcInputs())} -> {describe_fields(outputs, IDLE_OUTPUTS)}"
+            )
         raise Divergence("\n".join(lines))
 
 
@@ -216,7 +218,7 @@ IDLE_OUTPUTS = model.Pc(Parameters()).settle(PcInputs())
 """What a PC shows after reset with nothing to do."""
 
 
-def describe(now: PcInputs | PcOutputs, idle: PcInputs | PcOutputs) -> str:
+def describe_fields(now: PcInputs | PcOutputs, idle: PcInputs | PcOutputs) -> str:
     """The fields that are not as in `idle`, on one line."""
     changed = [
         f"{name}={_show(value)}"

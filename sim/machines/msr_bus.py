@@ -1,6 +1,6 @@
 """The MSR bus from Python: RDMSR and WRMSR by number or name, #GP(0) as an exception.
 
-Inside an Amaranth test bench:
+Inside an Amaranth testbench:
 
     bus = MsrBus(dut)                              # a Processor or a Pc
     await bus.write(ctx, 0xC001_0115, 1)
@@ -39,7 +39,7 @@ class GeneralProtection(Exception):
 
 
 class MsrBus:
-    """The MSR port of a component, inside an Amaranth test bench.
+    """The MSR port of a component, inside an Amaranth testbench.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ class Difference(NamedTuple):
     got: Mapping[str, Any]
 
 
-def read_vectors(path: str | Path) -> list[dict[str, Any]]:
+def read_measured(path: str | Path) -> list[dict[str, Any]]:
     """The vectors of a file, JSON or gzipped JSON.
 
     Raises
@@ -66,7 +66,7 @@ def read_vectors(path: str | Path) -> list[dict[str, Any]]:
         raise ValueError(f"{path}: expected JSON with a list 'vectors' ({error!r})") from None
 
 
-def replay(vectors: Iterable[Mapping[str, Any]], machine: Machine) -> Iterator[Difference]:
+def replay_vectors(vectors: Iterable[Mapping[str, Any]], machine: Machine) -> Iterator[Difference]:
     """Run vectors one after the other on one machine; yields where it differs."""
     for vector in vectors:
         for code in (Operation.FNINIT, Operation.FLDCW):

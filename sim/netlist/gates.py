@@ -12,7 +12,7 @@ FALSE = 0
 TRUE = 1
 
 
-class Kind(IntEnum):
+class GateKind(IntEnum):
     """What a gate does."""
 
     CONSTANT = 0
@@ -27,7 +27,7 @@ class Kind(IntEnum):
 class Gate(NamedTuple):
     """One gate and the literals that it reads."""
 
-    kind: Kind
+    kind: GateKind
     inputs: tuple[int, ...] = ()
 
 
@@ -40,12 +40,12 @@ class Graph:
     """
 
     def __init__(self) -> None:
-        self.gates = [Gate(Kind.CONSTANT)]
+        self.gates = [Gate(GateKind.CONSTANT)]
         self._known: dict[Gate, int] = {}
 
     def variable(self) -> int:
         """A literal that nothing here decides."""
-        self.gates.append(Gate(Kind.VARIABLE))
+        self.gates.append(Gate(GateKind.VARIABLE))
         return 2 * (len(self.gates) - 1)
 
     def and_(self, a: int, b: int) -> int:
@@ -55,7 +55,7 @@ class Graph:
             return FALSE
         if a in (TRUE, b):
             return b
-        return self._gate(Kind.AND, a, b)
+        return self._gate(GateKind.AND, a, b)
 
     def or_(self, a: int, b: int) -> int:
         return self.and_(a ^ 1, b ^ 1) ^ 1
@@ -68,7 +68,7 @@ class Graph:
             return flip
         if a == FALSE:
             return b ^ flip
-        return self._gate(Kind.XOR, a, b) ^ flip
+        return self._gate(GateKind.XOR, a, b) ^ flip
 
     def mux(self, s: int, a: int, b: int) -> int:
         """`a` if `s`, else `b`."""
@@ -89,8 +89,8 @@ class Graph:
         if b in (s ^ 1, TRUE):
             return self.or_(s ^ 1, a)
         if a & 1:
-            return self._gate(Kind.MUX, s, a ^ 1, b ^ 1) ^ 1
-        return self._gate(Kind.MUX, s, a, b)
+            return self._gate(GateKind.MUX, s, a ^ 1, b ^ 1) ^ 1
+        return self._gate(GateKind.MUX, s, a, b)
 
     def all(self, literals: list[int]) -> int:
         """The AND of any number, as a balanced tree."""
@@ -123,7 +123,7 @@ class Graph:
                     stack += [(one >> 1, False) for one in reversed(self.gates[number].inputs)]
         return order
 
-    def _gate(self, kind: Kind, *inputs: int) -> int:
+    def _gate(self, kind: GateKind, *inputs: int) -> int:
         gate = Gate(kind, inputs)
         number = self._known.get(gate)
         if number is None:

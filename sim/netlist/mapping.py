@@ -7,7 +7,7 @@ cheaper; whatever reads it knows.
 
 from typing import NamedTuple
 
-from .gates import Graph, Kind
+from .gates import GateKind, Graph
 from .truth_tables import ALL, VARIABLES, X, costs, depends, moved
 
 CUTS = 6
@@ -16,7 +16,7 @@ ROUNDS = 3
 """How often the cover is improved with the fan-outs of the one before."""
 
 
-class Operation(NamedTuple):
+class TableOperation(NamedTuple):
     """One value to compute."""
 
     number: int
@@ -30,7 +30,7 @@ class Operation(NamedTuple):
 class Mapping(NamedTuple):
     """What to compute, in order."""
 
-    operations: list[Operation]
+    operations: list[TableOperation]
     complemented: set[int]
     """Gates whose stored value is their complement."""
     cost: int
@@ -53,9 +53,9 @@ def map_gates(graph: Graph, roots: list[int], target: str) -> Mapping:
 
     Parameters
     ----------
-    target: as in `tables.costs`.
+    target: as in `truth_tables.costs`.
     """
-    cone = [number for number in graph.cone(roots) if graph.gates[number].kind is not Kind.VARIABLE]
+    cone = [number for number in graph.cone(roots) if graph.gates[number].kind is not GateKind.VARIABLE]
     fanout: dict[int, int] = {}
     for number in cone:
         for literal in graph.gates[number].inputs:
@@ -87,9 +87,9 @@ def _choose(graph: Graph, cone: list[int], fanout: dict[int, int], price: tuple[
     return chosen
 
 
-def _combine(kind: Kind, literals, lists, found: dict[tuple[int, ...], int]) -> None:
+def _combine(kind: GateKind, literals, lists, found: dict[tuple[int, ...], int]) -> None:
     """All cuts of a gate that unite cuts of its inputs."""
-    if kind is Kind.MUX:
+    if kind is GateKind.MUX:
         triples = [(s, a, b) for s in lists[0] for a in lists[1] for b in lists[2]]
     else:
         triples = [(a, b) for a in lists[0] for b in lists[1]]
@@ -101,10 +101,10 @@ def _combine(kind: Kind, literals, lists, found: dict[tuple[int, ...], int]) -> 
             moved(table, tuple(leaves.index(leaf) for leaf in one)) ^ (ALL if literal & 1 else 0)
             for (one, table), literal in zip(parts, literals, strict=True)
         ]
-        if kind is Kind.MUX:
+        if kind is GateKind.MUX:
             table = values[0] & values[1] | ~values[0] & values[2] & ALL
         else:
-            table = values[0] & values[1] if kind is Kind.AND else values[0] ^ values[1]
+            table = values[0] & values[1] if kind is GateKind.AND else values[0] ^ values[1]
         _keep(leaves, table, found)
 
 
@@ -143,7 +143,7 @@ def _cover(
     graph: Graph, roots: list[int], chosen: dict[int, _Cut], price: tuple[int, ...]
 ) -> tuple[Mapping, dict[int, int]]:
     """The chosen cuts that the roots need, deep first, and how often each value is read."""
-    operations: list[Operation] = []
+    operations: list[TableOperation] = []
     fanout: dict[int, int] = {}
     seen: set[int] = set()
     for root in roots:
@@ -155,7 +155,7 @@ def _cover(
                 continue
             cut = chosen[number]
             if entered:
-                operations.append(Operation(number, cut.stored, cut.leaves))
+                operations.append(TableOperation(number, cut.stored, cut.leaves))
             elif number not in seen:
                 seen.add(number)
                 stack.append((number, True))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .gates import FALSE, Graph, Kind
+from .gates import FALSE, GateKind, Graph
 
 
 class Register(NamedTuple):
@@ -98,11 +98,11 @@ class Netlist:
         """
         new = Netlist(graph or Graph(), fixed=dict(self.fixed), domain=self.domain)
         moved = {0: FALSE}
-        make = {Kind.AND: new.graph.and_, Kind.XOR: new.graph.xor, Kind.MUX: new.graph.mux}
+        make = {GateKind.AND: new.graph.and_, GateKind.XOR: new.graph.xor, GateKind.MUX: new.graph.mux}
         for number, gate in enumerate(self.graph.gates):
-            if gate.kind is Kind.VARIABLE:
+            if gate.kind is GateKind.VARIABLE:
                 moved[number] = known[number] if number in known else new.graph.variable()
-            elif gate.kind is not Kind.CONSTANT:
+            elif gate.kind is not GateKind.CONSTANT:
                 moved[number] = make[gate.kind](*(moved[one >> 1] ^ (one & 1) for one in gate.inputs))
 
         def word(literals: list[int]) -> list[int]:
@@ -126,5 +126,5 @@ class Netlist:
     def size(self) -> int:
         """Gates that anything depends on."""
         return sum(
-            self.graph.gates[number].kind is not Kind.VARIABLE for number in self.graph.cone(self.roots())
+            self.graph.gates[number].kind is not GateKind.VARIABLE for number in self.graph.cone(self.roots())
         )

@@ -21,8 +21,8 @@ from typing import NamedTuple
 from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR, Operation
 from ..cpu import operands
 from ..cpu.diagnosis import REASONS
-from ..cpu.events import Event
-from ..cpu.steps import X87, Gif, Io, MsrAccess, Step, Vmrun
+from ..cpu.events import CpuEvent
+from ..cpu.steps import Gif, Io, MsrAccess, Step, Vmrun, X87Step
 from ..support.suggest import nearest
 from ..waveform.signals import BY_NAME, edge_signal
 from ..waveform.trace import Trace
@@ -46,7 +46,7 @@ class Occurrence(NamedTuple):
     value: int | None = None
     """What a step has to read."""
 
-    def cycles(self, trace: Trace, events: Iterable[Event]) -> list[int]:
+    def cycles(self, trace: Trace, events: Iterable[CpuEvent]) -> list[int]:
         """The cycles in which it happens, in order."""
         if self.signal is not None:
             wave = trace[BY_NAME[self.signal].path]
@@ -80,13 +80,13 @@ class Expectation(NamedTuple):
 
     line: int
     text: str
-    check: Callable[[Trace, Sequence[Event]], tuple[bool, str]]
+    check: Callable[[Trace, Sequence[CpuEvent]], tuple[bool, str]]
     needs: tuple[Occurrence, ...] = ()
     """Events without which it cannot hold."""
     bans: tuple[Occurrence, ...] = ()
     """Events with which it cannot hold."""
 
-    def verdict(self, trace: Trace, events: Sequence[Event]) -> Verdict:
+    def verdict(self, trace: Trace, events: Sequence[CpuEvent]) -> Verdict:
         return Verdict(self.line, self.text, *self.check(trace, events))
 
 
@@ -137,7 +137,7 @@ def contradiction(expectations: Sequence[Expectation]) -> tuple[Expectation, str
     return None
 
 
-def unexpected(expectations: Iterable[Expectation], events: Iterable[Event]) -> list[Verdict]:
+def unexpected(expectations: Iterable[Expectation], events: Iterable[CpuEvent]) -> list[Verdict]:
     """What goes wrong and no sentence speaks of: a fault, an interrupt without a handler, a hang."""
     named = {occurrence.same_event for one in expectations for occurrence in one.needs}
     verdicts = []
@@ -231,7 +231,7 @@ def _possible(step: Step, kind: str, value: int | None) -> None:
 def _outcomes(step: Step) -> set[str]:
     """What can happen to a step, as kinds of `Event`."""
     match step.action:
-        case X87(operations) as action:
+        case X87Step(operations) as action:
             codes = [one.code for one in operations]
             if Operation.UNDEFINED in codes:
                 return {"#NM", "#UD"}
@@ -249,7 +249,7 @@ def _outcomes(step: Step) -> set[str]:
 
 
 def _happens(line: int, text: str, occurrence: Occurrence) -> Expectation:
-    def check(trace: Trace, events: Sequence[Event]) -> tuple[bool, str]:
+    def check(trace: Trace, events: Sequence[CpuEvent]) -> tuple[bool, str]:
         cycles = occurrence.cycles(trace, events)
         return len(cycles) >= occurrence.which, _list(cycles)
 
@@ -262,7 +262,7 @@ def _count(line: int, text: str, occurrence: Occurrence, words: str) -> Expectat
     if occurrence.picked:
         raise ValueError(f"'#{occurrence.which}' picks one occurrence, {words!r} counts them all")
 
-    def check(trace: Trace, events: Sequence[Event]) -> tuple[bool, str]:
+    def check(trace: Trace, events: Sequence[CpuEvent]) -> tuple[bool, str]:
         cycles = occurrence.cycles(trace, events)
         return len(cycles) == count, _list(cycles)
 
@@ -275,7 +275,7 @@ def _distance(line: int, text: str, later: Occurrence, distance: int, earlier: O
     if later.same_event == earlier.same_event and (later.which, distance) <= (earlier.which, 0):
         raise ValueError("an event cannot come before itself")
 
-    def check(trace: Trace, events: Sequence[Event]) -> tuple[bool, str]:
+    def check(trace: Trace, events: Sequence[CpuEvent]) -> tuple[bool, str]:
         start = _pick(earlier.cycles(trace, events), earlier.which)
         if start is None:
             return False, f"{earlier.text}: did not happen"
@@ -297,7 +297,7 @@ def _order(line: int, text: str, steps: Sequence[Step]) -> Expectation:
         raise ValueError("order needs at least two events, with commas between")
     _alternate(occurrences)
 
-    def check(trace: Trace, events: Sequence[Event]) -> tuple[bool, str]:
+    def check(trace: Trace, events: Sequence[CpuEvent]) -> tuple[bool, str]:
         position, found = 0, []
         used: dict[tuple, int] = {}
         for occurrence in occurrences:
@@ -343,7 +343,7 @@ def _finally(line: int, text: str) -> Expectation:
         raise ValueError(f"no signal {found[1]!r}{nearest(found[1], numeric)}")
     value = operands.number(found[2], bits=signal.width)
 
-    def check(trace: Trace, events: Sequence[Event]) -> tuple[bool, str]:
+    def check(trace: Trace, events: Sequence[CpuEvent]) -> tuple[bool, str]:
         last = trace[signal.path].at(trace.end)
         return last == value, f"{signal.name} = {last:#x}" if signal.width > 1 else f"{signal.name} = {last}"
 

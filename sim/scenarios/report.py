@@ -8,12 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ...model.registers import ExceptionFlag
-from ..cpu.events import Event
-from ..cpu.steps import X87
+from ..cpu.events import CpuEvent
+from ..cpu.steps import X87Step
 from ..waveform.selection import Shown
 from ..waveform.signals import SIGNALS
 from ..waveform.view.text import Canvas, draw
-from .run import Run
+from .run import ScenarioRun
 
 _KINDS = {
     "executes": "",
@@ -31,7 +31,7 @@ _KINDS = {
 }
 
 
-class Row(NamedTuple):
+class TimelineRow(NamedTuple):
     """A line of the timeline."""
 
     cycle: int
@@ -42,13 +42,13 @@ class Row(NamedTuple):
     meaning: str
 
 
-def timeline(run: Run) -> list[Row]:
+def timeline(run: ScenarioRun) -> list[TimelineRow]:
     """Steps and edges in the order of their cycles; within one cycle the steps come first."""
     rows = [*_step_rows(run), *_edge_rows(run)]
     return sorted(rows, key=lambda row: (row.cycle, bool(row.edge)))
 
 
-def render(run: Run, shown: Sequence[Shown], canvas: Canvas) -> RenderableType:
+def render(run: ScenarioRun, shown: Sequence[Shown], canvas: Canvas) -> RenderableType:
     """Picture, timeline, verdicts and the reason why it is stuck, for a rich console."""
     picture = draw(run.trace, shown, 0, len(run.trace.clock_edges()), canvas)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
@@ -62,16 +62,16 @@ def render(run: Run, shown: Sequence[Shown], canvas: Canvas) -> RenderableType:
     return Group(*picture, Text(), table, Text(), *_verdicts(run))
 
 
-def _step_rows(run: Run) -> Iterator[Row]:
+def _step_rows(run: ScenarioRun) -> Iterator[TimelineRow]:
     for event in run.events:
         step = event.step
         text = "-" if step is None else f"{step.label}: {step.text}" if step.label else step.text
-        yield Row(event.cycle, text, "", _meaning(event))
+        yield TimelineRow(event.cycle, text, "", _meaning(event))
 
 
-def _meaning(event: Event) -> str:
+def _meaning(event: CpuEvent) -> str:
     action = event.step.action if event.step else None
-    if event.kind == "executes" and isinstance(action, X87):
+    if event.kind == "executes" and isinstance(action, X87Step):
         raised = action.operations[-1].detected
         return f"raises {_names(raised)}" if raised else ""
     if event.kind.startswith("stuck:"):
@@ -83,18 +83,18 @@ def _names(flags: ExceptionFlag) -> str:
     return ", ".join(str(flag.name) for flag in flags)
 
 
-def _edge_rows(run: Run) -> Iterator[Row]:
+def _edge_rows(run: ScenarioRun) -> Iterator[TimelineRow]:
     for signal in SIGNALS:
         wave = run.trace[signal.path]
         if signal.rises:
             for time in wave.rises():
-                yield Row(run.trace.cycle(time), signal.name, "rises", signal.rises)
+                yield TimelineRow(run.trace.cycle(time), signal.name, "rises", signal.rises)
         if signal.falls:
             for time in wave.falls():
-                yield Row(run.trace.cycle(time), signal.name, "falls", signal.falls)
+                yield TimelineRow(run.trace.cycle(time), signal.name, "falls", signal.falls)
 
 
-def _verdicts(run: Run) -> Iterator[Text]:
+def _verdicts(run: ScenarioRun) -> Iterator[Text]:
     for verdict in run.verdicts:
         mark, style = ("pass", "green") if verdict.holds else ("FAIL", "bold red")
         yield Text.assemble((mark, style), f"  {verdict.text}", (f"  ({verdict.found})", "dim"))

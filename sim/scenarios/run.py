@@ -7,7 +7,7 @@ from ...model.pc import PcInputs, PcOutputs
 from ...model.registers import Generation, Parameters
 from ..cpu.cpu import Cpu
 from ..cpu.diagnosis import Diagnosis, diagnose, endless
-from ..cpu.events import Event
+from ..cpu.events import CpuEvent
 from ..cpu.program import Program
 from ..machines.machine import Machine, machine_for
 from ..waveform.recorder import Recorder
@@ -19,13 +19,13 @@ TAIL = 6
 """Cycles that a run goes on after its program and its pin events, so that the last effects show."""
 
 
-class Run(NamedTuple):
+class ScenarioRun(NamedTuple):
     """What came of a scenario on one generation."""
 
     scenario: Scenario
     generation: Generation
     trace: Trace
-    events: list[Event]
+    events: list[CpuEvent]
     verdicts: list[Verdict]
     diagnosis: Diagnosis | None
     """Why the program did not end, or None if it did."""
@@ -36,7 +36,7 @@ class Run(NamedTuple):
         return all(verdict.holds for verdict in self.verdicts)
 
 
-def run(scenario: Scenario, generation: Generation, on: str | Machine = "hdl") -> Run:
+def run_scenario(scenario: Scenario, generation: Generation, on: str | Machine = "hdl") -> ScenarioRun:
     """Run a scenario to its end, until it is stuck for good, or to its limit of cycles.
 
     Parameters
@@ -55,7 +55,7 @@ def run(scenario: Scenario, generation: Generation, on: str | Machine = "hdl") -
     expected = scenario.expected_on(generation)
     verdicts = [expectation.verdict(trace, events) for expectation in expected]
     verdicts += unexpected(expected, events)
-    return Run(scenario, generation, trace, events, verdicts, diagnosis)
+    return ScenarioRun(scenario, generation, trace, events, verdicts, diagnosis)
 
 
 class Driver:
@@ -120,5 +120,5 @@ class Driver:
         )
 
     def _stuck(self, diagnosis: Diagnosis) -> Diagnosis:
-        self.cpu.events.append(Event(diagnosis.since, diagnosis.step, f"stuck:{diagnosis.reason}"))
+        self.cpu.events.append(CpuEvent(diagnosis.since, diagnosis.step, f"stuck:{diagnosis.reason}"))
         return diagnosis

@@ -113,13 +113,13 @@ class Scenario:
         return self.expectations + self.by_generation.get(generation, ())
 
 
-def shipped() -> list[str]:
+def shipped_scenarios() -> list[str]:
     """The names of the scenarios that come with irq13, the default first."""
     names = shipped_names(_FOLDER)
     return [DEFAULT, *(name for name in names if name != DEFAULT)]
 
 
-def load(name: str) -> Scenario:
+def load_scenario(name: str) -> Scenario:
     """A shipped scenario by name, or one from a file.
 
     Raises
@@ -130,10 +130,10 @@ def load(name: str) -> Scenario:
         If the file cannot be read.
     """
     source = open_shipped(_FOLDER, name, "scenario", ": `irq13 scenarios` lists them")
-    return parse(source, Path(name).name.removesuffix(".toml"))
+    return parse_scenario(source, Path(name).name.removesuffix(".toml"))
 
 
-def parse(source: Source, name: str) -> Scenario:
+def parse_scenario(source: Source, name: str) -> Scenario:
     """A scenario from a parsed file."""
     source.only((), _KEYS)
     if "program" not in source.data:

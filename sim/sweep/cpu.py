@@ -11,11 +11,11 @@ from ...model.pc import PcInputs
 from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR
 from ...model.x87 import OperationRequest
 from ..cpu.program import Program
-from ..cpu.steps import X87, Action, Bios, Io, MovFerrEnable, MsrAccess, Reset, Step
+from ..cpu.steps import Action, Bios, Io, MovFerrEnable, MsrAccess, Reset, Step, X87Step
 from ..lanes.builder import Builder, Word
 from ..machines.ports import INPUTS, values_of
 from ..netlist.gates import Bit
-from .layout import CR0_BITS, CR0_PORTS, DEPTH, Frames, Modes, World, lay_out
+from .layout import CR0_BITS, CR0_PORTS, DEPTH, Frames, LaneWorld, Modes, lay_out
 from .moves import Moves
 from .svm import Svm
 from .transitions import Transitions
@@ -164,7 +164,7 @@ class LaneCpu:
     @staticmethod
     def _inputs_of(step: Step, part: OperationRequest | IoAccess | None) -> PcInputs:
         match step.action:
-            case X87():
+            case X87Step():
                 assert isinstance(part, OperationRequest)
                 return PcInputs(operation=part)
             case Io() | Bios():
@@ -185,7 +185,7 @@ class LaneCpu:
         build = self.build
         (intr,) = outputs["intr"]
         pending = self._nmi_pending | (self._nmi & ~self._nmi_before)
-        now = World(self._place, self.frames, self._cr0, self.interrupts)
+        now = LaneWorld(self._place, self.frames, self._cr0, self.interrupts)
         moves = Moves(self, outputs, Due(pending, intr, now.interrupts, self.modes).any)
         leads = Transitions(self, moves, outputs["vector"], now)
         after, modes = leads.world, leads.modes

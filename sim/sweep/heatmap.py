@@ -55,7 +55,7 @@ def cells(sweep: Sweep, rows: int, columns: int) -> np.ndarray:
     return padded.reshape(height, down, width, across).max(axis=(1, 3))
 
 
-def page(sweep: Sweep) -> str:
+def heatmap_page(sweep: Sweep) -> str:
     """The HTML page: the map on a canvas, its legend, and the phase under the pointer in words."""
     colours = [_colour(sweep, place) for place in range(len(sweep.outcomes))]
     data = {

@@ -103,7 +103,7 @@ class Frames(NamedTuple):
     interrupts: Word
 
 
-class World(NamedTuple):
+class LaneWorld(NamedTuple):
     """What an instruction leaves behind."""
 
     place: Word

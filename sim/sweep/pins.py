@@ -29,7 +29,7 @@ class PinPulse(NamedTuple):
         return f"{self.pin} {edge}" + (f" for {self.width} cycles" if self.width else "")
 
 
-def pulse(text: str, width: int | None = None) -> PinPulse:
+def pin_pulse(text: str, width: int | None = None) -> PinPulse:
     """A pin, or PIN=low or PIN=high; by default it becomes active.
 
     Raises

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..cpu.steps import Inject, Virq
 from ..lanes.builder import Word
 from ..netlist.gates import Bit
-from .layout import CR0_BITS, Frames, World, select_frames
+from .layout import CR0_BITS, Frames, LaneWorld, select_frames
 from .moves import Moves
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Svm:
         (self._in_shadow,) = begun("in_shadow", 1, 0, 0)
         self.virtual_now = begun("virtual", 9, 0, 0)
         self.injected = begun("injected", 9, 0, 0)
-        self._guest = World(
+        self._guest = LaneWorld(
             begun("guest.place", code.width, code.main, code.after_reset),
             cpu.declare_frames("guest.frame"),
             begun("guest.cr0", cr0, 0, 0),
@@ -47,11 +47,11 @@ class Svm:
         self._next: dict[str, Word] = {}
         self._next_frames: Frames | None = None
 
-    def resumed(self, now: World, vmrun: Bit) -> tuple[World, Bit]:
+    def resumed(self, now: LaneWorld, vmrun: Bit) -> tuple[LaneWorld, Bit]:
         """VMRUN: the host is kept, the guest goes on; an injected event is taken at once (APM2 15.20)."""
         build, guest = self._build, self._guest
         select = build.select
-        base = World(
+        base = LaneWorld(
             select(vmrun, guest.place, now.place),
             select_frames(build, vmrun, guest.frames, now.frames),
             select(vmrun, guest.cr0, now.cr0),
@@ -77,7 +77,7 @@ class Svm:
             word = build.select(cpu.at[place] & self.host, value, word)
         return word
 
-    def exited(self, world: World, now: World, behind: Word, moves: Moves) -> World:
+    def exited(self, world: LaneWorld, now: LaneWorld, behind: Word, moves: Moves) -> LaneWorld:
         """#VMEXIT: the guest is kept, and the host goes on with CR0 and IF as VMRUN has kept them."""
         build, code, guest = self._build, self._code, self._guest
         select = build.select
@@ -95,7 +95,7 @@ class Svm:
             "guest.shadow": select(leaves, [shadow], [self.guest_shadow]),
         }
         self._next_frames = select_frames(build, leaves, now.frames, guest.frames)
-        return World(
+        return LaneWorld(
             select(leaves, target, world.place),
             select_frames(build, leaves, self._kept_frames, world.frames),
             select(leaves, self._kept_cr0, world.cr0),

@@ -14,7 +14,7 @@ import numpy as np
 from ...model.registers import Generation
 from ..lanes.cache import cached
 from ..lanes.lanes import Lanes, Recipe, cores, recipe_of
-from ..scenarios.run import Run, run
+from ..scenarios.run import ScenarioRun, run_scenario
 from ..scenarios.scenario import Scenario
 from .pins import CLOCK_BITS, PinPulse
 
@@ -36,7 +36,7 @@ MOMENTS = {
 """What an order of events is told in: first occurrences, by register and in words."""
 
 
-class Outcome(NamedTuple):
+class SweepOutcome(NamedTuple):
     """What became of a lane."""
 
     verdict: str
@@ -87,7 +87,7 @@ class Sweep:
     pulses: tuple[PinPulse, ...]
     first: range
     second: range
-    outcomes: list[Outcome]
+    outcomes: list[SweepOutcome]
     table: np.ndarray
     lanes: int
     cycles: int
@@ -234,7 +234,7 @@ def _outcomes(
     generation: Generation,
     pulses: Sequence[PinPulse],
     times: Sequence[np.ndarray],
-) -> tuple[list[Outcome], np.ndarray]:
+) -> tuple[list[SweepOutcome], np.ndarray]:
     """Each outcome, and for each lane which one it has."""
     names = [name for name in lanes.names if name.startswith("seen.")]
     seen = np.stack([lanes.register(name) for name in names], axis=1).astype(np.uint32)
@@ -247,18 +247,20 @@ def _outcomes(
     stuck = np.where(done[:, None], 0, np.stack(held, axis=1)).astype(np.uint32)
     keys = np.concatenate([done[:, None].astype(np.uint32), last, seen, ranks, stuck], axis=1)
     rows, where, counts = _unique_rows(keys)
-    found: list[Outcome] = []
+    found: list[SweepOutcome] = []
     for row in rows:
         example = [int(cycles[row]) for cycles in times[: len(pulses)]]
         happened = {name.removeprefix("seen.") for name, value in zip(names, seen[row], strict=True) if value}
         verdict, detail = _verdict(bool(done[row]), happened, bool(last[row, 0]))
         if verdict in ("deadlocked", "too deep"):
-            verdict, detail = _diagnosed(run(phase(scenario, pulses, example), generation, "model"), verdict)
+            verdict, detail = _diagnosed(
+                run_scenario(phase(scenario, pulses, example), generation, "model"), verdict
+            )
         handlers = sorted(
             name.removeprefix("entered_").upper() + "h" for name in happened if "entered_" in name
         )
         handlers += ["host"] * ("exited" in happened)
-        found.append(Outcome(verdict, detail, tuple(handlers), _order(ranks[row])))
+        found.append(SweepOutcome(verdict, detail, tuple(handlers), _order(ranks[row])))
     distinct = list(dict.fromkeys(found))
     totals = {one: sum(c for c, f in zip(counts, found, strict=True) if f == one) for one in distinct}
     distinct.sort(key=lambda one: (list(VERDICTS).index(one.verdict), -totals[one]))
@@ -290,7 +292,7 @@ def _verdict(done: bool, happened: set[str], waits: bool) -> tuple[str, str]:
     return ("pending", "") if waits else ("lost", "")
 
 
-def _diagnosed(alone: Run, verdict: str) -> tuple[str, str]:
+def _diagnosed(alone: ScenarioRun, verdict: str) -> tuple[str, str]:
     """Why a lane does not go on: its scenario is run alone on the model."""
     if alone.diagnosis is not None:
         reason = alone.diagnosis.reason

@@ -6,7 +6,7 @@ from ..cpu.events import VECTORS
 from ..cpu.steps import Flag, Int, Iret, MovCr0, MovSs, Popf
 from ..lanes.builder import Word
 from ..netlist.gates import Bit
-from .layout import CR0_BITS, Frames, Modes, World, select_frames
+from .layout import CR0_BITS, Frames, LaneWorld, Modes, select_frames
 from .moves import Moves
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Transitions:
     world, modes: after the cycle.
     """
 
-    def __init__(self, cpu: "LaneCpu", moves: Moves, bus: Word, now: World) -> None:
+    def __init__(self, cpu: "LaneCpu", moves: Moves, bus: Word, now: LaneWorld) -> None:
         self._cpu, self._build, self._code, self._moves = cpu, cpu.build, cpu.code, moves
         self._bus = bus
         self._seen: dict[str, Bit] = {}
@@ -98,7 +98,7 @@ class Transitions:
 
     # What it leaves behind
 
-    def _world(self, now: World, base: World) -> World:
+    def _world(self, now: LaneWorld, base: LaneWorld) -> LaneWorld:
         """Place, frames, CR0 and IF, but for an exit or RESET."""
         cpu, build, code = self._cpu, self._build, self._code
         iret = cpu.performs(Iret)
@@ -123,7 +123,7 @@ class Transitions:
         self.record("overflow", entering & base.frames.valid[-1])
         interrupts = build.select(returns, [now.frames.interrupts[0]], [base.interrupts])[0]
         interrupts = self._flag(interrupts & ~entering & ~losing)
-        return World(place, frames, self._cr0(base.cr0), interrupts)
+        return LaneWorld(place, frames, self._cr0(base.cr0), interrupts)
 
     def _flag(self, interrupts: Bit) -> Bit:
         cpu = self._cpu
@@ -151,7 +151,7 @@ class Transitions:
         gif = (cpu.modes.gif | moves.vmrun | moves.stgi) & ~moves.clgi & ~leaves
         return Modes(host, gif, blocked, shadow, cpu.svm.virtual())
 
-    def _restarted(self, world: World, modes: Modes) -> tuple[World, Modes]:
+    def _restarted(self, world: LaneWorld, modes: Modes) -> tuple[LaneWorld, Modes]:
         """RESET or INIT by an instruction: [handlers] reset if there is one, else what stands behind it."""
         cpu, build, code, again = self._cpu, self._build, self._code, self._moves.again
         go_on = self._behind
@@ -162,7 +162,7 @@ class Transitions:
             nowhere = build.constant(code.nowhere, code.width)
             cpu.svm.restart(again, go_on if code.has_reset else build.select(cpu.modes.host, nowhere, go_on))
         clear = ~again
-        world = World(
+        world = LaneWorld(
             build.select(again, start, world.place),
             select_frames(self._build, again, cpu.no_frames(), world.frames),
             [bit & clear for bit in world.cr0],

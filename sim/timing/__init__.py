@@ -2,4 +2,6 @@
 
 from ..support.moved import forward
 
-__getattr__ = forward(__name__, f"{__name__}.assertions", ("Expectation", "explain", "expect"))
+__getattr__ = forward(
+    __name__, f"{__name__}.assertions", ("Expectation", "explain", "expect"), {"explain": "report_text"}
+)

@@ -25,7 +25,7 @@ from collections.abc import Callable
 from ..waveform.selection import Shown
 from ..waveform.trace import Trace
 from ..waveform.view.text import Canvas, draw
-from .rules import Report, Status, parse_rule
+from .rules import RuleReport, RuleStatus, parse_rule
 
 AROUND = 12
 """Cycles shown on either side of a violation."""
@@ -35,12 +35,12 @@ class TimingViolation(AssertionError):
     """A rule that does not hold, or that nothing triggered; the message has the waveform around it."""
 
 
-def explain(report: Report, trace: Trace) -> str:
+def report_text(report: RuleReport, trace: Trace) -> str:
     """A report in words, with the waveform around the first violation."""
     rule = report.rule
-    if report.status is Status.VACUOUS:
+    if report.status is RuleStatus.VACUOUS:
         return f"{rule.text}\n  vacuous: nothing triggers it in this trace"
-    if report.status is Status.PASS:
+    if report.status is RuleStatus.PASS:
         return f"{rule.text}\n  holds, {report.triggers} times"
     first = report.violations[0]
     where = f"at {first.time}" if trace.edges is None else f"in cycle {trace.cycle(first.time)}"
@@ -114,8 +114,8 @@ class expect:
     def _assert(self, body: str) -> None:
         rule = parse_rule(f"{body} while {self._condition}" if self._condition else body)
         report = rule.check(self._trace)
-        if report.status is not Status.PASS:
-            raise TimingViolation(explain(report, self._trace))
+        if report.status is not RuleStatus.PASS:
+            raise TimingViolation(report_text(report, self._trace))
 
 
 class _Last:

@@ -15,7 +15,7 @@ from importlib import resources
 from ..support.toml_source import Source, open_shipped, shipped_names
 from ..waveform.trace import SignalError, Trace
 from ..waveform.wave import Wave
-from .rules import Report, Rule, parse_rule
+from .rules import Rule, RuleReport, parse_rule
 
 _FOLDER = resources.files("irq13.sim.timing") / "library"
 
@@ -30,17 +30,17 @@ class RuleFile:
     rules: tuple[tuple[int, Rule], ...]
 
 
-def shipped() -> list[str]:
+def shipped_rules() -> list[str]:
     """The names of the rule files that come with irq13."""
     return shipped_names(_FOLDER)
 
 
-def load(name: str) -> RuleFile:
+def load_rules(name: str) -> RuleFile:
     """A shipped rule file by name, or one from a file. Raises SourceError, OSError."""
-    return parse(open_shipped(_FOLDER, name, "rules"))
+    return parse_rules(open_shipped(_FOLDER, name, "rules"))
 
 
-def parse(source: Source) -> RuleFile:
+def parse_rules(source: Source) -> RuleFile:
     """Rules from a parsed file. Raises SourceError with file, line and what was expected."""
     source.only((), ("title", "clock", "rules", "signals"))
     rules: list[tuple[int, Rule]] = []
@@ -55,7 +55,7 @@ def parse(source: Source) -> RuleFile:
     return RuleFile(source, source.get(("clock",), str, "") or None, signals, tuple(rules))
 
 
-def check(file: RuleFile, trace: Trace) -> list[Report]:
+def check_rules(file: RuleFile, trace: Trace) -> list[RuleReport]:
     """Every rule on a trace. Raises SourceError where a rule names a signal that the trace does not have."""
     renamed = _Renamed(trace, file.signals)
     reports = []

@@ -16,7 +16,7 @@ from ..waveform.wave import Wave
 UNITS = {"fs": 1e-15, "ps": 1e-12, "ns": 1e-9, "us": 1e-6, "ms": 1e-3}
 
 
-class Status(enum.Enum):
+class RuleStatus(enum.Enum):
     """What became of a rule."""
 
     PASS = "pass"
@@ -31,7 +31,7 @@ class Violation(NamedTuple):
     found: str
 
 
-class Report(NamedTuple):
+class RuleReport(NamedTuple):
     """What came of a rule."""
 
     rule: "Rule"
@@ -40,13 +40,13 @@ class Report(NamedTuple):
     violations: list[Violation]
 
     @property
-    def status(self) -> Status:
+    def status(self) -> RuleStatus:
         if self.violations:
-            return Status.FAIL
-        return Status.PASS if self.triggers else Status.VACUOUS
+            return RuleStatus.FAIL
+        return RuleStatus.PASS if self.triggers else RuleStatus.VACUOUS
 
 
-class Edge(NamedTuple):
+class RuleEvent(NamedTuple):
     """An event: a signal that rises, falls or changes."""
 
     signal: str
@@ -115,12 +115,12 @@ class Rule:
     """Its form and what it speaks of, for a check that is not of a trace: ('follows', event, span, trigger,
     exact), ('never', event), ('absent', state), ('stable', signal); of other forms the name alone."""
 
-    def check(self, trace: Trace) -> Report:
+    def check(self, trace: Trace) -> RuleReport:
         """Put it to the test. Raises TraceError for a signal that is not there, or cycles without a clock."""
-        return Report(self, *self.find(trace, self.condition))
+        return RuleReport(self, *self.find(trace, self.condition))
 
 
-def follows(event: Edge, span: Span, trigger: Edge, exact: bool) -> Callable:
+def follows(event: RuleEvent, span: Span, trigger: RuleEvent, exact: bool) -> Callable:
     """After each trigger the next event comes within the span, or exactly at its end."""
 
     def find(trace: Trace, condition: Condition) -> tuple[int, list[Violation]]:
@@ -142,7 +142,7 @@ def follows(event: Edge, span: Span, trigger: Edge, exact: bool) -> Callable:
     return find
 
 
-def never(event: Edge) -> Callable:
+def never(event: RuleEvent) -> Callable:
     """The event does not happen while the condition holds."""
 
     def find(trace: Trace, condition: Condition) -> tuple[int, list[Violation]]:
@@ -179,7 +179,7 @@ def stable(signal: str) -> Callable:
     return find
 
 
-def in_order(events: Sequence[Edge]) -> Callable:
+def in_order(events: Sequence[RuleEvent]) -> Callable:
     """The events happen one after the other, or at one time, from the first occurrence of the first."""
 
     def find(trace: Trace, condition: Condition) -> tuple[int, list[Violation]]:
@@ -200,7 +200,7 @@ def in_order(events: Sequence[Edge]) -> Callable:
     return find
 
 
-def pulse(signal: str, level: int, span: Span) -> Callable:
+def pulse_width(signal: str, level: int, span: Span) -> Callable:
     """Each pulse of the level lasts at least the span; one that the trace cuts off does not count."""
 
     def find(trace: Trace, condition: Condition) -> tuple[int, list[Violation]]:
@@ -221,7 +221,7 @@ def pulse(signal: str, level: int, span: Span) -> Callable:
     return find
 
 
-def quiet(signal: str, span: Span, event: Edge, before: bool) -> Callable:
+def quiet(signal: str, span: Span, event: RuleEvent, before: bool) -> Callable:
     """Setup and hold: no change strictly inside the span before, or after, the event."""
 
     def find(trace: Trace, condition: Condition) -> tuple[int, list[Violation]]:
@@ -274,12 +274,12 @@ def parse_condition(text: str) -> Condition:
     return Condition(tuple(terms))
 
 
-def parse_edge(text: str) -> Edge:
+def parse_edge(text: str) -> RuleEvent:
     """'ferr_n falls'. Raises ValueError."""
     found = re.fullmatch(r"(\S+) (rises|falls|changes)", text.strip())
     if not found:
         raise ValueError(f"expected SIGNAL rises|falls|changes, not {text!r}")
-    return Edge(found[1], found[2])
+    return RuleEvent(found[1], found[2])
 
 
 def _body(body: str) -> tuple[list[str], Callable, tuple]:
@@ -303,7 +303,11 @@ def _body(body: str) -> tuple[list[str], Callable, tuple]:
     if found := re.fullmatch(r"(\S+) stable", body):
         return [found[1]], stable(found[1]), ("stable", found[1])
     if found := re.fullmatch(r"(\S+) (low|high) at least (\S+) (\w+)", body):
-        return [found[1]], pulse(found[1], _LEVELS.index(found[2]), _span(found[3], found[4])), ("pulse",)
+        return (
+            [found[1]],
+            pulse_width(found[1], _LEVELS.index(found[2]), _span(found[3], found[4])),
+            ("pulse",),
+        )
     if found := re.fullmatch(r"(\S+) stable (\S+) (\w+) (before|after) (.+)", body):
         event = parse_edge(found[5])
         span = _span(found[2], found[3])

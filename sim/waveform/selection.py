@@ -26,7 +26,9 @@ class Shown(NamedTuple):
     path: str
 
 
-def choose(trace: "Trace", patterns: Sequence[str] = (), default: Sequence[str] = PINS) -> list[Shown]:
+def choose_signals(
+    trace: "Trace", patterns: Sequence[str] = (), default: Sequence[str] = PINS
+) -> list[Shown]:
     """The signals that fit the patterns, in their order; without any, the pins, or of other traces all.
 
     Parameters

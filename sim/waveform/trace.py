@@ -13,7 +13,7 @@ import numpy as np
 from ..support.suggest import nearest
 from .causes.cause import Cause, Edge
 from .names import is_clock_name, plain_name, scopes_apart, without_width
-from .readers import read
+from .readers import read_waveform
 from .readers.objects import read_object
 from .wave import TraceError, Wave
 
@@ -80,7 +80,7 @@ class Trace(Mapping[str, Wave]):
         OSError
             If it cannot be read.
         """
-        return cls._of(read(path), clock)
+        return cls._of(read_waveform(path), clock)
 
     @classmethod
     def of(cls, vcd: Any, path: str | Path | None = None, clock: str | None = None) -> "Trace":
@@ -100,7 +100,7 @@ class Trace(Mapping[str, Wave]):
         OSError
             If the file cannot be read.
         """
-        return cls._of(read(path) if path is not None else read_object(vcd), clock)
+        return cls._of(read_waveform(path) if path is not None else read_object(vcd), clock)
 
     @classmethod
     def _of(cls, contents: Any, clock: str | None) -> "Trace":
@@ -197,10 +197,10 @@ class Trace(Mapping[str, Wave]):
     def _repr_html_(self) -> str:
         """The waveform viewer, for a notebook."""
         # Both know the trace.
-        from .selection import ON_A_PAGE, choose
+        from .selection import ON_A_PAGE, choose_signals
         from .view.html import frame
 
-        return frame(self, choose(self, default=ON_A_PAGE))
+        return frame(self, choose_signals(self, default=ON_A_PAGE))
 
     def _by(self, clock: Wave) -> "Trace":
         trace = copy.copy(self)

@@ -317,7 +317,12 @@ class Wave:
         return self._cache[what]
 
 
-_NAMES = {Kind.REAL: "a real number", Kind.STRING: "text", Kind.EVENT: "an event", Kind.BITS: "bits"}
+_NAMES = {
+    Kind.REAL: "a real number",
+    Kind.STRING: "text",
+    Kind.EVENT: "an event",
+    Kind.BITS: "bits",
+}
 
 
 def of_values(name: str, times: np.ndarray, values: Sequence[int | str], width: int) -> Wave:

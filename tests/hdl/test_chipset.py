@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 from amaranth.sim import Simulator
-from bench import F0, IDLE, RESET, op
+from driven_pc import F0, IDLE, RESET, op
 from irq13 import hdl
 from irq13.model import Parameters, PcInputs
 from irq13.model.chipset import Chipset, ChipsetInputs, IoAccess
@@ -97,7 +97,7 @@ def test_every_sequence_of_four_cycles_agrees_and_ignne_needs_ferr():
     dut = hdl.Chipset(parameters)
     differences = []
 
-    async def bench(ctx):
+    async def testbench(ctx):
         for sequence in sequences:
             # Back to the state after power-up: enabled, no error, detector idle.
             for one in (ChipsetInputs(reset=True), ChipsetInputs()):
@@ -121,6 +121,6 @@ def test_every_sequence_of_four_cycles_agrees_and_ignne_needs_ferr():
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-8)
-    simulator.add_testbench(bench)
+    simulator.add_testbench(testbench)
     simulator.run()
     assert not differences

@@ -1,7 +1,7 @@
 """HWCR and the IGNNE MSR: access rules in both reserved-bit modes, on HDL and model."""
 
 import pytest
-from bench import IDLE, RESET, Bench, rdmsr, wrmsr
+from driven_pc import IDLE, RESET, DrivenPc, rdmsr, wrmsr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from irq13.model import Hwcr, Msr, Parameters
@@ -20,7 +20,7 @@ def may_write(mode, address, value):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_every_single_bit_of_both_msrs(on, mode):
-    dut = Bench(on, "AMD64", reserved_bits=mode)
+    dut = DrivenPc(on, "AMD64", reserved_bits=mode)
     for address in Msr:
         for bit in range(64):
             kept = 0x80 if address == Msr.HWCR else 1

@@ -3,8 +3,8 @@
 import random
 
 import pytest
+from driven_pic import Chip, HdlPic, ModelPic
 from irq13.model.pic import PicInputs
-from pic_bench import Chip, HdlPic, ModelPic
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import itertools
 import operator
 
 import pytest
-from bench import F0, IDLE, NE, Bench, op, rdmsr, wrmsr
+from driven_pc import F0, IDLE, NE, DrivenPc, op, rdmsr, wrmsr
 from irq13.model import Cr0, ExceptionFlag, Msr, Operation
 from irq13.model.msr import MsrResponse
 from irq13.model.x87 import OperationRequest
@@ -42,13 +42,13 @@ def expected_decision(code, cr0, es, ignne):
 
 def test_every_operation_under_every_cr0_with_and_without_error_and_ignne(on, generation):
     for es, ignne in itertools.product((False, True), repeat=2):
-        bench = Bench(on, generation)
+        driven = DrivenPc(on, generation)
         pin = IDLE._replace(ignne_n=not ignne)
         # FERR# is asserted first, so that no I486 operation opens its window here.
-        bench.run(*([op("fsin", raises="IE")] if es else []), IDLE, IDLE, IDLE, pin, pin, pin)
+        driven.run(*([op("fsin", raises="IE")] if es else []), IDLE, IDLE, IDLE, pin, pin, pin)
         for code, cr0 in itertools.product(Operation, CONTROL_REGISTERS):
             presented = pin._replace(cr0=cr0, operation=OperationRequest(code))
-            decision = bench.machine.settle(presented).decision.name
+            decision = driven.machine.settle(presented).decision.name
             assert decision == expected_decision(code, cr0, es, ignne), (code, cr0, es, ignne)
 
 

@@ -16,7 +16,7 @@ from irq13.model.processor import Processor, ProcessorInputs
 from irq13.model.x87 import OperationRequest
 
 
-class Board(wiring.Component):
+class TwoProcessors(wiring.Component):
     """Two processors and a chipset; the operation of each is chosen by its code alone."""
 
     codes: In(10)
@@ -76,12 +76,12 @@ class ModelBoard:
 
 class HdlBoard:
     def __init__(self):
-        self.dut = dut = Board()
+        self.dut = dut = TwoProcessors()
         self.simulator = Simulator(dut)
         self.simulator.add_clock(1e-8)
         self.request = None
 
-        async def bench(ctx):
+        async def testbench(ctx):
             while True:
                 while self.request is None:
                     await ctx.delay(0)
@@ -99,7 +99,7 @@ class HdlBoard:
                 self.request = None
                 await ctx.tick()
 
-        self.simulator.add_testbench(bench, background=True)
+        self.simulator.add_testbench(testbench, background=True)
 
     def cycle(self, operations, f0):
         self.request = operations, f0

@@ -66,7 +66,7 @@ def test_every_operation_in_every_state_and_es_on_the_hdl():
     inputs = Cat(dut.code, Value.cast(dut.raises), dut.control, dut.status)
     differences = []
 
-    async def bench(ctx):
+    async def testbench(ctx):
         ctx.set(dut.execute, 1)
         for flags, masks, request in cases():
             code, _, raises, control, status = request
@@ -80,7 +80,7 @@ def test_every_operation_in_every_state_and_es_on_the_hdl():
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-8)
-    simulator.add_testbench(bench)
+    simulator.add_testbench(testbench)
     simulator.run()
     assert not differences
 
@@ -89,7 +89,7 @@ def test_nothing_changes_while_no_operation_executes_on_the_hdl():
     dut = hdl.X87()
     state = Cat(Value.cast(dut.flags), Value.cast(dut.masks))
 
-    async def bench(ctx):
+    async def testbench(ctx):
         ctx.set(state, 0x155)
         for code in Operation:
             ctx.set(dut.code, code)
@@ -99,7 +99,7 @@ def test_nothing_changes_while_no_operation_executes_on_the_hdl():
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-8)
-    simulator.add_testbench(bench)
+    simulator.add_testbench(testbench)
     simulator.run()
 
 
@@ -107,11 +107,11 @@ def test_reset_leaves_every_exception_unmasked():
     assert ErrorState() == (0, 0)
     dut = hdl.X87()
 
-    async def bench(ctx):
+    async def testbench(ctx):
         assert ctx.get(Value.cast(dut.masks)) == 0
         assert ctx.get(Value.cast(dut.flags)) == 0
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-8)
-    simulator.add_testbench(bench)
+    simulator.add_testbench(testbench)
     simulator.run()

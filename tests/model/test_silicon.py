@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from irq13.model import Parameters
 from irq13.sim.machines.machine import MACHINES
-from irq13.sim.machines.replay import read_vectors, replay
+from irq13.sim.machines.replay import read_measured, replay_vectors
 
 DATA = Path(__file__).parents[1] / "data"
 FILES = {"silicon_pending_follower.json.gz": 5600, "silicon_unmask_remask.json.gz": 3200}
@@ -22,14 +22,14 @@ def machine(on):
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("name", FILES)
 def test_hdl_as_measured(name, part):
-    assert list(replay(read_vectors(DATA / name)[part::PARTS], machine("hdl"))) == []
+    assert list(replay_vectors(read_measured(DATA / name)[part::PARTS], machine("hdl"))) == []
 
 
 @pytest.mark.parametrize(("name", "count"), FILES.items())
 def test_model_as_measured(name, count):
-    vectors = read_vectors(DATA / name)
+    vectors = read_measured(DATA / name)
     assert len(vectors) == count
-    assert list(replay(vectors, machine("model"))) == []
+    assert list(replay_vectors(vectors, machine("model"))) == []
 
 
 def test_a_handler_that_clears_and_retries(on):
@@ -44,15 +44,15 @@ def test_a_handler_that_clears_and_retries(on):
         {"trap": True, "sw": 0, "cw": 0},
     ]
     vector = {"id": "retry", "on_trap": "clear_retry", "init_cw": 0, "steps": steps, "expect": expect}
-    assert list(replay([vector], machine(on))) == []
+    assert list(replay_vectors([vector], machine(on))) == []
 
 
 @pytest.mark.parametrize("key", ["trap", "sw", "cw"])
 def test_a_wrong_expectation_is_found(key):
-    vectors = copy.deepcopy(read_vectors(DATA / "silicon_unmask_remask.json.gz")[:3])
+    vectors = copy.deepcopy(read_measured(DATA / "silicon_unmask_remask.json.gz")[:3])
     wrong = vectors[1]["expect"][2]
     wrong[key] = not wrong[key] if key == "trap" else wrong[key] ^ 1
-    (difference,) = replay(vectors, machine("model"))
+    (difference,) = replay_vectors(vectors, machine("model"))
     assert (difference.vector, difference.step) == (vectors[1]["id"], 2)
 
 
@@ -61,4 +61,4 @@ def test_a_file_that_is_none_is_refused(tmp_path, content):
     path = tmp_path / "x.json"
     path.write_bytes(content)
     with pytest.raises(ValueError, match="expected JSON with a list 'vectors'"):
-        read_vectors(path)
+        read_measured(path)

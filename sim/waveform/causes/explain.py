@@ -10,7 +10,7 @@ from ..wave import TraceError
 from .cause import Edge
 
 
-def explain(trace: Trace, target: str) -> list[Tree]:
+def explain_edges(trace: Trace, target: str) -> list[Tree]:
     """One tree for each edge that `target` means; what an edge follows from hangs below it.
 
     Parameters

@@ -23,7 +23,7 @@ _FST_ZIPPED_HEADER = 1 + 8 + 8
 _COPY = 1 << 20
 
 
-def read(path: str | Path) -> Contents:
+def read_waveform(path: str | Path) -> Contents:
     """What a waveform file holds.
 
     Parameters

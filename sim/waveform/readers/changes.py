@@ -133,7 +133,7 @@ class Changes:
         """Returns how many bytes at the end are left over."""
         margin = b" " * tokens.MARGIN
         data = np.frombuffer(b"".join((margin, piece, margin, b" ")), dtype=np.uint8)
-        words = tokens.split(data)
+        words = tokens.split_words(data)
         if not len(words.starts):
             return 0
         kinds = _classified(words.first)
@@ -142,7 +142,7 @@ class Changes:
             if is_last:
                 raise _Wrong(Fault(int(words.starts[-1]), "the file ends in the middle of a change"))
             left = len(piece) + tokens.MARGIN - int(words.starts[-1])
-            words = tokens.Words(words.starts[:-1], words.ends[:-1], words.first[:-1])
+            words = tokens.WordSpans(words.starts[:-1], words.ends[:-1], words.first[:-1])
             kinds = kinds[:-1]
         window = tokens.windows(data)
         faults = [*self._strangers(data, words, kinds)]
@@ -157,7 +157,7 @@ class Changes:
             self.end = max(self.end, self._time)
         return left
 
-    def _strangers(self, data: np.ndarray, words: tokens.Words, kinds: np.ndarray) -> Iterator[Fault]:
+    def _strangers(self, data: np.ndarray, words: tokens.WordSpans, kinds: np.ndarray) -> Iterator[Fault]:
         """Words that are nothing of what can stand here."""
         for place in np.flatnonzero(kinds == _OTHER)[:1].tolist():
             word = _word(data, words, place)
@@ -173,7 +173,7 @@ class Changes:
         self,
         data: np.ndarray,
         window: np.ndarray,
-        words: tokens.Words,
+        words: tokens.WordSpans,
         kinds: np.ndarray,
         faults: list[Fault],
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -200,7 +200,7 @@ class Changes:
         self,
         data: np.ndarray,
         window: np.ndarray,
-        words: tokens.Words,
+        words: tokens.WordSpans,
         kinds: np.ndarray,
         places: np.ndarray,
         faults: list[Fault],
@@ -228,7 +228,7 @@ class Changes:
         self,
         data: np.ndarray,
         window: np.ndarray,
-        words: tokens.Words,
+        words: tokens.WordSpans,
         kinds: np.ndarray,
         places: np.ndarray,
         slots: np.ndarray,
@@ -267,7 +267,7 @@ class Changes:
         self,
         data: np.ndarray,
         window: np.ndarray,
-        words: tokens.Words,
+        words: tokens.WordSpans,
         places: np.ndarray,
         slots: np.ndarray,
         values: np.ndarray,
@@ -314,7 +314,7 @@ class Changes:
             self._codes[text, width] = known
         return known
 
-    def _floats(self, data: np.ndarray, words: tokens.Words, at: np.ndarray) -> np.ndarray:
+    def _floats(self, data: np.ndarray, words: tokens.WordSpans, at: np.ndarray) -> np.ndarray:
         numbers = np.empty(len(at))
         for index, place in enumerate(at.tolist()):
             text = data[words.starts[place] + 1 : words.ends[place]].tobytes()
@@ -326,7 +326,12 @@ class Changes:
         return numbers
 
     def _happening(
-        self, data: np.ndarray, words: tokens.Words, kinds: np.ndarray, places: np.ndarray, slots: np.ndarray
+        self,
+        data: np.ndarray,
+        words: tokens.WordSpans,
+        kinds: np.ndarray,
+        places: np.ndarray,
+        slots: np.ndarray,
     ) -> np.ndarray:
         """Changes to keep: of events those that say 1, outside of checkpoints, which list every variable."""
         at = places + (kinds[places] == _VECTOR)
@@ -542,6 +547,6 @@ def _odd_time(text: str) -> int | None:
     return time if time < 1 << 63 else None
 
 
-def _word(data: np.ndarray, words: tokens.Words, place: int) -> str:
+def _word(data: np.ndarray, words: tokens.WordSpans, place: int) -> str:
     text = data[words.starts[place] : words.ends[place]].tobytes().decode("utf-8", "replace")
     return text if len(text) <= 40 else text[:37] + "..."

@@ -23,7 +23,7 @@ _FILL = np.array([0x3030303030303030 & ((1 << 8 * (8 - n)) - 1) for n in range(9
 """For n bytes at the end of a window, a '0' in each of the others."""
 
 
-class Words(NamedTuple):
+class WordSpans(NamedTuple):
     """Where the words of a piece begin and end; positions in its array, margin included."""
 
     starts: np.ndarray
@@ -32,13 +32,13 @@ class Words(NamedTuple):
     """The first byte of each."""
 
 
-def split(data: np.ndarray) -> Words:
+def split_words(data: np.ndarray) -> WordSpans:
     """The words of a piece, which begins and ends with white space."""
     solid = data > SPACE
     turns = np.flatnonzero(solid[1:] != solid[:-1])
     turns += 1
     starts, ends = turns[::2], turns[1::2]
-    return Words(starts, ends, data[starts])
+    return WordSpans(starts, ends, data[starts])
 
 
 def windows(data: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _FOLDER = resources.files("irq13.sim.waveform.view")
 
 
-def page(trace: "Trace", shown: Sequence[Shown], title: str = "") -> str:
+def wave_page(trace: "Trace", shown: Sequence[Shown], title: str = "") -> str:
     """The page, UTF-8.
 
     Parameters
@@ -42,7 +42,7 @@ def page(trace: "Trace", shown: Sequence[Shown], title: str = "") -> str:
 
 def frame(trace: "Trace", shown: Sequence[Shown], height: int = 420) -> str:
     """The page within another one, as a notebook wants it."""
-    inner = html.escape(page(trace, shown), quote=True)
+    inner = html.escape(wave_page(trace, shown), quote=True)
     return (
         f'<iframe srcdoc="{inner}" style="width:100%;height:{height}px;border:0" title="waveform"></iframe>'
     )

@@ -5,15 +5,15 @@ import random
 import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
-from irq13.hdl.board.design import Board as BoardDesign
+from irq13.hdl.board.design import BoardDesign
 from irq13.hdl.board.uart import UartReceiver, UartTransmitter
 from irq13.model import Parameters
 from irq13.model.registers import PIC_MASTER, PIC_SLAVE, PORT_F0, PORT_F1, Generation
 from irq13.sim import Board, BoardError, GeneralProtection, Simulation
-from irq13.sim.machines.lockstep import Stimulus
+from irq13.sim.machines.lockstep import RandomStimulus
 from irq13.sim.machines.machine import ModelMachine
-from irq13.sim.scenarios.run import run
-from irq13.sim.scenarios.scenario import load
+from irq13.sim.scenarios.run import run_scenario
+from irq13.sim.scenarios.scenario import load_scenario
 from simulated_board import SimulatedBoard
 
 
@@ -70,7 +70,7 @@ def test_the_address_behind_its_register_is_the_same_where_something_answers():
 
 def test_cycle_by_cycle_it_is_the_model(attached):
     """Random stimulus, every output in every cycle."""
-    model, stimulus, expected = ModelMachine(attached.parameters), Stimulus(5), None
+    model, stimulus, expected = ModelMachine(attached.parameters), RandomStimulus(5), None
     for _ in range(10):
         inputs = stimulus.next(expected)
         assert attached.settle(inputs) == model.settle(inputs)
@@ -79,12 +79,12 @@ def test_cycle_by_cycle_it_is_the_model(attached):
 
 
 def test_a_scenario_runs_on_the_board(attached):
-    scenario = load("native-mf")
-    on_board = run(scenario, Generation.AMD64, attached)
+    scenario = load_scenario("native-mf")
+    on_board = run_scenario(scenario, Generation.AMD64, attached)
     assert on_board.passed
-    assert on_board.events == run(scenario, Generation.AMD64, "model").events
+    assert on_board.events == run_scenario(scenario, Generation.AMD64, "model").events
     with pytest.raises(ValueError, match="I486"):
-        run(load("no-wait-case-1"), Generation.I486, attached)
+        run_scenario(load_scenario("no-wait-case-1"), Generation.I486, attached)
 
 
 def test_attaching_again_is_a_new_start(simulated):
@@ -100,7 +100,7 @@ def test_attaching_again_is_a_new_start(simulated):
         assert not Simulation(on=board).flags
 
 
-class Fault:
+class LineFault:
     """Changes the n-th byte that passes, once."""
 
     def __init__(self, number, change):
@@ -131,10 +131,10 @@ def test_a_fault_on_the_line_gives_no_wrong_answer(simulated, name, direction, p
     """One step is one step, whatever is lost: the board is as far as the model afterwards."""
     model = ModelMachine(Parameters())
     with Board(simulated.port, timeout=1.5) as board:
-        expected, stimulus = None, Stimulus(3)
+        expected, stimulus = None, RandomStimulus(3)
         for cycle in range(4):
             if cycle == 1:
-                setattr(simulated, direction, Fault(place, FAULTS[name]))
+                setattr(simulated, direction, LineFault(place, FAULTS[name]))
             inputs = stimulus.next(expected)
             expected = model.step(inputs)
             assert board.step(inputs) == expected

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from irq13.model import Msr
 from irq13.model.kvm.msrs import Common, HardwareRegisters, Options
 from irq13.model.kvm.qemu import Level, Qemu, QemuAbort
-from irq13.model.kvm.vm import ExitReason, FilterRange, KvmError, Outcome, Result, Vm, shown
+from irq13.model.kvm.vm import AccessResult, ExitReason, FilterRange, GuestAccess, KvmError, Vm, shown
 from irq13.sim import Simulation
 
-DONE, GP = Outcome(Result.DONE), Outcome(Result.GP)
+DONE, GP = GuestAccess(AccessResult.DONE), GuestAccess(AccessResult.GP)
 READ, WRITE, BOTH = 1, 2, 3
 
 
@@ -184,7 +184,7 @@ class TestDispatch:
         cpu.vm.set_msr_filter(0, [FilterRange(0x10, 1, b"\0")])
         outcome = cpu.guest_wrmsr(index, data)
         assert (outcome.exit and outcome.exit.reason) == reason
-        assert outcome.result is (Result.EXIT if reason else Result.GP)
+        assert outcome.result is (AccessResult.EXIT if reason else AccessResult.GP)
 
     def test_unknown_reasons_are_einval(self):
         with pytest.raises(KvmError) as caught:

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 from irq13.model import Msr
-from irq13.model.kvm.vm import FilterRange, KvmError, Outcome, Result, Vm
+from irq13.model.kvm.vm import AccessResult, FilterRange, GuestAccess, KvmError, Vm
 
 READ, WRITE, BOTH = 1, 2, 3
 
@@ -60,5 +60,5 @@ class TestFilter:
     def test_the_host_is_not_filtered(self):
         cpu = Vm("svm").kvm_vm_ioctl_create_vcpu()
         cpu.vm.set_msr_filter(0, [FilterRange(Msr.HWCR, 1, b"\0")])
-        assert cpu.guest_wrmsr(Msr.HWCR, 0) == Outcome(Result.GP)
+        assert cpu.guest_wrmsr(Msr.HWCR, 0) == GuestAccess(AccessResult.GP)
         assert cpu.set_msrs([(Msr.HWCR, 1 << 18)]) == 1

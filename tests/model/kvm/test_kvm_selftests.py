@@ -3,10 +3,10 @@
 import pytest
 from irq13.model import Msr
 from irq13.model.kvm.msrs import Common, HardwareRegisters
-from irq13.model.kvm.vm import ExitReason, FilterRange, MsrExit, Outcome, Result, Vm
+from irq13.model.kvm.vm import AccessResult, ExitReason, FilterRange, GuestAccess, MsrExit, Vm
 from irq13.sim import Simulation
 
-DONE, GP = Outcome(Result.DONE), Outcome(Result.GP)
+DONE, GP = GuestAccess(AccessResult.DONE), GuestAccess(AccessResult.GP)
 
 
 def vcpu(backend="svm"):
@@ -30,7 +30,7 @@ class TestHwcrSelftest:
         cpu = vcpu()
         assert cpu.guest_wrmsr(Msr.HWCR, 1 << 18) == DONE
         assert cpu.guest_wrmsr(Common.MC0_STATUS, 1) == DONE
-        assert cpu.guest_rdmsr(Common.MC0_STATUS) == Outcome(Result.DONE, 1)
+        assert cpu.guest_rdmsr(Common.MC0_STATUS) == GuestAccess(AccessResult.DONE, 1)
         assert cpu.guest_wrmsr(Common.MC0_STATUS, 0) == DONE
         assert cpu.guest_wrmsr(Msr.HWCR, 0) == DONE
         assert cpu.guest_wrmsr(Common.MC0_STATUS, 1) == GP
@@ -68,14 +68,14 @@ class TestUserspaceExitSelftest:
             (self.NONEXIST, 2, False),
         ):
             expected = MsrExit(True, ExitReason.FILTER, index, value)
-            assert cpu.guest_wrmsr(index, value) == Outcome(Result.EXIT, exit=expected)
+            assert cpu.guest_wrmsr(index, value) == GuestAccess(AccessResult.EXIT, exit=expected)
             assert cpu.complete(error) == (GP if error else DONE)
-        assert cpu.guest_rdmsr(Common.XSS).result is Result.EXIT
+        assert cpu.guest_rdmsr(Common.XSS).result is AccessResult.EXIT
         assert cpu.complete(False, 0) == DONE
-        assert cpu.guest_rdmsr(self.FLUSH_CMD).result is Result.EXIT
+        assert cpu.guest_rdmsr(self.FLUSH_CMD).result is AccessResult.EXIT
         assert cpu.complete(True) == GP
-        assert cpu.guest_rdmsr(self.NONEXIST).result is Result.EXIT
-        assert cpu.complete(False, 2) == Outcome(Result.DONE, 2)
+        assert cpu.guest_rdmsr(self.NONEXIST).result is AccessResult.EXIT
+        assert cpu.complete(False, 2) == GuestAccess(AccessResult.DONE, 2)
 
     @pytest.mark.parametrize("backend", ["svm", "vmx"])
     def test_default_deny_then_no_filter(self, backend):
@@ -87,7 +87,7 @@ class TestUserspaceExitSelftest:
         assert cpu.complete(False) == DONE
         for index in (Common.SYSCALL_MASK, Common.GS_BASE):
             assert cpu.guest_rdmsr(index).exit.reason == ExitReason.FILTER
-            assert cpu.complete(False, index) == Outcome(Result.DONE, index)
+            assert cpu.complete(False, index) == GuestAccess(AccessResult.DONE, index)
         for access in (cpu.guest_rdmsr, lambda index: cpu.guest_wrmsr(index, 0)):
             assert access(self.UNKNOWN).exit.reason == ExitReason.UNKNOWN
             cpu.complete(False)

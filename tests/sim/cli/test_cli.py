@@ -8,7 +8,7 @@ import time
 
 import pytest
 from irq13.sim import Trace
-from irq13.sim.scenarios.scenario import shipped
+from irq13.sim.scenarios.scenario import shipped_scenarios
 
 COMMANDS = [
     "run",
@@ -77,7 +77,7 @@ def test_a_stuck_program_says_where(tmp_path):
 def test_scenarios_lists_every_one(tmp_path):
     done = irq13("scenarios", cwd=tmp_path)
     assert done.returncode == 0
-    assert [line.split()[0] for line in done.stdout.splitlines()] == shipped()
+    assert [line.split()[0] for line in done.stdout.splitlines()] == shipped_scenarios()
 
 
 def test_check_passes_our_own_waveform_and_fails_a_rule_that_it_breaks(tmp_path):

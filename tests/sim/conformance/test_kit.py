@@ -16,13 +16,13 @@ from irq13.model import Generation, Parameters
 from irq13.sim.cli.main import main
 from irq13.sim.conformance import capture as capturing
 from irq13.sim.conformance import vectors
-from irq13.sim.conformance.capture import OPERATIONS, capture, document, sequences
-from irq13.sim.conformance.conform import Log, Row, Seen, conform, counts, from_log, parse
+from irq13.sim.conformance.capture import OPERATIONS, capture, capture_document, sequences
+from irq13.sim.conformance.conform import JudgedCase, Log, Seen, conform, counts, from_log, parse_log
 from irq13.sim.conformance.emulators import EMULATORS, Emulator, version_of
 from irq13.sim.conformance.image import SIZE, image, only
-from irq13.sim.conformance.image_cases import CASES, INT, MARK, Line, expected, text_of
+from irq13.sim.conformance.image_cases import CASES, INT, MARK, LogLine, expected_log, log_text
 from irq13.sim.machines.machine import ModelMachine
-from irq13.sim.machines.replay import read_vectors, replay
+from irq13.sim.machines.replay import read_measured, replay_vectors
 from irq13.sim.support.errors import ToolError
 from irq13.sim.tools.nasm import assemble
 
@@ -39,7 +39,7 @@ def invoke(*arguments):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     target = tmp_path_factory.mktemp("vectors")
-    vectors.write(target)
+    vectors.write_vectors(target)
     return target
 
 
@@ -67,7 +67,7 @@ def test_every_file_keeps_to_the_schema(folder, family):
 @pytest.mark.parametrize("on", ["hdl", "model"])
 def test_every_vector_holds_on_both_halves(folder, on):
     checker = vectors.Checker(on)
-    cases = list(vectors.read(folder))
+    cases = list(vectors.read_vectors(folder))
     assert len(cases) > 3000
     assert [wrong for _, case in cases if (wrong := checker.check(case))] == []
 
@@ -196,7 +196,7 @@ def captured(tmp_path_factory, tool):
     """A capture of this processor, where it can be taken."""
     tool("nasm")
     path = tmp_path_factory.mktemp("captured") / "mine.json"
-    path.write_text(json.dumps(document(capture(sequences(600, 1)), 1)))
+    path.write_text(json.dumps(capture_document(capture(sequences(600, 1)), 1)))
     return path
 
 
@@ -244,7 +244,7 @@ def test_this_processor_does_what_the_model_does_and_does_it_twice(tool, tmp_pat
     assert {step["op"] for vector in wanted for step in vector["steps"]} == set(OPERATIONS)
     taken = capture(wanted)
     assert taken == capture(wanted)
-    assert list(replay(taken, ModelMachine(Parameters(Generation.AMD64)))) == []
+    assert list(replay_vectors(taken, ModelMachine(Parameters(Generation.AMD64)))) == []
     traps = sum(row["trap"] for vector in taken for row in vector["expect"])
     faults = sum("fault" in row for vector in taken for row in vector["expect"])
     raised = {flag for vector in taken for step in vector["steps"] for flag in step["raises"]}
@@ -254,7 +254,7 @@ def test_this_processor_does_what_the_model_does_and_does_it_twice(tool, tmp_pat
     result = invoke("capture", "--count", "50", "--out", str(tmp_path / "mine.json.gz"))
     assert result.exit_code == 0, result.output
     assert "50 sequences" in result.output
-    assert len(read_vectors(tmp_path / "mine.json.gz")) == 50
+    assert len(read_measured(tmp_path / "mine.json.gz")) == 50
 
 
 def test_capture_is_refused_elsewhere(monkeypatch):
@@ -311,10 +311,10 @@ def test_expectations_come_from_the_reference():
     """Of the handshake, in words: the interrupt before the frozen FWAIT, ES before and after FNCLEX."""
     case = next(case for case in CASES if case.name == "dos-handshake")
     for generation in Generation:
-        lines = expected(case, generation)
-        words = ", ".join(text_of(case, line) for line in lines)
+        lines = expected_log(case, generation)
+        words = ", ".join(log_text(case, line) for line in lines)
         assert words == "INT 75h at 5 (fwait), SW 8084, SW 0, mark 6, SW 0"
-    assert all(expected(case, Generation.AMD64) for case in CASES)
+    assert all(expected_log(case, Generation.AMD64) for case in CASES)
     assert len({case.name for case in CASES}) == len(CASES) > 50
 
 
@@ -437,12 +437,12 @@ case 1 r clear-first"""
 
 
 def test_a_log_is_read_as_far_as_it_goes():
-    log = parse(LOG)
+    log = parse_log(LOG)
     assert log == Log(
         Generation.P6,
         {
-            (0, "r"): Seen((Line(5, 5), Line(2, 0x8084), Line(2, 0), Line(1, 6), Line(2, 0))),
-            (0, "p"): Seen((Line(5, 6), Line(2, 0x8084))),
+            (0, "r"): Seen((LogLine(5, 5), LogLine(2, 0x8084), LogLine(2, 0), LogLine(1, 6), LogLine(2, 0))),
+            (0, "p"): Seen((LogLine(5, 6), LogLine(2, 0x8084))),
         },
         (1, "r"),
         False,
@@ -471,7 +471,7 @@ def test_a_log_that_agrees_in_all_has_status_0(tmp_path):
     for number, case in enumerate(CASES):
         for mode in "rp":
             words = "".join(
-                f" {line.kind << 16 | line.value:08x}" for line in expected(case, Generation.I486)
+                f" {line.kind << 16 | line.value:08x}" for line in expected_log(case, Generation.I486)
             )
             lines.append(
                 f"case {number} {mode} {case.name}: skipped"
@@ -493,7 +493,7 @@ def test_a_log_of_another_version_is_refused(tmp_path):
 
 
 def test_a_difference_names_what_came_before():
-    row = Row(0, "r", Generation.P6, Seen((Line(INT, 5), Line(2, 0x8084), Line(MARK, 6))))
+    row = JudgedCase(0, "r", Generation.P6, Seen((LogLine(INT, 5), LogLine(2, 0x8084), LogLine(MARK, 6))))
     assert (
         row.sentence
         == "dos-handshake (P6, real mode): mark 6 instead of SW 0 after SW 8084 (SDM1 figure D-2)"

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from irq13.sim.cpu.instructions import INSTRUCTIONS
 from irq13.sim.cpu.steps import _PARSERS
 from irq13.sim.scenarios.report import timeline
-from irq13.sim.scenarios.run import run
-from irq13.sim.scenarios.scenario import EXITS, PINS, parse
+from irq13.sim.scenarios.run import run_scenario
+from irq13.sim.scenarios.scenario import EXITS, PINS, parse_scenario
 from irq13.sim.support.toml_source import Source, SourceError
 
 OPERANDS = {
@@ -57,12 +57,12 @@ def scenarios(draw):
 @given(scenarios())
 def test_it_is_refused_in_one_line_or_told(text):
     try:
-        scenario = parse(Source("x.toml", text), "x")
+        scenario = parse_scenario(Source("x.toml", text), "x")
     except SourceError as error:
         assert str(error).startswith("x.toml:")
         assert "\n" not in str(error)
         return
-    result = run(scenario, scenario.generations[0], "model")
+    result = run_scenario(scenario, scenario.generations[0], "model")
     assert timeline(result)
     assert result.diagnosis or result.trace["step"].values[-1] == "-"
 

@@ -4,8 +4,8 @@ import random
 
 import pytest
 from irq13.sim.cpu.diagnosis import REASONS
-from irq13.sim.scenarios.run import run
-from irq13.sim.scenarios.scenario import parse
+from irq13.sim.scenarios.run import run_scenario
+from irq13.sim.scenarios.scenario import parse_scenario
 from irq13.sim.support.toml_source import Source
 
 SETUP = "bios\nsti\nfninit\nfldcw masks=none\n"
@@ -22,8 +22,8 @@ def go(program, *, handlers=HANDLERS, pins="", generation="P6", limit=2000, on="
     text += f"pins = '''\n{pins}\n'''\n[handlers]\n"
     text += "".join(f"{name} = '''\n{steps}\n'''\n" for name, steps in handlers.items())
     text += "[parameters]\n" + "".join(f"{name} = {value}\n" for name, value in parameters.items())
-    scenario = parse(Source("x.toml", text), "x")
-    return run(scenario, scenario.generations[0], on)
+    scenario = parse_scenario(Source("x.toml", text), "x")
+    return run_scenario(scenario, scenario.generations[0], on)
 
 
 def story(result, *kinds):

@@ -1,8 +1,8 @@
 """Host and guest as APM2 chapter 15 has them: injection, GIF, shadows, CR0, intercepts, RESET."""
 
 import pytest
-from irq13.sim.scenarios.run import run
-from irq13.sim.scenarios.scenario import parse
+from irq13.sim.scenarios.run import run_scenario
+from irq13.sim.scenarios.scenario import parse_scenario
 from irq13.sim.support.toml_source import Source, SourceError
 
 ERROR = "fninit\nfldcw masks=none\nfdiv raises=ZE\n"
@@ -21,8 +21,8 @@ def go(program, *, host=None, handlers=None, pins="", expect="", generation="AMD
     if host is not None:
         text += "[hypervisor]\n"
         text += "".join(f"'{name}' = {block(steps)}" for name, steps in ({"start": "vmrun"} | host).items())
-    scenario = parse(Source("x.toml", text), "x")
-    return run(scenario, scenario.generations[0], on)
+    scenario = parse_scenario(Source("x.toml", text), "x")
+    return run_scenario(scenario, scenario.generations[0], on)
 
 
 def story(result, *kinds):
@@ -343,4 +343,4 @@ class TestReset:
 )
 def test_what_is_refused_is_one_line(text, message):
     with pytest.raises(SourceError, match=message):
-        parse(Source("x.toml", text), "x")
+        parse_scenario(Source("x.toml", text), "x")

@@ -3,10 +3,10 @@
 import itertools
 
 import pytest
-from bench import IDLE, NE, Bench, op, wrmsr
+from driven_pc import IDLE, NE, DrivenPc, op, wrmsr
 from irq13.model import Generation, Msr
 from irq13.sim.scenarios.run import Driver
-from irq13.sim.scenarios.scenario import load
+from irq13.sim.scenarios.scenario import load_scenario
 
 GUEST = IDLE._replace(guest_mode=True, intercept_ferr_freeze=True)
 
@@ -66,10 +66,10 @@ def visible(events, program):
 
 def test_the_guest_cannot_tell_the_difference_from_bare_metal(on):
     """One program, as a guest and on the bare machine with the pin: the same events in the same order."""
-    scenario = load("svm-dos-guest")
+    scenario = load_scenario("svm-dos-guest")
     stories, pins = [], []
     for program in (scenario.program, scenario.program._replace(hypervisor=None)):
-        machine = Bench(on, Generation.AMD64).machine
+        machine = DrivenPc(on, Generation.AMD64).machine
         driver = Driver(machine, program)
         assert driver.run(500) is None
         stories.append(visible(driver.cpu.events, program))
@@ -81,8 +81,8 @@ def test_the_guest_cannot_tell_the_difference_from_bare_metal(on):
 
 
 def test_an_exit_that_the_hypervisor_does_not_handle_ends_the_program(on):
-    program = load("svm-dos-guest").program
+    program = load_scenario("svm-dos-guest").program
     hypervisor = program.hypervisor._replace(exits={})
-    driver = Driver(Bench(on, Generation.AMD64).machine, program._replace(hypervisor=hypervisor))
+    driver = Driver(DrivenPc(on, Generation.AMD64).machine, program._replace(hypervisor=hypervisor))
     assert driver.run(500) is None
     assert [(event.kind, event.value) for event in driver.cpu.events][-1] == ("unhandled", 0x7E)

@@ -17,10 +17,19 @@ from irq13.model import Generation, Parameters
 from irq13.model.registers import Family
 from irq13.sim.cli.main import main
 from irq13.sim.fuzz import campaign as fuzz
-from irq13.sim.fuzz.campaign import SHARD, Found, Result, campaign, local, plan_of, recipe_for, run_shard
+from irq13.sim.fuzz.campaign import (
+    SHARD,
+    CampaignResult,
+    Found,
+    campaign,
+    local,
+    plan_of,
+    recipe_for,
+    run_shard,
+)
 from irq13.sim.fuzz.dask import over_dask
 from irq13.sim.fuzz.design import DIFFERS, FAILS, RULES, STATES, state_text
-from irq13.sim.fuzz.failure import replay
+from irq13.sim.fuzz.failure import replay_failure
 from irq13.sim.netlist.lowering import lower
 from irq13.sim.support.errors import ToolError
 
@@ -44,7 +53,7 @@ def plan():
 
 @pytest.fixture(scope="module")
 def whole(plan):
-    result = Result(plan)
+    result = CampaignResult(plan)
     campaign(result, local(result))
     return result
 
@@ -68,7 +77,7 @@ def test_every_state_that_can_be_is_seen_and_every_flip_flop_toggles(whole):
 
 def test_a_campaign_is_the_same_however_it_is_run(plan, whole, tmp_path):
     """In another order, twice, resumed from a file, on numpy's lanes for a shard."""
-    result = Result(plan)
+    result = CampaignResult(plan)
     shards = [run_shard(plan, shard, "compiled", 1) for shard in (4, 2, 2)]
     campaign(result, shards)
     result.save(tmp_path / "state.json")
@@ -101,7 +110,7 @@ def test_a_fault_is_found_and_cut_down_to_one_event(late_stores, monkeypatch):
     one = run_shard(plan, 0, kernel=recipe_for(parameters, netlist).kernel())
     found = Found(*one["found"])
     assert found.what == DIFFERS
-    failure = replay(found, plan.seed, parameters, component, netlist)
+    failure = replay_failure(found, plan.seed, parameters, component, netlist)
     assert failure.minimised.events == 1
     assert "STORE, UE" in failure.lines[0]
     assert any("ferr_n: model 0, HDL 1" in line for line in failure.lines)
@@ -229,7 +238,7 @@ def scheduler():
 @pytest.mark.filterwarnings("ignore")
 def test_two_workers_come_to_the_same_and_one_may_die(scheduler, plan, whole):
     """A worker is killed in the middle: its shards are run again, and every shard counts once."""
-    result = Result(plan)
+    result = CampaignResult(plan)
     killed = []
 
     def shards():
@@ -250,13 +259,13 @@ def test_workers_of_another_version_are_refused(scheduler, plan, monkeypatch):
     # By value to the workers, which cannot import this module; another answer in each process.
     monkeypatch.setattr("irq13.sim.fuzz.dask.fingerprint", lambda: os.getpid())
     with pytest.raises(ToolError, match="the worker has another version of irq13"):
-        next(over_dask(Result(plan), scheduler.scheduler_address))
+        next(over_dask(CampaignResult(plan), scheduler.scheduler_address))
 
 
 def test_without_dask_it_is_said_how_to_get_it(plan, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ToolError, match=r"Dask is not installed: pip install 'irq13\[cluster\]'"):
-        next(over_dask(Result(plan), "tcp://127.0.0.1:1"))
+        next(over_dask(CampaignResult(plan), "tcp://127.0.0.1:1"))
 
 
 def test_states_are_named():

@@ -6,9 +6,9 @@ from irq13.model import Parameters
 from irq13.model.pc import PcInputs
 from irq13.model.registers import Generation, Operation
 from irq13.sim.cli.main import main
-from irq13.sim.hardware.equivalence import compare
-from irq13.sim.hardware.mutate import Mutant, Outcome, _netlist, _random_inputs, mutate
-from irq13.sim.machines.lockstep import Stimulus
+from irq13.sim.hardware.equivalence import compare_netlists
+from irq13.sim.hardware.mutate import Mutant, MutantOutcome, _netlist, _random_inputs, mutate
+from irq13.sim.machines.lockstep import RandomStimulus
 from irq13.sim.machines.machine import ModelMachine
 from irq13.sim.machines.ports import INPUTS, OUTPUTS, join, pack_outputs, read_inputs, split, unpack
 from irq13.sim.support.errors import Divergence, ToolError
@@ -55,15 +55,15 @@ def test_a_mutant_says_what_and_where():
 def test_equivalence_is_proved_and_refuted(tool, netlist, tmp_path):
     tool("berkeley-abc")
     inverted = broken(netlist, "inv", "reporting.py")
-    verdict = compare(netlist, inverted, tmp_path)
+    verdict = compare_netlists(netlist, inverted, tmp_path)
     assert not verdict.equivalent
     assert verdict.difference
-    assert compare(netlist, inverted.replace("-mode inv", "-mode none"), tmp_path).equivalent
+    assert compare_netlists(netlist, inverted.replace("-mode inv", "-mode none"), tmp_path).equivalent
 
 
 def test_inputs_that_are_found_are_legal(tool, netlist, tmp_path):
     tool("berkeley-abc")
-    verdict = compare(netlist, broken(netlist, "inv", "x87.py"), tmp_path)
+    verdict = compare_netlists(netlist, broken(netlist, "inv", "x87.py"), tmp_path)
     for packed in verdict.difference:
         now = split(packed, INPUTS)
         # Raises ValueError for a code or a family that there is not.
@@ -81,9 +81,9 @@ read_verilog <<verilog
 {wrapper(f"op_valid & op_code == {unused} | io_read & io_write")}
 verilog
 """
-    assert compare(netlist, change, tmp_path).equivalent
+    assert compare_netlists(netlist, change, tmp_path).equivalent
     change = change.replace(f"op_code == {unused}", f"op_code == {max(Operation):d}")
-    assert not compare(netlist, change, tmp_path).equivalent
+    assert not compare_netlists(netlist, change, tmp_path).equivalent
 
 
 def wrapper(condition):
@@ -121,10 +121,10 @@ def test_abc_that_is_not_there_is_an_error_of_one_line(monkeypatch):
 
 def test_a_run_that_is_stopped_says_what_it_knows_by_then(monkeypatch):
     outcomes = [
-        Outcome(Mutant(1, ""), 41),
-        Outcome(Mutant(2, ""), 6, searched=True),
-        Outcome(Mutant(3, ""), None, searched=True, equivalent=True),
-        Outcome(Mutant(4, "mutate -mode inv"), None, searched=True),
+        MutantOutcome(Mutant(1, ""), 41),
+        MutantOutcome(Mutant(2, ""), 6, searched=True),
+        MutantOutcome(Mutant(3, ""), None, searched=True, equivalent=True),
+        MutantOutcome(Mutant(4, "mutate -mode inv"), None, searched=True),
     ]
 
     def stopped(error, *known):
@@ -148,7 +148,7 @@ def test_a_run_that_is_stopped_says_what_it_knows_by_then(monkeypatch):
 
 
 def test_packed_outputs_unpack_to_what_they_were(generation):
-    machine, stimulus, outputs = ModelMachine(Parameters(Generation(generation))), Stimulus(2), None
+    machine, stimulus, outputs = ModelMachine(Parameters(Generation(generation))), RandomStimulus(2), None
     for _ in range(2000):
         outputs = machine.step(stimulus.next(outputs))
         assert unpack(pack_outputs(outputs)) == outputs

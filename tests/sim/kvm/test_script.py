@@ -17,15 +17,15 @@ WORDS = [
 OPTIONS = [[], ["--compare"], ["--json"], ["--json", "--compare"], ["--full-chains"]]
 
 
-@pytest.mark.parametrize("name", msr_script.shipped())
+@pytest.mark.parametrize("name", msr_script.shipped_scripts())
 @pytest.mark.parametrize("backend", msr_script.COLUMNS)
 def test_shipped_scripts_run_everywhere(name, backend):
-    done, _ = msr_script.run(msr_script.load(name), backend)
+    done, _ = msr_script.run_script(msr_script.load_script(name), backend)
     assert done
 
 
 def test_the_boot_script_shows_the_three_chains_in_bpftraces_form():
-    _, vm = msr_script.run(msr_script.load("boot"), "vmx")
+    _, vm = msr_script.run_script(msr_script.load_script("boot"), "vmx")
     text = msr_script.as_bpftrace(msr_script.histogram(vm))
     assert text.startswith(
         "@[\n    vmx_set_msr\n    kvm_vcpu_reset\n    kvm_arch_vcpu_create\n    kvm_vm_ioctl\n"
@@ -35,7 +35,9 @@ def test_the_boot_script_shows_the_three_chains_in_bpftraces_form():
 
 
 def test_side_by_side():
-    rows = {access.text: done for access, done in msr_script.compare(msr_script.load("ignne"))}
+    rows = {
+        access.text: done for access, done in msr_script.compare_backends(msr_script.load_script("ignne"))
+    }
     first = rows["guest 0 wrmsr HWCR 0x100"]
     assert [(one.result, one.value) for one in first.values()] == [
         ("dropped", "0h"),
@@ -47,15 +49,15 @@ def test_side_by_side():
 
 
 def test_every_vcpu_exists_without_a_boot():
-    done, vm = msr_script.run(
-        msr_script.parse(Source("x", "vcpus = 3\nscript = 'guest 2 rdmsr HWCR'")), "svm"
+    done, vm = msr_script.run_script(
+        msr_script.parse_script(Source("x", "vcpus = 3\nscript = 'guest 2 rdmsr HWCR'")), "svm"
     )
     assert (done[0].result, len(vm.vcpus)) == ("read", 3)
 
 
 def test_ignored():
     script = "ignore_msrs = true\nscript = 'guest 0 wrmsr 0xDEADBEEF 1'"
-    done, _ = msr_script.run(msr_script.parse(Source("x", script)), "svm")
+    done, _ = msr_script.run_script(msr_script.parse_script(Source("x", script)), "svm")
     assert done[0].result == "ignored"
 
 
@@ -76,7 +78,7 @@ def test_ignored():
 )
 def test_mistakes_have_file_and_line(text, message):
     with pytest.raises(SourceError, match=f"^x:2: .*{message}"):
-        msr_script.parse(Source("x", f"script = '''\n{text}\n'''"))
+        msr_script.parse_script(Source("x", f"script = '''\n{text}\n'''"))
 
 
 @pytest.mark.parametrize(
@@ -93,19 +95,19 @@ def test_mistakes_have_file_and_line(text, message):
 )
 def test_mistakes_around_the_script(text, message):
     with pytest.raises(SourceError, match=message):
-        msr_script.parse(Source("x", text))
+        msr_script.parse_script(Source("x", text))
 
 
 def test_an_access_while_user_space_has_to_answer():
     text = "user_space = ['unknown']\nscript = '''\nguest 0 rdmsr 0xDEAD\nguest 0 rdmsr HWCR\n'''"
     with pytest.raises(SourceError, match="x:4: guest 0 rdmsr HWCR: MSR DEADh waits for user space"):
-        msr_script.run(msr_script.parse(Source("x", text)), "svm")
+        msr_script.run_script(msr_script.parse_script(Source("x", text)), "svm")
 
 
 def test_more_accesses_than_an_ioctl_takes():
     text = "script = '''\nhost 0 set " + ", ".join(["HWCR 0"] * 256) + "\n'''"
     with pytest.raises(SourceError, match="256 MSRs in one ioctl: Argument list too long"):
-        msr_script.run(msr_script.parse(Source("x", text)), "svm")
+        msr_script.run_script(msr_script.parse_script(Source("x", text)), "svm")
 
 
 @settings(max_examples=200)
@@ -117,9 +119,9 @@ def test_no_script_whatever_crashes(lines):
         + "\n'''"
     )
     try:
-        script = msr_script.parse(Source("x", text))
+        script = msr_script.parse_script(Source("x", text))
         for backend in msr_script.COLUMNS:
-            msr_script.run(script, backend)
+            msr_script.run_script(script, backend)
     except SourceError as error:
         assert str(error).startswith("x:")
 

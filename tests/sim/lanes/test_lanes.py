@@ -8,15 +8,14 @@ import pytest
 from amaranth.sim import Simulator
 from irq13 import hdl
 from irq13.model import Parameters
-from irq13.model.lanes.pc import LanePc, state_of
+from irq13.model.lanes.pc import LanePc, lane_registers
 from irq13.model.pc import Pc
-from irq13.sim.fuzz.stimulated import HASH, LaneBench, ScalarBench, begin, stimulated
+from irq13.sim.fuzz.stimulated import HASH, StimulatedMachine, StimulatedPc, begin, stimulated
 from irq13.sim.fuzz.stimulus import TRIPLES, WORDS, seeds, xorshift
-from irq13.sim.lanes import compiled as lanes_c
-from irq13.sim.lanes import numpy_engine as lanes_numpy
+from irq13.sim.lanes import compiled, numpy_engine
 from irq13.sim.lanes.cache import cached
 from irq13.sim.lanes.lanes import Lanes, kernel_of, recipe_of
-from irq13.sim.machines.lockstep import Stimulus
+from irq13.sim.machines.lockstep import RandomStimulus
 from irq13.sim.machines.machine import ModelMachine
 from irq13.sim.machines.ports import INPUTS, OUTPUTS, pack_outputs, split, values_of
 from irq13.sim.netlist.lowering import lower
@@ -35,7 +34,7 @@ def cache(tmp_path_factory, tool):
 
 
 @pytest.fixture(scope="module", params=["I486", "P6", "AMD64"])
-def bench(request):
+def stimulated_pc(request):
     """The PC with its stimulus, as a netlist and as a recipe."""
     parameters = Parameters(request.param)
     netlist = stimulated(lower(hdl.Pc(parameters)))
@@ -43,11 +42,11 @@ def bench(request):
 
 
 @pytest.fixture(scope="module")
-def expected(bench):
+def expected(stimulated_pc):
     """The model's signatures on four lanes."""
     found = []
     for lane in range(4):
-        one = ScalarBench(ModelMachine(bench[0]), SEED, lane)
+        one = StimulatedMachine(ModelMachine(stimulated_pc[0]), SEED, lane)
         for _ in range(CYCLES):
             one.step()
         found.append(one.signature)
@@ -62,21 +61,21 @@ def _run(kernel, lanes, cycles, threads=1):
 
 
 @pytest.mark.parametrize("engine", ["numpy", "compiled"])
-def test_lanes_give_the_models_outputs_in_every_cycle(bench, expected, engine):
+def test_lanes_give_the_models_outputs_in_every_cycle(stimulated_pc, expected, engine):
     """A signature over all outputs and 2,000 cycles, on four lanes and every generation."""
-    many = _run(bench[2].kernel(engine), 4, CYCLES)
+    many = _run(stimulated_pc[2].kernel(engine), 4, CYCLES)
     assert many.register(HASH).tolist() == expected
 
 
 @pytest.mark.parametrize("bits", [128, 256])
-def test_narrow_vectors_without_avx_512_give_the_same(bench, expected, bits):
-    many = _run(recipe_of(bench[1], bits=bits).kernel("compiled"), 4, CYCLES)
+def test_narrow_vectors_without_avx_512_give_the_same(stimulated_pc, expected, bits):
+    many = _run(recipe_of(stimulated_pc[1], bits=bits).kernel("compiled"), 4, CYCLES)
     assert many.register(HASH).tolist() == expected
 
 
-def test_the_same_design_in_amaranths_simulator_gives_the_same(bench):
-    """LaneBench is what `stimulated` makes of gates."""
-    cycles, dut = 300, LaneBench(bench[0])
+def test_the_same_design_in_amaranths_simulator_gives_the_same(stimulated_pc):
+    """StimulatedPc is what `stimulated` makes of gates."""
+    cycles, dut = 300, StimulatedPc(stimulated_pc[0])
     simulator = Simulator(dut)
     simulator.add_clock(1e-8)
     found = []
@@ -93,16 +92,16 @@ def test_the_same_design_in_amaranths_simulator_gives_the_same(bench):
 
     simulator.add_testbench(testbench)
     simulator.run()
-    assert found == _run(bench[2].kernel("numpy"), 1, cycles).register(HASH).tolist()
+    assert found == _run(stimulated_pc[2].kernel("numpy"), 1, cycles).register(HASH).tolist()
 
 
-def test_a_single_flipped_gate_is_caught(bench, expected):
+def test_a_single_flipped_gate_is_caught(stimulated_pc, expected):
     """Some gates, complemented where one register reads it."""
-    netlist = bench[1]
+    netlist = stimulated_pc[1]
     places = [
         place for place, one in enumerate(netlist.registers) if one.name.startswith(("processor", "chipset"))
     ]
-    good = _run(bench[2].kernel("numpy"), 4, 200).register(HASH).tolist()
+    good = _run(stimulated_pc[2].kernel("numpy"), 4, 200).register(HASH).tolist()
     for place in places[:: len(places) // 4]:
         registers = list(netlist.registers)
         registers[place] = registers[place]._replace(next=registers[place].next ^ 1)
@@ -112,42 +111,42 @@ def test_a_single_flipped_gate_is_caught(bench, expected):
 
 
 @pytest.mark.parametrize("engine", ["numpy", "compiled"])
-def test_what_a_lane_does_depends_on_no_other_lane(bench, engine, monkeypatch):
+def test_what_a_lane_does_depends_on_no_other_lane(stimulated_pc, engine, monkeypatch):
     """Not on how many there are, how they are cut into blocks, nor on threads."""
-    kernel = bench[2].kernel(engine)
+    kernel = stimulated_pc[2].kernel(engine)
     alone = _run(kernel, 1, 150)
     for lanes, threads in ((65, 1), (513, 2), (2000, 3)):
         many = _run(kernel, lanes, 150, threads)
         assert many.register(HASH)[0] == alone.register(HASH)[0]
         counts = sum(_run(kernel, 1, 0).counts.values())
         assert counts == 0
-    monkeypatch.setattr(lanes_numpy, "BLOCK_WORDS", 3)
+    monkeypatch.setattr(numpy_engine, "BLOCK_WORDS", 3)
     cut = _run(kernel, 2000, 150, 2)
     assert (cut.register(HASH) == many.register(HASH)).all()
     assert (cut.counts, cut.toggled()) == (many.counts, many.toggled())
 
 
-def test_engines_count_the_same(bench):
+def test_engines_count_the_same(stimulated_pc):
     """Ones of watched outputs over all lanes and cycles, and bits that ever changed."""
-    runs = [_run(bench[2].kernel(engine), 700, 120) for engine in ("numpy", "compiled")]
+    runs = [_run(stimulated_pc[2].kernel(engine), 700, 120) for engine in ("numpy", "compiled")]
     assert runs[0].counts == runs[1].counts
     assert all(runs[0].counts.values())
     assert runs[0].toggled() == runs[1].toggled()
     assert runs[0].toggled()["processor.reporting.ferr"] == 1
 
 
-def test_the_first_failure_is_the_lowest_lane_of_the_first_cycle(bench):
+def test_the_first_failure_is_the_lowest_lane_of_the_first_cycle(stimulated_pc):
     """IRQ 13 taken for a failure; the same from both engines, and as the model has it."""
     found = []
     for engine in ("numpy", "compiled"):
-        many = Lanes(kernel_of(bench[1], fail=["irq13"], engine=engine), 600)
+        many = Lanes(kernel_of(stimulated_pc[1], fail=["irq13"], engine=engine), 600)
         begin(many, SEED)
         many.run(100)
         many.run(100)
         found.append(many.first["irq13"])
     assert found[0] == found[1]
     cycle, lane = found[0]
-    one = ScalarBench(ModelMachine(bench[0]), SEED, lane)
+    one = StimulatedMachine(ModelMachine(stimulated_pc[0]), SEED, lane)
     outputs = [one.step()[1].irq13 for _ in range(cycle)]
     assert outputs.index(True) == cycle - 1
 
@@ -182,12 +181,12 @@ def test_the_reference_in_lanes_is_the_scalar_model(generation, parameters):
     others = {"fpu_irq": 8, "ferr_enable": False} if parameters else {}
     chosen = Parameters(generation, **parameters, **others)
     models = [Pc(chosen) for _ in range(64)]
-    stimuli, outputs = [Stimulus(seed) for seed in range(64)], [None] * 64
+    stimuli, outputs = [RandomStimulus(seed) for seed in range(64)], [None] * 64
     zero = np.zeros(1, dtype=np.uint64)
     reference = LanePc(chosen, zero)
     state = {
         name: [~zero if init >> bit & 1 else zero for bit in range(width)]
-        for name, (width, init) in state_of(chosen).items()
+        for name, (width, init) in lane_registers(chosen).items()
     }
 
     def planes(rows, widths):
@@ -212,10 +211,10 @@ def test_the_reference_in_lanes_is_the_scalar_model(generation, parameters):
 
 
 def test_without_a_compiler_lanes_are_numpys_and_say_so(monkeypatch):
-    monkeypatch.setattr(lanes_c, "find_compiler", lambda: None)
+    monkeypatch.setattr(compiled, "find_compiler", lambda: None)
     recipe = recipe_of(stimulated(lower(hdl.Pc(Parameters("P6")))))
     assert "no C compiler found" in recipe.note
-    assert isinstance(recipe.kernel(), lanes_numpy.NumpyKernel)
+    assert isinstance(recipe.kernel(), numpy_engine.NumpyKernel)
     with pytest.raises(ToolError, match="no C compiler found"):
         recipe.kernel("compiled")
     with pytest.raises(ValueError, match="engine must be one of auto, numpy, compiled, not 'cuda'"):
@@ -223,31 +222,31 @@ def test_without_a_compiler_lanes_are_numpys_and_say_so(monkeypatch):
 
 
 def test_a_compiler_is_found_by_name_or_by_cc(monkeypatch, tmp_path):
-    lanes_c.find_compiler.cache_clear()
+    compiled.find_compiler.cache_clear()
     compiler = tmp_path / "mycc"
     compiler.write_text('#!/bin/sh\nexec cc "$@"\n')
     compiler.chmod(0o755)
     monkeypatch.setenv("CC", str(compiler))
-    assert lanes_c.find_compiler().command == (str(compiler),)
+    assert compiled.find_compiler().command == (str(compiler),)
     monkeypatch.delenv("CC")
     monkeypatch.setenv("PATH", str(tmp_path))
-    lanes_c.find_compiler.cache_clear()
-    found = lanes_c.find_compiler()
+    compiled.find_compiler.cache_clear()
+    found = compiled.find_compiler()
     assert found is None or "ziglang" in found.command
-    lanes_c.find_compiler.cache_clear()
+    compiled.find_compiler.cache_clear()
 
 
 def test_a_compiler_that_fails_is_one_line():
-    compiler = lanes_c.find_compiler()
+    compiler = compiled.find_compiler()
     with pytest.raises(ToolError, match=re.escape(f"{compiler.command[0]} failed: ")):
-        lanes_c.build("this is no C\n", compiler)
+        compiled.build("this is no C\n", compiler)
 
 
-def test_a_kernel_is_compiled_once(bench):
-    compiler = lanes_c.find_compiler()
-    first = lanes_c.build(bench[2].sources["c"], compiler)
+def test_a_kernel_is_compiled_once(stimulated_pc):
+    compiler = compiled.find_compiler()
+    first = compiled.build(stimulated_pc[2].sources["c"], compiler)
     stamp = first.stat().st_mtime_ns
-    assert lanes_c.build(bench[2].sources["c"], compiler) == first
+    assert compiled.build(stimulated_pc[2].sources["c"], compiler) == first
     assert first.stat().st_mtime_ns == stamp
     assert not list(first.parent.glob(".build-*"))
 
@@ -256,40 +255,40 @@ def test_a_cache_that_cannot_be_written_is_elsewhere(tmp_path, monkeypatch):
     """In the folder for temporary files; where that is not to be had either, it is one line."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    monkeypatch.setattr(lanes_c.tempfile, "gettempdir", lambda: str(tmp_path))
-    assert lanes_c.cache_folder() == tmp_path / f"irq13-{os.getuid()}"
-    monkeypatch.setattr(lanes_c.tempfile, "gettempdir", lambda: str(tmp_path / "file"))
+    monkeypatch.setattr(compiled.tempfile, "gettempdir", lambda: str(tmp_path))
+    assert compiled.cache_folder() == tmp_path / f"irq13-{os.getuid()}"
+    monkeypatch.setattr(compiled.tempfile, "gettempdir", lambda: str(tmp_path / "file"))
     with pytest.raises(PermissionError, match="Permission denied"):
-        lanes_c.cache_folder()
+        compiled.cache_folder()
 
 
-def test_recipes_are_kept_and_a_damaged_one_is_made_anew(bench, tmp_path, monkeypatch):
+def test_recipes_are_kept_and_a_damaged_one_is_made_anew(stimulated_pc, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     made = []
 
     def make():
         made.append(1)
-        return bench[2]
+        return stimulated_pc[2]
 
-    assert cached("this", make) == cached("this", make) == bench[2]
+    assert cached("this", make) == cached("this", make) == stimulated_pc[2]
     assert len(made) == 1
     cached("that", make)
     assert len(made) == 2
     for path in (tmp_path / "irq13").glob("recipe-*.json"):
         path.write_text("{")
-    assert cached("this", make) == bench[2]
+    assert cached("this", make) == stimulated_pc[2]
     assert len(made) == 3
 
 
-def test_wrong_names_and_values_are_refused(bench):
-    many = Lanes(bench[2].kernel("numpy"), 2)
+def test_wrong_names_and_values_are_refused(stimulated_pc):
+    many = Lanes(stimulated_pc[2].kernel("numpy"), 2)
     with pytest.raises(NetlistError, match="no 'nothing': expected one of"):
         many.register("nothing")
     with pytest.raises(ValueError, match="word0 cannot be 0x100000000"):
         many.set_register("word0", 1 << 32)
     with pytest.raises(ValueError, match="at least 1"):
-        Lanes(bench[2].kernel("numpy"), 0)
+        Lanes(stimulated_pc[2].kernel("numpy"), 0)
     with pytest.raises(ValueError, match="cycles must be at least 0"):
         many.run(-1)
     with pytest.raises(NetlistError, match="no output 'flags' of one bit"):
-        kernel_of(bench[1], watch=["flags"])
+        kernel_of(stimulated_pc[1], watch=["flags"])

@@ -25,7 +25,7 @@ RULES = [
 ]
 
 
-def _bench(text, fail):
+def _monitored(text, fail):
     """Three inputs, held by registers that are set before each cycle, under one rule."""
     build = Builder()
     signals = {}
@@ -59,7 +59,7 @@ def test_a_monitor_sees_what_the_trace_shows(text, values):
 
 def _kernel(text, known={}):  # noqa: B006 - made once
     if text not in known:
-        known[text] = _bench(text, True)
+        known[text] = _monitored(text, True)
     return known[text]
 
 
@@ -111,4 +111,4 @@ def test_distances_are_a_histogram():
 )
 def test_what_does_not_translate_is_refused(text, message):
     with pytest.raises(ValueError, match=message):
-        _bench(text, False)
+        _monitored(text, False)

@@ -4,10 +4,10 @@ import pytest
 from irq13.model import Generation, Parameters, PcInputs, PcOutputs
 from irq13.model.chipset import Chipset
 from irq13.model.reporting import Reporting
-from irq13.sim.machines.lockstep import Stimulus, lockstep
+from irq13.sim.machines.lockstep import RandomStimulus, lockstep
 from irq13.sim.machines.machine import IDLE_OUTPUTS, Divergence, LockstepMachine, ModelMachine
-from irq13.sim.scenarios.run import run
-from irq13.sim.scenarios.scenario import load, shipped
+from irq13.sim.scenarios.run import run_scenario
+from irq13.sim.scenarios.scenario import load_scenario, shipped_scenarios
 
 # 50,000 cycles a generation with the default parameters, in parts for two cores.
 PARTS, CYCLES = 5, 10_000
@@ -32,15 +32,15 @@ def test_random_stimulus_with_other_parameters(parameters):
     lockstep(parameters, 1, 3_000)
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_scenarios())
 @pytest.mark.parametrize("generation", Generation, ids=lambda one: one.value)
 def test_every_scenario_on_every_generation(name, generation):
-    run(load(name), generation, "lockstep")
+    run_scenario(load_scenario(name), generation, "lockstep")
 
 
 def test_the_same_seed_gives_the_same_stimulus():
     def inputs(seed):
-        machine, stimulus, outputs, result = ModelMachine(Parameters("I486")), Stimulus(seed), None, []
+        machine, stimulus, outputs, result = ModelMachine(Parameters("I486")), RandomStimulus(seed), None, []
         for _ in range(300):
             result.append(stimulus.next(outputs))
             outputs = machine.step(result[-1])

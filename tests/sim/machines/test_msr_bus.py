@@ -1,4 +1,4 @@
-"""The MSR bus inside an Amaranth test bench."""
+"""The MSR bus inside an Amaranth testbench."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ from irq13.model import Parameters
 from irq13.sim import GeneralProtection, MsrBus
 
 
-def bench(dut, *functions):
+def simulate(dut, *functions):
     simulator = Simulator(dut)
     simulator.add_clock(1e-8)
     for function in functions:
@@ -36,7 +36,7 @@ def test_write_and_read(block, port_alone):
         assert await bus.read(ctx, "IGNNE") == 1
         done.append(True)
 
-    bench(dut, body)
+    simulate(dut, body)
     assert done
 
 
@@ -57,7 +57,7 @@ def test_a_fault_names_the_rule_and_nothing_is_written():
             assert not ctx.get(dut.msr.request.valid)
         done.append(True)
 
-    bench(dut, body)
+    simulate(dut, body)
     assert done
 
 
@@ -83,7 +83,7 @@ def test_a_port_that_never_answers_ends_in_a_timeout():
         assert not ctx.get(dut.msr.request.valid)
         done.append(True)
 
-    bench(dut, body)
+    simulate(dut, body)
     assert done
 
 

@@ -78,7 +78,7 @@ def _simulated(rows):
     simulator.add_clock(1e-8)
     results = []
 
-    async def bench(ctx):
+    async def testbench(ctx):
         for row in rows:
             for name, value in zip("abc", row, strict=True):
                 signal = getattr(dut, name)
@@ -90,7 +90,7 @@ def _simulated(rows):
             ones = {one.name: (1 << len(one)) - 1 for one in dut.results}
             results.append({one.name: ctx.get(one) & ones[one.name] for one in dut.results})
 
-    simulator.add_testbench(bench)
+    simulator.add_testbench(testbench)
     simulator.run()
     return results
 

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from irq13.sim.scenarios.run import run
-from irq13.sim.scenarios.scenario import load, parse, shipped
+from irq13.sim.scenarios.run import run_scenario
+from irq13.sim.scenarios.scenario import load_scenario, parse_scenario, shipped_scenarios
 from irq13.sim.support.toml_source import Source, SourceError
 
 GOOD = """title = "t"
@@ -37,7 +37,7 @@ nowait_window = 3
 
 
 def parsed(text):
-    return parse(Source("x.toml", text), "x")
+    return parse_scenario(Source("x.toml", text), "x")
 
 
 def test_the_good_one_is_good():
@@ -151,7 +151,7 @@ def test_a_scenario_needs_a_program():
 
 def test_an_unknown_name_gives_the_nearest():
     with pytest.raises(SourceError, match="did you mean ignne-msr"):
-        load("igne-msr")
+        load_scenario("igne-msr")
 
 
 @settings(max_examples=300)
@@ -163,11 +163,11 @@ def test_whatever_is_written_is_refused_on_one_line_or_runs(text, position, leng
         assert str(error).startswith("x.toml:")
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_scenarios())
 def test_every_shipped_scenario_passes(name, on):
-    scenario = load(name)
+    scenario = load_scenario(name)
     for generation in scenario.generations:
-        result = run(scenario, generation, on)
+        result = run_scenario(scenario, generation, on)
         assert [verdict for verdict in result.verdicts if not verdict.holds] == []
         assert result.passed
 
@@ -186,7 +186,7 @@ rdmsr reads 5
 """
     text = GOOD.replace("ferr_n falls once\nfwait freezes\nwrmsr raises #GP\n", false)
     text = text.replace("  ignne_n low at 40\n", "").replace('title = "t"', "limit = 50")
-    result = run(parsed(text), parsed(text).generations[0], "model")
+    result = run_scenario(parsed(text), parsed(text).generations[0], "model")
     failed = [verdict.text for verdict in result.verdicts if not verdict.holds]
     assert failed == [*false.strip().split("\n"), "'fwait' goes on"]
     assert not result.passed
@@ -194,6 +194,6 @@ rdmsr reads 5
 
 def test_a_fault_that_nobody_expects_fails_the_run():
     text = GOOD.replace("wrmsr raises #GP\n", "")
-    result = run(parsed(text), parsed(text).generations[0], "model")
+    result = run_scenario(parsed(text), parsed(text).generations[0], "model")
     failed = [verdict.text for verdict in result.verdicts if not verdict.holds]
     assert failed == ["'wrmsr IGNNE 1' does not fault", "'rdmsr HWCR' does not fault"]

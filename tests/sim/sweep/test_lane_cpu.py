@@ -10,13 +10,13 @@ from irq13.sim.lanes.lanes import Lanes, kernel_of
 from irq13.sim.machines.machine import ModelMachine
 from irq13.sim.netlist.lowering import lower
 from irq13.sim.scenarios.run import Driver
-from irq13.sim.scenarios.scenario import parse
+from irq13.sim.scenarios.scenario import parse_scenario
 from irq13.sim.support.toml_source import Source
 from irq13.sim.sweep.design import netlist_of
-from irq13.sim.sweep.pins import pulse
+from irq13.sim.sweep.pins import pin_pulse
 from irq13.sim.sweep.sweep import phase
 
-PULSES = [pulse("irq0", 9), pulse("irq14", 5), pulse("nmi", 3), pulse("ignne_n", 7)]
+PULSES = [pin_pulse("irq0", 9), pin_pulse("irq14", 5), pin_pulse("nmi", 3), pin_pulse("ignne_n", 7)]
 GUEST = [
     *["fdiv raises=ZE", "fsin raises=IE", "fld1", "fwait", "fclex", "fnclex", "fninit", "fldcw masks=none"],
     *["nop", "nop 4", "cli", "sti", "sti", "mov ss", "popf if=1", "popf if=0", "hlt", "int 0x40", "int 2"],
@@ -55,7 +55,7 @@ def random_scenario(seed):
     for name in ("'handler 08h'", "'handler 02h'", "'handler 07h'"):
         if pick.random() < 0.3:
             text += f"{name} = " + block(HOST, 3, "iret")
-    return parse(Source("random.toml", text), "random")
+    return parse_scenario(Source("random.toml", text), "random")
 
 
 STATE = {

@@ -7,7 +7,7 @@ import pytest
 from irq13.model import Generation
 from irq13.sim.scenarios import scenario as scenarios
 from irq13.sim.support.toml_source import Source
-from irq13.sim.sweep.pins import pulse
+from irq13.sim.sweep.pins import pin_pulse
 from irq13.sim.sweep.sweep import sweep
 
 NAME = "other-interrupts-must-not-lose-irq13"
@@ -27,13 +27,13 @@ def nested():
     """The same with handlers that let other interrupts in at once."""
     text = (LIBRARY / f"{NAME}.toml").read_text("utf-8")
     assert text.count("        nop 2\n") == 4
-    return scenarios.parse(
+    return scenarios.parse_scenario(
         Source("nested.toml", text.replace("        nop 2\n", "        sti\n        nop 2\n")), "nested"
     )
 
 
 def verdicts(scenario, generation, pins, cycles=range(60)):
-    done = sweep(scenario, generation, [pulse(pin) for pin in pins], [cycles] * len(pins))
+    done = sweep(scenario, generation, [pin_pulse(pin) for pin in pins], [cycles] * len(pins))
     assert done.table.size == len(cycles) ** len(pins)
     return {one.verdict for one in done.outcomes}, {
         vector for one in done.outcomes for vector in one.handlers
@@ -42,7 +42,7 @@ def verdicts(scenario, generation, pins, cycles=range(60)):
 
 @pytest.mark.parametrize("pin", PINS)
 def test_no_cycle_of_another_interrupt_loses_the_error(pin):
-    seen, handlers = verdicts(scenarios.load(NAME), Generation.I486, [pin])
+    seen, handlers = verdicts(scenarios.load_scenario(NAME), Generation.I486, [pin])
     assert seen == {"handled"}
     assert {"75h", "76h"} <= handlers
 
@@ -51,7 +51,7 @@ def test_no_cycle_of_another_interrupt_loses_the_error(pin):
 @pytest.mark.parametrize("generation", list(Generation))
 @pytest.mark.parametrize("pins", list(combinations(PINS, 2)), ids="-".join)
 def test_no_pair_of_cycles_of_two_other_interrupts_does(pins, generation):
-    for scenario in (scenarios.load(NAME), nested()):
+    for scenario in (scenarios.load_scenario(NAME), nested()):
         seen, handlers = verdicts(scenario, generation, pins)
         assert seen == {"handled"}
         assert {"75h", "76h"} <= handlers

@@ -14,13 +14,13 @@ from irq13.sim.lanes.lanes import Lanes, kernel_of
 from irq13.sim.machines.machine import ModelMachine
 from irq13.sim.netlist.lowering import lower
 from irq13.sim.scenarios import scenario as scenarios
-from irq13.sim.scenarios.run import Driver, run
+from irq13.sim.scenarios.run import Driver, run_scenario
 from irq13.sim.scenarios.scenario import PINS, PinEvent
 from irq13.sim.support.errors import NetlistError
 from irq13.sim.support.toml_source import Source
 from irq13.sim.sweep.design import netlist_of
-from irq13.sim.sweep.heatmap import page, runs
-from irq13.sim.sweep.pins import pulse
+from irq13.sim.sweep.heatmap import heatmap_page, runs
+from irq13.sim.sweep.pins import pin_pulse
 from irq13.sim.sweep.sweep import phase, sweep
 
 DEFAULT = "dos-divide-by-zero"
@@ -71,11 +71,11 @@ def _disturbed(scenario, chance):
     return replace(scenario, pins=tuple(sorted(pins, key=lambda event: event.cycle)))
 
 
-@pytest.mark.parametrize("name", scenarios.shipped())
+@pytest.mark.parametrize("name", scenarios.shipped_scenarios())
 def test_the_cpu_in_lanes_is_the_cpu(name, pcs):
     """Every shipped scenario, as it is and with pins that come in between: all state in every cycle."""
     chance = random.Random(name)
-    plain = scenarios.load(name)
+    plain = scenarios.load_scenario(name)
     for scenario in (plain, _disturbed(plain, chance)):
         parameters = scenario.parameters_for(chance.choice(scenario.generations))
         lanes = Lanes(kernel_of(netlist_of(scenario, [], pcs(parameters)), engine="numpy"), 1)
@@ -102,15 +102,15 @@ def test_the_cpu_in_lanes_is_the_cpu(name, pcs):
 )
 def test_each_phase_is_what_the_scenario_comes_to_alone(name, pins, ranges):
     """Phases picked at random, run one by one on the model."""
-    scenario = scenarios.load(name)
+    scenario = scenarios.load_scenario(name)
     generation = scenario.generations[-1]
-    pulses = [pulse(pins[0], 2 if pins[0] == "reset" else None), *map(pulse, pins[1:])]
+    pulses = [pin_pulse(pins[0], 2 if pins[0] == "reset" else None), *map(pin_pulse, pins[1:])]
     done = sweep(scenario, generation, pulses, ranges, engine="numpy")
     chance = random.Random(1)
     for _ in range(25):
         row, column = (chance.randrange(size) for size in done.table.shape)
         cycles = [done.first[row], done.second[column]][: len(pulses)]
-        alone = run(phase(scenario, pulses, cycles), generation, "model")
+        alone = run_scenario(phase(scenario, pulses, cycles), generation, "model")
         outcome = done.outcomes[done.table[row, column]]
         entered = {f"{event.value:02X}h" for event in alone.events if event.kind == "enters"}
         assert entered == {one for one in outcome.handlers if one != "host"}, cycles
@@ -125,8 +125,8 @@ def test_each_phase_is_what_the_scenario_comes_to_alone(name, pins, ranges):
 @pytest.mark.parametrize("generation", list(Generation))
 def test_no_pair_of_edges_of_ignne_loses_an_error_or_hangs_without_a_reason(generation):
     """Every cycle of IGNNE# falling against every cycle of it rising, over the whole default scenario."""
-    scenario = scenarios.load(DEFAULT)
-    pulses = [pulse("ignne_n=low"), pulse("ignne_n=high")]
+    scenario = scenarios.load_scenario(DEFAULT)
+    pulses = [pin_pulse("ignne_n=low"), pin_pulse("ignne_n=high")]
     done = sweep(scenario, generation, pulses, [range(50), range(50)])
     assert done.table.size == 2500
     assert {one.verdict for one in done.outcomes} <= {"handled", "ignored", "pending", "deadlocked"}
@@ -136,14 +136,16 @@ def test_no_pair_of_edges_of_ignne_loses_an_error_or_hangs_without_a_reason(gene
 
 def test_phases_after_the_end_are_those_at_the_end():
     """100,000 phases of one event: those after the scenario is at rest are not run, and are the same."""
-    scenario = scenarios.load(DEFAULT)
-    done = sweep(scenario, Generation.I486, [pulse("nmi")], [range(100_000)], engine="numpy")
+    scenario = scenarios.load_scenario(DEFAULT)
+    done = sweep(scenario, Generation.I486, [pin_pulse("nmi")], [range(100_000)], engine="numpy")
     assert done.table.shape == (100_000, 1)
     assert done.lanes < 100
     late = [done.table[cycle, 0] for cycle in (60, 61, 5000, 99_999)]
     assert len(set(late)) == 1
-    whole = sweep(scenario, Generation.I486, [pulse("nmi"), pulse("irq0")], [range(30, 80), range(900, 901)])
-    one = sweep(scenario, Generation.I486, [pulse("nmi")], [range(30, 80)])
+    whole = sweep(
+        scenario, Generation.I486, [pin_pulse("nmi"), pin_pulse("irq0")], [range(30, 80), range(900, 901)]
+    )
+    one = sweep(scenario, Generation.I486, [pin_pulse("nmi")], [range(30, 80)])
     same = [
         one.outcomes[a].handlers == whole.outcomes[b].handlers
         for a, b in zip(one.table, whole.table, strict=True)
@@ -153,8 +155,8 @@ def test_phases_after_the_end_are_those_at_the_end():
 
 
 def test_engines_and_threads_give_the_same():
-    scenario = scenarios.load(DEFAULT)
-    pulses = [pulse("ignne_n", 3), pulse("reset", 1)]
+    scenario = scenarios.load_scenario(DEFAULT)
+    pulses = [pin_pulse("ignne_n", 3), pin_pulse("reset", 1)]
     sweeps = [
         sweep(scenario, Generation.P6, pulses, [range(40), range(40)], engine=engine, threads=threads)
         for engine, threads in (("numpy", 1), ("compiled", 1), ("compiled", 2))
@@ -166,8 +168,8 @@ def test_engines_and_threads_give_the_same():
 def test_a_lost_error_is_told():
     """RESET in the cycle in which FERR# falls clears FF1: nobody hears of the error."""
     text = "program = '''\nfldcw masks=none\nfdiv raises=ZE\nnop 20\n'''\n"
-    scenario = scenarios.parse(Source("lost.toml", text), "lost")
-    done = sweep(scenario, Generation.AMD64, [pulse("reset", 1)], [range(12)], engine="numpy")
+    scenario = scenarios.parse_scenario(Source("lost.toml", text), "lost")
+    done = sweep(scenario, Generation.AMD64, [pin_pulse("reset", 1)], [range(12)], engine="numpy")
     verdicts = {cycle: done.outcomes[done.table[cycle, 0]].verdict for cycle in range(12)}
     assert verdicts[11] == "lost"
     assert verdicts[0] in ("ignored", "pending")
@@ -175,11 +177,11 @@ def test_a_lost_error_is_told():
 
 def test_what_a_cpu_in_lanes_cannot_do_is_refused_by_its_line():
     text = "program = '''\nfninit\nwait cr0_ne\n'''\n"
-    scenario = scenarios.parse(Source("wait.toml", text), "wait")
+    scenario = scenarios.parse_scenario(Source("wait.toml", text), "wait")
     with pytest.raises(
         NetlistError, match="line 3: 'wait cr0_ne' is not to be had in lanes; expected one of"
     ):
-        sweep(scenario, Generation.P6, [pulse("nmi")], [range(3)], engine="numpy")
+        sweep(scenario, Generation.P6, [pin_pulse("nmi")], [range(3)], engine="numpy")
 
 
 # The command
@@ -251,12 +253,12 @@ def test_nothing_half_written_where_the_folder_is_missing(tmp_path, monkeypatch)
 
 
 def test_the_page_has_every_phase():
-    scenario = scenarios.load(DEFAULT)
-    done = sweep(scenario, Generation.I486, [pulse("ignne_n")], [range(40)], engine="numpy")
+    scenario = scenarios.load_scenario(DEFAULT)
+    done = sweep(scenario, Generation.I486, [pin_pulse("ignne_n")], [range(40)], engine="numpy")
     stretches = list(runs(done))
     assert stretches[0][0] == 0
     assert stretches[-1][1] == 39
     assert sum(end - start + 1 for start, end, _ in stretches) == 40
-    text = page(done)
+    text = heatmap_page(done)
     assert text.count("<tr>") == len(done.outcomes) + 1
     assert np.array_equal(done.table[:, 0], np.concatenate([np.full(b - a + 1, o) for a, b, o in stretches]))

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from irq13.sim import Trace, expect
-from irq13.sim.scenarios.run import run
-from irq13.sim.scenarios.scenario import load as load_scenario
-from irq13.sim.scenarios.scenario import shipped
+from irq13.sim.scenarios.run import run_scenario
+from irq13.sim.scenarios.scenario import load_scenario, shipped_scenarios
 from irq13.sim.support.toml_source import Source, SourceError
-from irq13.sim.timing.assertions import TimingViolation, explain
-from irq13.sim.timing.rule_file import check, load, parse
-from irq13.sim.timing.rules import Status, parse_rule
+from irq13.sim.timing.assertions import TimingViolation, report_text
+from irq13.sim.timing.rule_file import check_rules, load_rules, parse_rules
+from irq13.sim.timing.rules import RuleStatus, parse_rule
 from irq13.sim.waveform.trace import CYCLE_NS, TraceError
 from irq13.sim.waveform.vcd_writer import write_waveform
 from irq13.sim.waveform.wave import Wave
@@ -111,10 +110,10 @@ RULES = [
 @pytest.mark.parametrize(("text", "holds", "fails", "vacuous"), RULES)
 def test_each_sentence_holds_fails_and_is_vacuous(text, holds, fails, vacuous):
     rule = parse_rule(text)
-    assert rule.check(drawn(holds)).status is Status.PASS
-    assert rule.check(drawn(fails)).status is Status.FAIL
+    assert rule.check(drawn(holds)).status is RuleStatus.PASS
+    assert rule.check(drawn(fails)).status is RuleStatus.FAIL
     if vacuous is not None:
-        assert rule.check(drawn(vacuous)).status is Status.VACUOUS
+        assert rule.check(drawn(vacuous)).status is RuleStatus.VACUOUS
 
 
 @pytest.mark.parametrize(
@@ -189,10 +188,10 @@ class TestExpect:
 
 
 def traces():
-    for name in shipped():
+    for name in shipped_scenarios():
         scenario = load_scenario(name)
         for generation in scenario.generations:
-            yield f"{name}.{generation.value}", run(scenario, generation, "model").trace
+            yield f"{name}.{generation.value}", run_scenario(scenario, generation, "model").trace
 
 
 @pytest.fixture(scope="module")
@@ -201,12 +200,12 @@ def all_traces():
 
 
 def test_the_contract_holds_on_every_scenario_and_nothing_in_it_is_vacuous_everywhere(all_traces):
-    rules = load("contract")
+    rules = load_rules("contract")
     triggered = set()
     for name, one in all_traces.items():
-        for report in check(rules, one):
-            assert report.status is not Status.FAIL, f"{name}: {explain(report, one)}"
-            if report.status is Status.PASS:
+        for report in check_rules(rules, one):
+            assert report.status is not RuleStatus.FAIL, f"{name}: {report_text(report, one)}"
+            if report.status is RuleStatus.PASS:
                 triggered.add(report.rule.text)
     assert triggered == {rule.text for _, rule in rules.rules}
 
@@ -230,12 +229,12 @@ def restless(wave):
 MUTATIONS = (later, inverted, restless)
 
 
-@pytest.mark.parametrize("line", [line for line, _ in load("contract").rules])
+@pytest.mark.parametrize("line", [line for line, _ in load_rules("contract").rules])
 def test_each_rule_of_the_contract_fails_on_a_vcd_mutated_to_break_it(tmp_path, all_traces, line):
-    rule = next(rule for number, rule in load("contract").rules if number == line)
+    rule = next(rule for number, rule in load_rules("contract").rules if number == line)
     broken = set()
     for one in all_traces.values():
-        if rule.check(one).status is not Status.PASS:
+        if rule.check(one).status is not RuleStatus.PASS:
             continue
         for mutate in MUTATIONS:
             waves = {name: one[name] for name in one}
@@ -244,7 +243,7 @@ def test_each_rule_of_the_contract_fails_on_a_vcd_mutated_to_break_it(tmp_path, 
                 continue
             waves[path] = mutate(waves[path])
             write_waveform(Trace(waves, one.edges, one.end), tmp_path / "x.vcd")
-            if rule.check(Trace.load(tmp_path / "x.vcd")).status is Status.FAIL:
+            if rule.check(Trace.load(tmp_path / "x.vcd")).status is RuleStatus.FAIL:
                 broken.add(mutate.__name__)
         if broken:
             break
@@ -277,9 +276,9 @@ class TestIcarus:
     def test_with_names_of_its_own(self):
         text = "clock = 'tb.clk'\nrules = 'answer rises within 1 cycle after question rises'\n"
         text += "[signals]\nanswer = 'tb.dut.ack'\nquestion = 'tb.dut.req'\n"
-        file = parse(Source("x", text))
-        (report,) = check(file, Trace.load(DATA / "handshake.vcd", file.clock))
-        assert report.status is Status.PASS
+        file = parse_rules(Source("x", text))
+        (report,) = check_rules(file, Trace.load(DATA / "handshake.vcd", file.clock))
+        assert report.status is RuleStatus.PASS
         assert report.triggers == 2
 
 
@@ -295,19 +294,19 @@ class TestRuleFiles:
     )
     def test_mistakes(self, text, message):
         with pytest.raises(SourceError, match=message):
-            parse(Source("x", text))
+            parse_rules(Source("x", text))
 
     def test_a_signal_that_the_trace_does_not_have(self, all_traces):
-        file = parse(Source("x", "rules = '''\n\nferr rises never\n'''"))
+        file = parse_rules(Source("x", "rules = '''\n\nferr rises never\n'''"))
         with pytest.raises(SourceError, match=r"x:3: no signal 'ferr' \(did you mean ferr_n"):
-            check(file, all_traces["native-mf.P6"])
+            check_rules(file, all_traces["native-mf.P6"])
 
     def test_cycles_need_a_clock(self):
         one = trace(a="01", b="01")
         one.edges = None
         with pytest.raises(TraceError, match="cycles are not known; name the clock"):
             parse_rule("b rises within 1 cycle after a rises").check(one)
-        assert parse_rule("b rises within 1 ns after a rises").check(one).status is Status.PASS
+        assert parse_rule("b rises within 1 ns after a rises").check(one).status is RuleStatus.PASS
 
 
 def test_a_file_that_is_cut_off(tmp_path):

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 from irq13.model.registers import Generation
-from irq13.sim.scenarios.run import run
-from irq13.sim.scenarios.scenario import load
+from irq13.sim.scenarios.run import run_scenario
+from irq13.sim.scenarios.scenario import load_scenario
 from irq13.sim.waveform.vcd_writer import write_waveform
 
 SCRIPT = """
@@ -21,7 +21,9 @@ exit
 def traces(tool, tmp_path_factory):
     """Name and value of each line that GTKWave shows, at the second pulse of INTA."""
     folder = tmp_path_factory.mktemp("gtkwave")
-    save = write_waveform(run(load("dos-divide-by-zero"), Generation.I486, "model").trace, folder / "x.vcd")
+    save = write_waveform(
+        run_scenario(load_scenario("dos-divide-by-zero"), Generation.I486, "model").trace, folder / "x.vcd"
+    )
     (folder / "x.tcl").write_text(SCRIPT)
     command = [tool("xvfb-run"), "-a", tool("gtkwave"), "-S", "x.tcl", save.name]
     output = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60).stdout

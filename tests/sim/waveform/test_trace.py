@@ -5,8 +5,8 @@ import signal
 import numpy as np
 import pytest
 from irq13.sim import Simulation, Trace
-from irq13.sim.scenarios.run import run
-from irq13.sim.scenarios.scenario import load, shipped
+from irq13.sim.scenarios.run import run_scenario
+from irq13.sim.scenarios.scenario import load_scenario, shipped_scenarios
 from irq13.sim.waveform.signals import BY_NAME, SIGNALS
 from irq13.sim.waveform.trace import TraceError
 from irq13.sim.waveform.vcd_writer import write_waveform
@@ -14,18 +14,18 @@ from irq13.sim.waveform.vcd_writer import write_waveform
 
 @pytest.fixture(scope="module")
 def default():
-    scenario = load("dos-divide-by-zero")
-    return run(scenario, scenario.generations[0], "hdl")
+    scenario = load_scenario("dos-divide-by-zero")
+    return run_scenario(scenario, scenario.generations[0], "hdl")
 
 
 def test_signal_names_are_unique():
     assert len(BY_NAME) == len(SIGNALS)
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_scenarios())
 def test_the_vcd_holds_the_run(tmp_path, name):
-    scenario = load(name)
-    trace = run(scenario, scenario.generations[0], "model").trace
+    scenario = load_scenario(name)
+    trace = run_scenario(scenario, scenario.generations[0], "model").trace
     write_waveform(trace, tmp_path / "x.vcd")
     read = Trace.load(tmp_path / "x.vcd")
     assert set(read) == {one.path for one in SIGNALS} | {"pc.clk"}
@@ -69,10 +69,10 @@ def test_the_handshake_in_the_vcd_in_order_and_distance(tmp_path, default):
 
 
 def test_hdl_and_model_write_the_same_bytes_every_time(tmp_path):
-    scenario = load("native-mf")
+    scenario = load_scenario("native-mf")
     contents = set()
     for on in ("hdl", "model", "hdl"):
-        write_waveform(run(scenario, scenario.generations[0], on).trace, tmp_path / "x.vcd")
+        write_waveform(run_scenario(scenario, scenario.generations[0], on).trace, tmp_path / "x.vcd")
         contents.add((tmp_path / "x.vcd").read_bytes())
     assert len(contents) == 1
 

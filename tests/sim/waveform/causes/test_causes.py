@@ -4,9 +4,9 @@ import pytest
 from irq13.model import Pc
 from irq13.model.registers import Generation, Parameters
 from irq13.sim import Simulation, Trace
-from irq13.sim.machines.lockstep import Stimulus
-from irq13.sim.scenarios.run import run
-from irq13.sim.scenarios.scenario import load, shipped
+from irq13.sim.machines.lockstep import RandomStimulus
+from irq13.sim.scenarios.run import run_scenario
+from irq13.sim.scenarios.scenario import load_scenario, shipped_scenarios
 from irq13.sim.waveform.causes.cause import OUTSIDE, Edge
 from irq13.sim.waveform.recorder import Recorder
 from irq13.sim.waveform.signals import SIGNALS
@@ -19,7 +19,7 @@ INTERNAL = ("ferr_n", "irq13", "chipset_ignne_n", "intr", "slave_int", "freeze",
 def recorded(generation, seed, cycles):
     """Random stimulus on the model, recorded."""
     parameters = Parameters(generation)
-    recorder, pc, stimulus, outputs = Recorder(parameters), Pc(parameters), Stimulus(seed), None
+    recorder, pc, stimulus, outputs = Recorder(parameters), Pc(parameters), RandomStimulus(seed), None
     for _ in range(cycles):
         inputs = stimulus.next(outputs)
         outputs = pc.step(inputs)
@@ -54,11 +54,11 @@ def check_causes(trace):
         visit(edge)
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_scenarios())
 def test_every_edge_of_every_scenario_has_a_cause(tmp_path, name):
-    scenario = load(name)
+    scenario = load_scenario(name)
     for generation in scenario.generations:
-        trace = run(scenario, generation, "model").trace
+        trace = run_scenario(scenario, generation, "model").trace
         check_causes(trace)
         write_waveform(trace, tmp_path / "x.vcd")
         assert dict(Trace.load(tmp_path / "x.vcd").causes) == dict(trace.causes)
@@ -70,9 +70,9 @@ def test_every_edge_of_random_stimulus_has_a_cause(generation, seed):
 
 
 def test_hdl_and_model_give_the_same_causes(on):
-    scenario = load("deferred-and-immediate")
-    causes = run(scenario, Generation.I486, on).trace.causes
-    assert causes == run(scenario, Generation.I486, "model").trace.causes
+    scenario = load_scenario("deferred-and-immediate")
+    causes = run_scenario(scenario, Generation.I486, on).trace.causes
+    assert causes == run_scenario(scenario, Generation.I486, "model").trace.causes
 
 
 def the_cause(trace, signal, number=0):
@@ -81,7 +81,7 @@ def the_cause(trace, signal, number=0):
 
 
 def test_the_handshake_explains_itself():
-    trace = run(load("dos-divide-by-zero"), Generation.I486, "model").trace
+    trace = run_scenario(load_scenario("dos-divide-by-zero"), Generation.I486, "model").trace
     assert the_cause(trace, "ferr_n") == (
         "ES set by 'fdiv raises=ZE' (ZE unmasked) in cycle 13; CR0.NE = 0; IGNNE not in effect; "
         "deferred until 'fstp' came in cycle 14",
@@ -97,7 +97,7 @@ def test_the_handshake_explains_itself():
 
 
 def test_what_comes_from_outside_has_no_cause_inside():
-    trace = run(load("input-signal-pin"), Generation.I486, "model").trace
+    trace = run_scenario(load_scenario("input-signal-pin"), Generation.I486, "model").trace
     assert the_cause(trace, "ignne_n") == (OUTSIDE, ())
 
 

@@ -6,10 +6,10 @@ import pytest
 import wavedrom
 from irq13.model.registers import Generation
 from irq13.sim import Trace
-from irq13.sim.scenarios.run import run
-from irq13.sim.scenarios.scenario import load
-from irq13.sim.waveform.causes.explain import edges_of, explain
-from irq13.sim.waveform.selection import choose
+from irq13.sim.scenarios.run import run_scenario
+from irq13.sim.scenarios.scenario import load_scenario
+from irq13.sim.waveform.causes.explain import edges_of, explain_edges
+from irq13.sim.waveform.selection import choose_signals
 from irq13.sim.waveform.trace import TraceError
 from irq13.sim.waveform.view.wavejson import wavejson
 from rich.console import Console
@@ -17,13 +17,13 @@ from rich.console import Console
 
 @pytest.fixture(scope="module")
 def handshake():
-    return run(load("dos-divide-by-zero"), Generation.I486, "model").trace
+    return run_scenario(load_scenario("dos-divide-by-zero"), Generation.I486, "model").trace
 
 
 def text_of(trace, target):
     console = Console(width=200)
     with console.capture() as capture:
-        for tree in explain(trace, target):
+        for tree in explain_edges(trace, target):
             console.print(tree)
     return capture.get()
 
@@ -55,17 +55,17 @@ def test_a_cycle_means_its_telling_edges_and_a_signal_all_of_its_own(handshake):
 )
 def test_what_cannot_be_explained_is_said(handshake, target, message):
     with pytest.raises(TraceError, match=message):
-        explain(handshake, target)
+        explain_edges(handshake, target)
 
 
 def test_a_trace_without_a_record_has_no_reasons(handshake):
     bare = Trace(dict(handshake), handshake.edges, handshake.end)
     with pytest.raises(TraceError, match="no record of causes"):
-        explain(bare, "ferr_n")
+        explain_edges(bare, "ferr_n")
 
 
 def test_wavejson_is_what_wavedrom_draws(handshake):
-    shown = choose(handshake, ["ferr_n", "irq13", "slave_irr"])
+    shown = choose_signals(handshake, ["ferr_n", "irq13", "slave_irr"])
     data = wavejson(handshake, shown, 10, 32)
     (pins, (block, irr)) = data["signal"]
     assert pins[0] == "pc"

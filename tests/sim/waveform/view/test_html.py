@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from irq13.model.registers import Generation
 from irq13.sim import Trace
-from irq13.sim.scenarios.run import run
-from irq13.sim.scenarios.scenario import load
-from irq13.sim.waveform.selection import ON_A_PAGE, choose
-from irq13.sim.waveform.view.html import page as page_of
+from irq13.sim.scenarios.run import run_scenario
+from irq13.sim.scenarios.scenario import load_scenario
+from irq13.sim.waveform.selection import ON_A_PAGE, choose_signals
+from irq13.sim.waveform.view.html import wave_page
 from irq13.sim.waveform.wave import Wave
 from playwright.sync_api import sync_playwright
 
@@ -49,12 +49,12 @@ def opened(browser, tmp_path):
 
 @pytest.fixture(scope="module")
 def handshake():
-    return run(load("dos-divide-by-zero"), Generation.I486, "model").trace
+    return run_scenario(load_scenario("dos-divide-by-zero"), Generation.I486, "model").trace
 
 
 @pytest.fixture
 def shown(opened, handshake):
-    return opened(page_of(handshake, choose(handshake, default=ON_A_PAGE)))
+    return opened(wave_page(handshake, choose_signals(handshake, default=ON_A_PAGE)))
 
 
 def place(page, time, row, end=390):
@@ -177,7 +177,7 @@ def test_wheel_keys_and_drag_zoom_and_pan(shown):
 
 
 def test_two_fingers_zoom(opened, handshake):
-    page = opened(page_of(handshake, choose(handshake)), has_touch=True)
+    page = opened(wave_page(handshake, choose_signals(handshake)), has_touch=True)
     script = """() => {
         const target = document.getElementById("waves");
         const send = (type, id, x) => target.dispatchEvent(new PointerEvent(type, {
@@ -196,7 +196,7 @@ def test_two_fingers_zoom(opened, handshake):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_light_and_dark(opened, handshake, scheme):
-    page = opened(page_of(handshake, choose(handshake)), color_scheme=scheme)
+    page = opened(wave_page(handshake, choose_signals(handshake)), color_scheme=scheme)
     paper = colour_at(page, *place(page, 100, 12))
     assert (sum(paper) > 600) == (scheme == "light")
 
@@ -215,7 +215,7 @@ def test_a_million_changes_open_and_pan(opened):
     bit = Wave("top.bit", times, np.arange(count) % 2, 1)
     bus = Wave("top.bus", times, np.arange(count) % 251, 8)
     trace = Trace({one.name: one for one in (bit, bus)}, None, int(times[-1]) + 7)
-    page = opened(page_of(trace, choose(trace)))
+    page = opened(wave_page(trace, choose_signals(trace)))
     page.keyboard.press("a")
     for _ in range(40):
         page.keyboard.press("+")
@@ -232,5 +232,5 @@ def test_a_million_changes_open_and_pan(opened):
 def test_what_a_title_or_a_name_holds_cannot_break_out(opened):
     evil = "</script><script>alert(1)</script>@DATA@"
     trace = Trace({evil: Wave(evil, np.array([0, 5]), np.array([0, 1]), 1)}, None, 10, title=evil)
-    page = opened(page_of(trace, choose(trace)))
+    page = opened(wave_page(trace, choose_signals(trace)))
     assert page.title() == evil

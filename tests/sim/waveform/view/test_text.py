@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from irq13.model.registers import Generation
 from irq13.sim import Trace
-from irq13.sim.scenarios.run import run
-from irq13.sim.scenarios.scenario import load
-from irq13.sim.waveform.selection import MOST, Shown, choose
+from irq13.sim.scenarios.run import run_scenario
+from irq13.sim.scenarios.scenario import load_scenario
+from irq13.sim.waveform.selection import MOST, Shown, choose_signals
 from irq13.sim.waveform.trace import SignalError
 from irq13.sim.waveform.view.text import ASCII, BOX, QUIET, Canvas, draw
 from irq13.sim.waveform.wave import Wave
@@ -106,7 +106,7 @@ def test_without_a_clock_the_moments_of_change_take_its_place():
 
 def test_what_icarus_wrote_is_drawn():
     of = Trace.load(ICARUS)
-    shown = choose(of)
+    shown = choose_signals(of)
     assert all("clk" not in one.label for one in shown)
     lines = [line.plain for line in draw(of, shown, 0, 1000, Canvas(90))]
     assert sum(one.path.endswith("req") for one in shown) == 2
@@ -116,17 +116,17 @@ def test_what_icarus_wrote_is_drawn():
 
 
 def test_signals_are_chosen_by_name_glob_or_as_the_pins():
-    of = run(load("dos-divide-by-zero"), Generation.I486, "model").trace
-    assert [one.label for one in choose(of)][:3] == ["FERR#", "IRQ13", "INTR"]
-    assert [one.label for one in choose(of, ["pc.slave.*irr", "es"])] == ["IRR", "ES"]
-    labels = [one.label for one in choose(of, ["*_irr"])]
+    of = run_scenario(load_scenario("dos-divide-by-zero"), Generation.I486, "model").trace
+    assert [one.label for one in choose_signals(of)][:3] == ["FERR#", "IRQ13", "INTR"]
+    assert [one.label for one in choose_signals(of, ["pc.slave.*irr", "es"])] == ["IRR", "ES"]
+    labels = [one.label for one in choose_signals(of, ["*_irr"])]
     assert labels == ["master_irr", "slave_irr"]
     with pytest.raises(SignalError, match="did you mean ferr_n"):
-        choose(of, ["fer_n"])
+        choose_signals(of, ["fer_n"])
     with pytest.raises(SignalError, match="no signal"):
-        choose(of, ["*nothing*"])
+        choose_signals(of, ["*nothing*"])
 
 
 def test_of_a_foreign_trace_no_more_are_chosen_than_one_can_read():
     many = trace(*(wave(f"a.s{n}", [0, 1]) for n in range(100)), cycles=2)
-    assert len(choose(many)) == MOST
+    assert len(choose_signals(many)) == MOST

@@ -25,7 +25,7 @@ class HdlPic:
         self.simulator = Simulator(dut)
         self.simulator.add_clock(1e-8)
 
-        async def bench(ctx):
+        async def testbench(ctx):
             ctx.set(dut.sp, master)
             while True:
                 while self.request is None:
@@ -35,7 +35,7 @@ class HdlPic:
                 self.request = None
                 await ctx.tick()
 
-        self.simulator.add_testbench(bench, background=True)
+        self.simulator.add_testbench(testbench, background=True)
 
     def cycle(self, inputs):
         i = inputs

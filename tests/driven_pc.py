@@ -1,4 +1,4 @@
-"""A bench that reads like a timing diagram: inputs in a row, outputs as strings of 0 and 1."""
+"""A PC whose tests read like timing diagrams: inputs in a row, outputs as strings of 0 and 1."""
 
 from irq13.model import Cr0, Parameters, PcInputs
 from irq13.model.chipset import IoAccess
@@ -29,7 +29,7 @@ def rdmsr(address, cpl=0):
     return PcInputs(msr=MsrRequest(int(address), cpl=cpl))
 
 
-class Bench:
+class DrivenPc:
     """A PC on a machine, after FNINIT and FLDCW with the masks that the test asks for."""
 
     def __init__(self, on, generation, masks="none", **parameters):

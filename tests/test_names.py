@@ -1,0 +1,65 @@
+"""One name means one thing: names of classes and of public functions are unique over the project."""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TWINS = ("model", "hdl")
+"""They say the same thing twice, under the same names: a class of one may have its twin in the other."""
+COPIED = "sim/conformance/kit"
+"""Goes into other people's projects, where it stands alone."""
+
+
+def definitions(root, *parts):
+    """Names of classes and of module-level functions that are public, with the files that define them."""
+    classes, functions = defaultdict(list), defaultdict(list)
+    for part in parts:
+        for path in sorted((root / part).rglob("*.py")):
+            name = str(path.relative_to(root))
+            if name.startswith(COPIED):
+                continue
+            tree = ast.parse(path.read_text("utf-8"))
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ClassDef):
+                    classes[node.name].append(name)
+            for node in tree.body:
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name[0] != "_":
+                    functions[node.name].append(name)
+    return classes, functions
+
+
+def shared(names):
+    """Those that several files have, but for twins: 'name: file, file'."""
+    wrong = []
+    for name, files in sorted(names.items()):
+        rooms = sorted(file.partition("/")[0] for file in files)
+        if len(files) > 1 and rooms != sorted(TWINS):
+            wrong.append(f"{name}: {', '.join(files)}")
+    return wrong
+
+
+def test_names_of_classes_are_unique():
+    classes, _ = definitions(ROOT, "model", "hdl", "sim", "tests")
+    assert len(classes) > 200
+    assert shared(classes) == []
+
+
+def test_names_of_public_functions_are_unique():
+    _, functions = definitions(ROOT, "model", "hdl", "sim")
+    assert len(functions) > 200
+    assert shared(functions) == []
+
+
+def test_a_name_that_means_two_things_is_found(tmp_path):
+    for name, text in {
+        "model/pc.py": "class Pc: ...\n",
+        "hdl/pc.py": "class Pc: ...\n",
+        "sim/run.py": "class Outcome: ...\ndef load(): ...\ndef _part(): ...\n",
+        "sim/sweep/sweep.py": "def load(): ...\ndef _part(): ...\nclass Sweep:\n    class Outcome: ...\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    classes, functions = definitions(tmp_path, "model", "hdl", "sim")
+    assert shared(classes) == ["Outcome: sim/run.py, sim/sweep/sweep.py"]
+    assert shared(functions) == ["load: sim/run.py, sim/sweep/sweep.py"]
