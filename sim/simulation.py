@@ -25,6 +25,7 @@ from .cpu.operands import unsigned
 from .cpu.steps import x87
 from .machines.machine import Machine, machine_for
 from .machines.msr_bus import Registers
+from .support.errors import InputError
 from .waveform.recorder import Recorder
 from .waveform.signals import CpuView
 from .waveform.trace import Trace
@@ -65,7 +66,7 @@ class Simulation:
             self.parameters = on.parameters
             given = parameters if generation is None else {"generation": generation, **parameters}
             if replace(on.parameters, **given) != on.parameters:
-                raise ValueError(f"the machine is {on.parameters}: {given} is not to be had")
+                raise InputError(f"the machine is {on.parameters}: {given} is not to be had")
         self._machine = machine_for(on, self.parameters)
         self.msr = Registers(self.access_msr, self.parameters)
         """MSRs by number or name: `sim.msr["IGNNE"] = 1`."""
@@ -99,7 +100,7 @@ class Simulation:
     def step(self, cycles: int = 1) -> None:
         """Let cycles pass. An operation that is frozen stays presented."""
         if not isinstance(cycles, int) or cycles < 0:
-            raise ValueError(f"cycles must be an integer of at least 0, not {cycles!r}")
+            raise InputError(f"cycles must be an integer of at least 0, not {cycles!r}")
         for _ in range(cycles):
             self._cycle()
 

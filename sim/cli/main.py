@@ -3,15 +3,18 @@
 import json
 import os
 import sys
+import traceback
 import warnings
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from ...model.registers import Generation
-from ..support.errors import BoardError, ToolError
+from ..support.errors import Irq13Error
+from ..support.files import beside
 from .conformance import capture_command, conform_command, image_command, vectors_command
 from .console import ASCII_OPTION, SIGNALS_OPTION, WIDE, canvas_for, fail, standard_output
 from .hardware import build_command, mutate_command, prove_command, verilog_command
@@ -21,11 +24,17 @@ from .waves import check_command, explain_command, view_command
 if TYPE_CHECKING:
     from ..machines.board import Board
 
+BUG = 70
+"""Exit status of a bug: EX_SOFTWARE of sysexits.h."""
+REPORT = "please report it with the lines above, the command and the files that it read"
 GENERATIONS = [generation.value for generation in Generation]
 
 
 class Cli(click.Group):
-    """The commands. Whatever a user can cause is one line on stderr: exit status 2, and 130 for Ctrl-C."""
+    """The commands. Whatever a user can cause is one line on stderr: exit status 2, and 130 for Ctrl-C.
+
+    What nobody but irq13 can cause is a bug: its traceback, how to report it, and exit status 70.
+    """
 
     def main(self, *args, **kwargs) -> NoReturn:
         kwargs["standalone_mode"] = False
@@ -37,13 +46,14 @@ class Cli(click.Group):
             # Whoever read our output has gone, as `head` does; the interpreter must not complain about it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
-        except (BoardError, ToolError) as error:
+        except Irq13Error as error:
             fail(str(error), 2)
         except OSError as error:
             name = f"{error.filename}: " if error.filename else ""
             fail(f"{name}{error.strerror or error}", 2)
-        except ValueError as error:
-            fail(str(error), 2)
+        except Exception:
+            traceback.print_exc()
+            fail(f"this is a bug in irq13 {version('irq13')}: {REPORT}", BUG)
 
     def invoke(self, ctx: click.Context):
         try:
@@ -140,7 +150,7 @@ def _board(port: str) -> "Board":
 
 
 def _waveform_path(path: Path, generation: Generation, several: bool) -> Path:
-    return path.with_suffix(f".{generation.value}{path.suffix}") if several else path
+    return beside(path, f".{generation.value}{path.suffix}") if several else path
 
 
 @main.command("scenarios")

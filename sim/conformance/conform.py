@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...model.registers import Generation
+from ..support.errors import InputError
 from .emulators import Emulator, Terminal
 from .image import image, only
 from .image_cases import CASES, LogLine, expected_log, log_text
@@ -215,7 +216,7 @@ def parse_log(text: str) -> Log:
         elif found := _LINE.match(line):
             key = int(found[1]), found[2]
             if key[0] >= len(CASES) or CASES[key[0]].name != found[3]:
-                raise ValueError(
+                raise InputError(
                     f"case {key[0]} is called {found[3]} there: the log is of another version of the image"
                 )
             under_way = None
@@ -240,9 +241,9 @@ def from_log(path: Path) -> list[JudgedCase]:
     try:
         log = parse_log(path.read_text("utf-8", "replace"))
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise InputError(f"{path}: {error}") from None
     if log.generation is None:
-        raise ValueError(f"{path}: not a log of the image: expected a line 'processor I486', P6 or AMD64")
+        raise InputError(f"{path}: not a log of the image: expected a line 'processor I486', P6 or AMD64")
     rows = []
     for number in range(len(CASES)):
         for mode in MODES:

@@ -7,6 +7,7 @@ power-up. Files are by family; the same irq13 writes the same bytes.
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from importlib import resources
@@ -18,6 +19,7 @@ from ...model.pc import PcInputs, PcOutputs
 from ...model.registers import Parameters
 from ..machines.machine import MACHINES
 from ..machines.ports import OUTPUTS, pack_outputs, read_inputs, split, values_of
+from ..support.errors import InputError
 from ..support.files import replacing
 from .vector_cases import FAMILIES, VectorCase
 
@@ -170,16 +172,16 @@ def read_vectors(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     paths = sorted(folder.glob("*.json.gz"))
     if not paths:
-        raise ValueError(f"{folder}: no vectors there (*.json.gz)")
+        raise InputError(f"{folder}: no vectors there (*.json.gz)")
     for path in paths:
         try:
             document = json.loads(gzip.decompress(path.read_bytes()))
             kind = document["format"], document["version"]
             cases = document["cases"]
-        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path}: not a file of test vectors ({error})") from None
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
+            raise InputError(f"{path}: not a file of test vectors ({error})") from None
         if kind != ("irq13-vectors", VERSION):
-            raise ValueError(
+            raise InputError(
                 f"{path}: vectors of format {kind[0]} version {kind[1]}, not of version {VERSION}"
             )
         for case in cases:

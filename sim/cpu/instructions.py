@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from ...model.registers import Family, Operation
+from ..support.errors import InputError
 from ..support.suggest import nearest
 
 
@@ -65,4 +66,4 @@ def lookup(mnemonic: str) -> Mnemonic:
     try:
         return INSTRUCTIONS[mnemonic.lower()]
     except KeyError:
-        raise ValueError(f"unknown instruction {mnemonic!r}{nearest(mnemonic, INSTRUCTIONS)}") from None
+        raise InputError(f"unknown instruction {mnemonic!r}{nearest(mnemonic, INSTRUCTIONS)}") from None

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from ...model.registers import CONTROL_FNINIT, MASKABLE, ExceptionFlag, Msr
+from ..support.errors import InputError
 from ..support.suggest import nearest
 
 
@@ -19,16 +20,16 @@ def number(text: str, *, bits: int) -> int:
         hexadecimal = re.fullmatch(r"([0-9][0-9a-fA-F_]*)[hH]", text)
         value = int(hexadecimal[1], 16) if hexadecimal else int(text, 0)
     except ValueError:
-        raise ValueError(f"expected a number such as 240, 0xF0 or 0F0h, not {text!r}") from None
+        raise InputError(f"expected a number such as 240, 0xF0 or 0F0h, not {text!r}") from None
     return unsigned(value, bits, text)
 
 
 def unsigned(value: int, bits: int, shown: object = None) -> int:
     """`value`, checked to be 0..2^bits-1."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"expected an integer of {bits} bits, not {value!r}")
+        raise InputError(f"expected an integer of {bits} bits, not {value!r}")
     if not 0 <= value < 1 << bits:
-        raise ValueError(f"{value if shown is None else shown} is not in 0..2^{bits}-1")
+        raise InputError(f"{value if shown is None else shown} is not in 0..2^{bits}-1")
     return value
 
 
@@ -49,7 +50,7 @@ def flags(text: str, *, allowed: ExceptionFlag) -> ExceptionFlag:
         flag = ExceptionFlag.__members__.get(name.strip().upper())
         if flag is None or flag not in allowed:
             names = ", ".join(str(member.name) for member in allowed)
-            raise ValueError(f"expected flags out of {names}, or all or none, not {name.strip()!r}")
+            raise InputError(f"expected flags out of {names}, or all or none, not {name.strip()!r}")
         result |= flag
     return result
 
@@ -75,7 +76,7 @@ def msr(name: str | int, names: Mapping[str, int] = Msr.__members__) -> int:
             return int(known)
         if not name[:1].isdigit():
             known_names = ", ".join(names)
-            raise ValueError(
+            raise InputError(
                 f"expected an MSR ({known_names}) or its number, not {name!r}{nearest(name, names)}"
             )
         return number(name, bits=32)

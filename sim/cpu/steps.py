@@ -21,6 +21,7 @@ from ...model.chipset import IoAccess
 from ...model.msr import MsrRequest
 from ...model.registers import CONTROL_RESET, Cr0, ExceptionFlag, Operation
 from ...model.x87 import NON_WAITING, OperationRequest
+from ..support.errors import InputError
 from ..support.suggest import nearest
 from ..waveform.signals import edge_signal
 from . import operands
@@ -191,9 +192,9 @@ def parse_step(line: int, text: str) -> Step | None:
     if found:
         label, text = label.strip(), rest.strip()
         if not re.fullmatch(r"[A-Za-z_][\w-]*", label):
-            raise ValueError(f"expected a label before ':', such as div, not {label!r}")
+            raise InputError(f"expected a label before ':', such as div, not {label!r}")
         if not text:
-            raise ValueError(f"label {label!r} has no step")
+            raise InputError(f"label {label!r} has no step")
     if not text:
         return None
     verb, *words = text.replace(",", " ").split() if _takes_words(text) else text.split()
@@ -211,7 +212,7 @@ def _action(verb: str, words: list[str]) -> Action:
         return parse(verb, words)
     if verb not in INSTRUCTIONS:
         known = [*INSTRUCTIONS, *_PARSERS]
-        raise ValueError(f"unknown step {verb!r}{nearest(verb, known)}")
+        raise InputError(f"unknown step {verb!r}{nearest(verb, known)}")
     return x87(verb, _keywords(words))
 
 
@@ -235,10 +236,10 @@ def x87(mnemonic: str, keywords: dict[str, str]) -> X87Step:
     for key in keywords:
         if key not in allowed:
             takes = " or ".join(f"{name}=..." for name in allowed) or "no operands"
-            raise ValueError(f"{mnemonic} takes {takes}, not {key}=...")
+            raise InputError(f"{mnemonic} takes {takes}, not {key}=...")
     required = {"masks", "control"} if "masks" in allowed else set()
     if required and not required & set(keywords):
-        raise ValueError(f"{mnemonic} needs masks=... or control=...")
+        raise InputError(f"{mnemonic} needs masks=... or control=...")
     request = OperationRequest(
         instruction.code,
         instruction.family,
@@ -253,7 +254,7 @@ def x87(mnemonic: str, keywords: dict[str, str]) -> X87Step:
 
 def _control(keywords: dict[str, str]) -> int:
     if {"masks", "control"} <= set(keywords):
-        raise ValueError("masks=... and control=... say the same thing: give one")
+        raise InputError("masks=... and control=... say the same thing: give one")
     if "masks" in keywords:
         return operands.masks(keywords["masks"])
     return operands.number(keywords.get("control", str(CONTROL_RESET)), bits=16)
@@ -261,7 +262,7 @@ def _control(keywords: dict[str, str]) -> int:
 
 def _status(keywords: dict[str, str]) -> int:
     if {"flags", "status"} <= set(keywords):
-        raise ValueError("flags=... and status=... say the same thing: give one")
+        raise InputError("flags=... and status=... say the same thing: give one")
     if "flags" in keywords:
         return int(operands.flags(keywords["flags"], allowed=ExceptionFlag(0x7F)))
     return operands.number(keywords.get("status", "0"), bits=16)
@@ -272,23 +273,23 @@ def _keywords(words: list[str]) -> dict[str, str]:
     for word in words:
         key, found, value = word.partition("=")
         if not found or not value:
-            raise ValueError(f"expected key=value, such as raises=ZE, not {word!r}")
+            raise InputError(f"expected key=value, such as raises=ZE, not {word!r}")
         if key.lower() in result:
-            raise ValueError(f"{key}=... is given twice")
+            raise InputError(f"{key}=... is given twice")
         result[key.lower()] = value
     return result
 
 
 def _exactly(words: list[str], least: int, most: int, form: str) -> None:
     if not least <= len(words) <= most:
-        raise ValueError(f"expected {form}")
+        raise InputError(f"expected {form}")
 
 
 def _nop(verb: str, words: list[str]) -> Action:
     _exactly(words, 0, 1, "nop or nop CYCLES")
     cycles = operands.number(words[0], bits=20) if words else 1
     if cycles == 0:
-        raise ValueError("nop lasts at least 1 cycle")
+        raise InputError("nop lasts at least 1 cycle")
     return Nop(cycles)
 
 
@@ -308,7 +309,7 @@ def _msr(verb: str, words: list[str]) -> Action:
     extra = _keywords([word for word in words if "=" in word])
     cpl = operands.number(extra.pop("cpl", "0"), bits=2)
     if extra:
-        raise ValueError(f"{verb} takes cpl=..., not {next(iter(extra))}=...")
+        raise InputError(f"{verb} takes cpl=..., not {next(iter(extra))}=...")
     if verb == "rdmsr":
         _exactly(plain, 1, 1, "rdmsr MSR [cpl=0]")
         return MsrAccess(read_request(plain[0], cpl))
@@ -326,7 +327,7 @@ def _mov(verb: str, words: list[str]) -> Action:
         return MovFerrEnable(value)
     register, _, bit = target.partition(".")
     if register != "cr0" or bit.upper() not in Cr0.__members__:
-        raise ValueError(f"expected a target out of {targets}, not {words[0]!r}")
+        raise InputError(f"expected a target out of {targets}, not {words[0]!r}")
     return MovCr0(Cr0[bit.upper()], value)
 
 
@@ -347,7 +348,7 @@ def _popf(verb: str, words: list[str]) -> Action:
     _exactly(words, 1, 1, form)
     key, _, value = words[0].partition("=")
     if key.lower() != "if" or value not in ("0", "1"):
-        raise ValueError(f"expected {form}, not {words[0]!r}")
+        raise InputError(f"expected {form}, not {words[0]!r}")
     return Popf(value == "1")
 
 

@@ -15,6 +15,7 @@ from ...model.registers import Generation, Parameters
 from ..lanes.cache import cached, fingerprint
 from ..lanes.lanes import Kernel, Lanes, Recipe, cores, recipe_of
 from ..netlist.netlist import Netlist
+from ..support.errors import InputError
 from ..support.files import replacing
 from .design import FAILS, STATES, failure_text, random_netlist, state_text
 from .stimulated import begin
@@ -146,11 +147,11 @@ def resume(path: Path, plan: CampaignPlan) -> CampaignResult:
         found = Found(*data["found"]) if data["found"] else None
         result = CampaignResult(plan, done, data["counts"], data["toggles"], found)
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not the state of a fuzzing campaign ({error!r})") from None
+        raise InputError(f"{path}: not the state of a fuzzing campaign ({error!r})") from None
     if sources != fingerprint():
-        raise ValueError(f"{path}: of another version of irq13; begin a new campaign")
+        raise InputError(f"{path}: of another version of irq13; begin a new campaign")
     if (seed, generations) != (plan.seed, [generation.value for generation in plan.generations]):
-        raise ValueError(
+        raise InputError(
             f"{path}: of seed {seed} on {', '.join(generations)}; give the same ones, or another file"
         )
     return result

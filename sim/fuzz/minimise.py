@@ -14,6 +14,7 @@ from ...model.registers import Parameters
 from ..lanes.lanes import Kernel, Lanes, recipe_of
 from ..machines.ports import INPUTS, values_of
 from ..netlist.netlist import Netlist
+from ..support.errors import InputError
 from .design import FAILS, driven_netlist
 
 TRANSFERS = ("operation", "msr", "io", "ferr_enable", "inta", "reset")
@@ -59,7 +60,7 @@ def minimise(
     fails = _Oracle(kernel, what)
     cycles = fails.first_cycle(list(inputs))
     if cycles is None:
-        raise ValueError(f"{what}: these inputs do not bring it about")
+        raise InputError(f"{what}: these inputs do not bring it about")
     inputs = _recent(list(inputs[: cycles + 1]), fails)
     events = _events_of(inputs)
     events = _reduce(events, lambda some: fails.any([_inputs_of(one, len(inputs)) for one in some]))

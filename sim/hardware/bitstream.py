@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ...hdl.board.boards import BOARDS, BoardSpec, Top
 from ...model.registers import Parameters
-from ..support.errors import ToolError
+from ..support.errors import InputError, ToolError
 from ..tools.yosys import lines_of
 
 TOOLS = {
@@ -60,7 +60,7 @@ def prepare_build(name: str, parameters: Parameters, clock: float | None = None)
         If amaranth-boards is not installed.
     """
     if name not in BOARDS:
-        raise ValueError(f"no board {name!r}: expected one of {', '.join(BOARDS)}")
+        raise InputError(f"no board {name!r}: expected one of {', '.join(BOARDS)}")
     spec = BOARDS[name]
     _use_tools()
     module, _, kind = spec.platform.partition(".")

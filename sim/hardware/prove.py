@@ -10,6 +10,7 @@ from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 from ...hdl.proof import Proof, Property
 from ...hdl.properties import PROPERTIES
 from ...model.registers import Generation, Parameters
+from ..support.errors import InputError
 from ..tools.yosys import FULL, run_yosys
 
 
@@ -29,7 +30,7 @@ def selected(names: tuple[str, ...]) -> list[Property]:
     known = {prop.name: prop for prop in PROPERTIES}
     for name in names:
         if name not in known:
-            raise ValueError(f"no property {name!r}: expected one of {', '.join(known)}")
+            raise InputError(f"no property {name!r}: expected one of {', '.join(known)}")
     return [known[name] for name in names] if names else list(PROPERTIES)
 
 

@@ -15,6 +15,7 @@ from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 from ... import hdl
 from ...model.registers import Family, Operation, Parameters
 from ..netlist.flat import Flat
+from ..support.errors import InputError
 from ..support.files import replacing
 from ..tools.yosys import run_yosys
 
@@ -72,7 +73,7 @@ def export(block: str, parameters: Parameters) -> Export:
         If Yosys fails.
     """
     if block not in BLOCKS:
-        raise ValueError(f"no block {block!r}: expected one of {', '.join(BLOCKS)}")
+        raise InputError(f"no block {block!r}: expected one of {', '.join(BLOCKS)}")
     name = f"irq13_{block}"
     flat = Flat(BLOCKS[block](parameters))
     header = _comment(name, flat, parameters)

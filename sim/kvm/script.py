@@ -31,6 +31,7 @@ from ...model.kvm.vm import AccessResult, ExitReason, FilterRange, GuestAccess, 
 from ...model.registers import Msr
 from ..cpu import operands
 from ..simulation import Simulation
+from ..support.errors import InputError
 from ..support.toml_source import Source, open_shipped, shipped_names
 
 NAMES: dict[str, int] = {one.name: int(one) for kind in (Msr, Common) for one in kind}
@@ -265,12 +266,12 @@ def _accesses(line: int, text: str, vcpus: int) -> Iterator[Access]:
         return
     kinds = {"guest": _guest, "host": _host, "user": _completion, "reset": _plain, "init": _plain}
     if words[0] not in kinds or len(words) < 2:
-        raise ValueError(f"expected boot, or {', '.join(kinds)} with a vCPU, not {text!r}")
+        raise InputError(f"expected boot, or {', '.join(kinds)} with a vCPU, not {text!r}")
     access = kinds[words[0]](words[0], words[2:])
     numbers = range(vcpus) if words[1] == "all" else [operands.number(words[1], bits=12)]
     for number in numbers:
         if number >= vcpus:
-            raise ValueError(f"there is no vCPU {number}: vcpus = {vcpus}")
+            raise InputError(f"there is no vCPU {number}: vcpus = {vcpus}")
         shown = text if words[1] != "all" else text.replace(" all", f" {number}", 1)
         yield access._replace(line=line, text=shown, vcpu=number)
 
@@ -282,7 +283,7 @@ def _guest(_: str, words: list[str]) -> Access:
             return Access(0, "", None, "wrmsr", (pair,))
         case ["rdmsr", name]:
             return Access(0, "", None, "rdmsr", ((operands.msr(name, NAMES), 0),))
-    raise ValueError("expected guest VCPU wrmsr MSR VALUE, or guest VCPU rdmsr MSR")
+    raise InputError("expected guest VCPU wrmsr MSR VALUE, or guest VCPU rdmsr MSR")
 
 
 def _host(_: str, words: list[str]) -> Access:
@@ -292,7 +293,7 @@ def _host(_: str, words: list[str]) -> Access:
         return Access(0, "", None, "set", pairs)
     if words[:1] == ["get"] and all(len(part) == 1 for part in parts):
         return Access(0, "", None, "get", tuple((operands.msr(name, NAMES), 0) for (name,) in parts))
-    raise ValueError("expected host VCPU set MSR VALUE, ..., or host VCPU get MSR, ...")
+    raise InputError("expected host VCPU set MSR VALUE, ..., or host VCPU get MSR, ...")
 
 
 def _completion(_: str, words: list[str]) -> Access:
@@ -303,12 +304,12 @@ def _completion(_: str, words: list[str]) -> Access:
             return Access(0, "", None, "user", value=operands.number(value, bits=64))
         case ["error"]:
             return Access(0, "", None, "user", error=True)
-    raise ValueError("expected user VCPU ok [VALUE], or user VCPU error")
+    raise InputError("expected user VCPU ok [VALUE], or user VCPU error")
 
 
 def _plain(verb: str, words: list[str]) -> Access:
     if words:
-        raise ValueError(f"expected {verb} VCPU")
+        raise InputError(f"expected {verb} VCPU")
     return Access(0, "", None, verb)
 
 
@@ -346,7 +347,7 @@ def _range(words: list[str]) -> FilterRange:
         "read,write": kvm.KVM_MSR_FILTER_READ | kvm.KVM_MSR_FILTER_WRITE,
     }
     if len(words) != 4 or words[2] not in ("allow", "deny") or words[3] not in access:
-        raise ValueError("expected BASE COUNT allow|deny read|write|read,write")
+        raise InputError("expected BASE COUNT allow|deny read|write|read,write")
     base, count = operands.msr(words[0], NAMES), operands.number(words[1], bits=16)
     fill = b"\xff" if words[2] == "allow" else b"\x00"
     return FilterRange(base, count, fill * ((count + 7) // 8), access[words[3]])

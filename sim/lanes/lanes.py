@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ..netlist.netlist import Netlist
-from ..support.errors import NetlistError, ToolError
+from ..support.errors import InputError, NetlistError, ToolError
 from . import compiled, numpy_engine
 from .observe import observed_values
 from .plan import Interface, plan_step
@@ -79,7 +79,7 @@ class Recipe:
             If the compiled engine is asked for and there is none, or the compiler fails.
         """
         if engine not in ENGINES:
-            raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+            raise InputError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
         compiler = compiled.find_compiler()
         if engine == "compiled" and (compiler is None or "c" not in self.sources):
             raise ToolError(self.note or NO_COMPILER)
@@ -160,7 +160,7 @@ class Lanes:
 
     def __init__(self, kernel: Kernel, lanes: int, threads: int = 1) -> None:
         if lanes < 1 or threads < 1:
-            raise ValueError(f"lanes and threads must be at least 1, not {lanes!r} and {threads!r}")
+            raise InputError(f"lanes and threads must be at least 1, not {lanes!r} and {threads!r}")
         self.lanes = lanes
         self.cycle = 0
         self._kernel = kernel
@@ -180,7 +180,7 @@ class Lanes:
     def run(self, cycles: int) -> None:
         """Let cycles pass in every lane."""
         if cycles < 0:
-            raise ValueError(f"cycles must be at least 0, not {cycles!r}")
+            raise InputError(f"cycles must be at least 0, not {cycles!r}")
         edges = np.linspace(0, len(self._state), min(self._threads, len(self._state)) + 1).astype(int)
         pieces = [slice(a, b) for a, b in pairwise(edges)]
 
@@ -231,7 +231,7 @@ class Lanes:
     def toggled(self) -> dict[str, int]:
         """Of each register the bits that ever changed, in any lane; the kernel must keep toggles."""
         if self._toggles is None:
-            raise ValueError("this kernel keeps no toggles: make it with toggles=True")
+            raise InputError("this kernel keeps no toggles: make it with toggles=True")
         seen = np.bitwise_or.reduce(self._toggles & self._valid[:, None], axis=(0, 2)) != 0
         return {
             name: sum(int(seen[plane]) << bit for bit, plane in planes.items())
@@ -312,7 +312,7 @@ class Lanes:
 
     def _known_netlist(self) -> Netlist:
         if self._kernel.netlist is None:
-            raise ValueError("this kernel was made without its netlist: make it with kernel_of(netlist)")
+            raise InputError("this kernel was made without its netlist: make it with kernel_of(netlist)")
         return self._kernel.netlist
 
     def _observe(self, literals: Sequence[int]) -> list[np.ndarray]:

@@ -7,6 +7,7 @@ order, and those of lengths of time, need a trace.
 from collections.abc import Mapping
 
 from ..netlist.gates import Bit
+from ..support.errors import InputError
 from ..timing.rules import Condition, RuleEvent, Span, parse_edge, parse_rule
 from .builder import Builder, Word
 
@@ -40,7 +41,7 @@ class Monitors:
         rule = parse_rule(text)
         for name in rule.signals:
             if name not in self._signals:
-                raise ValueError(f"no signal {name!r} in lanes: expected one of {', '.join(self._signals)}")
+                raise InputError(f"no signal {name!r} in lanes: expected one of {', '.join(self._signals)}")
         condition = self._holds(rule.condition)
         match rule.parts:
             case "never", event:
@@ -51,7 +52,7 @@ class Monitors:
                 return self._changes(signal) & condition & self._delayed([condition])[0]
             case "follows", event, span, trigger, exact:
                 return self._follows(event, self._cycles(span), self._edge(trigger) & condition, exact)
-        raise ValueError(f"{text!r} needs a trace: lanes take rules of the form follows, never and stable")
+        raise InputError(f"{text!r} needs a trace: lanes take rules of the form follows, never and stable")
 
     def distances(self, event: str, trigger: str, most: int) -> list[Bit]:
         """For a histogram: the event comes 0, 1, ... `most` - 1 cycles after the last trigger, in this cycle.
@@ -81,7 +82,7 @@ class Monitors:
     @staticmethod
     def _cycles(span: Span) -> int:
         if span.unit != "cycles" or not 0 <= span.amount <= MOST_CYCLES:
-            raise ValueError(f"lanes follow an event for up to {MOST_CYCLES} cycles, not {span}")
+            raise InputError(f"lanes follow an event for up to {MOST_CYCLES} cycles, not {span}")
         return int(span.amount)
 
     def _holds(self, condition: Condition) -> Bit:

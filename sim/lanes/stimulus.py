@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..support.errors import NetlistError
+from ..support.errors import InputError, NetlistError
 from .generators import TRIPLES, Bit, Word, seed_words, xorshift
 
 CYCLE = "stimulus.cycle"
@@ -37,7 +37,7 @@ class Random:
     def __post_init__(self) -> None:
         for name in ("ones", "hold"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be a probability from 0 to 1, not {getattr(self, name)!r}")
+                raise InputError(f"{name} must be a probability from 0 to 1, not {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Table:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.values) <= TABLE_ROWS:
-            raise ValueError(f"a table has 1 to {TABLE_ROWS} values, not {len(self.values)}")
+            raise InputError(f"a table has 1 to {TABLE_ROWS} values, not {len(self.values)}")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Pulse:
 
     def __post_init__(self) -> None:
         if self.width < 1 or np.min(self.at) < 0 or int(np.max(self.at)) + self.width >= 1 << CYCLE_BITS:
-            raise ValueError(f"a pulse lasts a cycle or more and begins in cycle 0 to 2^{CYCLE_BITS}: {self}")
+            raise InputError(f"a pulse lasts a cycle or more and begins in cycle 0 to 2^{CYCLE_BITS}: {self}")
 
 
 Source = Random | Constant | Table | Pulse
@@ -148,7 +148,7 @@ class Stimulus:
                 at = np.asarray(source.at, dtype=np.uint64)
                 at = np.broadcast_to(at, (first + lanes,)) if at.ndim == 0 else at
                 if len(at) < first + lanes:
-                    raise ValueError(f"{name}: {len(at)} cycles for {first + lanes} lanes")
+                    raise InputError(f"{name}: {len(at)} cycles for {first + lanes} lanes")
                 start[f"stimulus.{name}.from"] = at[first : first + lanes]
                 start[f"stimulus.{name}.to"] = at[first : first + lanes] + np.uint64(source.width)
         return start

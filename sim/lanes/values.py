@@ -8,6 +8,8 @@ from operator import index
 
 import numpy as np
 
+from ..support.errors import InputError
+
 WORD = 64
 """Bits of a machine word: lanes in one, and the most bits that a value in an array of words has."""
 
@@ -70,7 +72,7 @@ def split_values(
     # A list would become floating-point numbers where one of its values needs all 64 bits.
     many = np.asarray(values) if isinstance(values, np.ndarray) else np.array(values, dtype=object)
     if many.ndim and many.shape != (lanes,):
-        raise ValueError(f"{name}: expected one value or {lanes}, one for each lane, not {many.shape}")
+        raise InputError(f"{name}: expected one value or {lanes}, one for each lane, not {many.shape}")
     if there < 1 << WORD and (many.dtype.kind in "bu" or _natural(many)):
         yield from _split_words(name, np.broadcast_to(many.astype(np.uint64), (lanes,)), bits, there, fixed)
         return

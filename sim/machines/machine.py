@@ -15,7 +15,7 @@ from ...model.pc import PcInputs, PcOutputs
 from ...model.registers import Cr0, ExceptionFlag, Hwcr, Parameters
 from ...model.reporting import Decision
 from ...model.x87 import OperationRequest
-from ..support.errors import Divergence
+from ..support.errors import Divergence, InputError
 from .ports import pack, unpack
 
 
@@ -207,10 +207,10 @@ def machine_for(on: str | Machine, parameters: Parameters) -> Machine:
     """
     if isinstance(on, str):
         if on not in MACHINES:
-            raise ValueError(f"on must be one of {', '.join(MACHINES)}, not {on!r}")
+            raise InputError(f"on must be one of {', '.join(MACHINES)}, not {on!r}")
         return MACHINES[on](parameters)
     if on.parameters != parameters:
-        raise ValueError(f"the machine is {on.parameters}, and {parameters} is asked for")
+        raise InputError(f"the machine is {on.parameters}, and {parameters} is asked for")
     return on
 
 

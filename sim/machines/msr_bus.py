@@ -17,9 +17,10 @@ from ...model.msr import MsrRequest, MsrResponse, violation
 from ...model.registers import Parameters
 from ..cpu.msr_requests import read_request, write_request
 from ..cpu.operands import msr_name
+from ..support.errors import Irq13Error
 
 
-class GeneralProtection(Exception):
+class GeneralProtection(Irq13Error):
     """#GP(0) from RDMSR or WRMSR; nothing was read or written.
 
     Attributes

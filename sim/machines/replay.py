@@ -7,6 +7,7 @@ it trapped (#MF before it), a fault (#UD), and the status and control words.
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from ...model.pc import PcInputs
 from ...model.registers import STATUS_B, STATUS_ES, Cr0, ExceptionFlag, Operation
 from ...model.reporting import Decision
 from ...model.x87 import OperationRequest
+from ..support.errors import InputError
 from .machine import Machine
 
 STATUS_MASK = 0x80FF
@@ -62,8 +64,8 @@ def read_measured(path: str | Path) -> list[dict[str, Any]]:
     try:
         document = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
         return list(document["vectors"])
-    except (ValueError, KeyError, TypeError, EOFError, OSError) as error:
-        raise ValueError(f"{path}: expected JSON with a list 'vectors' ({error!r})") from None
+    except (ValueError, KeyError, TypeError, EOFError, OSError, zlib.error) as error:
+        raise InputError(f"{path}: expected JSON with a list 'vectors' ({error!r})") from None
 
 
 def replay_vectors(vectors: Iterable[Mapping[str, Any]], machine: Machine) -> Iterator[Difference]:

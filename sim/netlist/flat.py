@@ -8,6 +8,7 @@ from amaranth.hdl._xfrm import TransformedElaboratable
 from amaranth.lib.wiring import Component
 
 from ... import hdl
+from ..support.errors import InputError
 
 
 class Flat(Elaboratable):
@@ -88,12 +89,12 @@ class Bare(Elaboratable):
         self.signals = [one for one in {id(one): one for one in self.signals}.values() if len(one)]
         names = [str(one.name) for one in self.signals]
         if not names:
-            raise ValueError(
+            raise InputError(
                 f"{type(core).__name__} has no signature: name its ports, as in ports=[dut.a, dut.b]"
             )
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"two ports of {type(core).__name__} are called {twice[0]}")
+            raise InputError(f"two ports of {type(core).__name__} are called {twice[0]}")
 
     def elaborate(self, platform) -> Module:
         m = Module()

@@ -23,6 +23,7 @@ from ..cpu import operands
 from ..cpu.diagnosis import REASONS
 from ..cpu.events import CpuEvent
 from ..cpu.steps import Gif, Io, MsrAccess, Step, Vmrun, X87Step
+from ..support.errors import InputError
 from ..support.suggest import nearest
 from ..waveform.signals import BY_NAME, edge_signal
 from ..waveform.trace import Trace
@@ -164,7 +165,7 @@ def _occurrence(text: str, steps: Sequence[Step]) -> Occurrence:
     if found := re.fullmatch(r"(\S+) is stuck: (\S+)", text):
         if found[2] not in REASONS:
             known = ", ".join(REASONS)
-            raise ValueError(f"no reason {found[2]!r}{nearest(found[2], REASONS)}; expected {known}")
+            raise InputError(f"no reason {found[2]!r}{nearest(found[2], REASONS)}; expected {known}")
         return Occurrence(text, None, _step(found[1], steps), f"stuck:{found[2]}")
     found = re.fullmatch(
         r"(\S+) (rises|falls|executes|freezes|raises (?P<fault>\S+)|(?:reads|exits) (?P<value>\S+))"
@@ -172,7 +173,7 @@ def _occurrence(text: str, steps: Sequence[Step]) -> Occurrence:
         text,
     )
     if not found:
-        raise ValueError(
+        raise InputError(
             "expected SIGNAL rises|falls, STEP executes|freezes|raises #MF|reads VALUE|exits CODE|"
             f"is stuck: REASON or handler VECTOR enters|returns, not {text!r}"
         )
@@ -191,7 +192,7 @@ def _occurrence(text: str, steps: Sequence[Step]) -> Occurrence:
 def _handler(text: str, found: re.Match[str], steps: Sequence[Step]) -> Occurrence:
     """A handler that is entered, or that returns."""
     if found[2] == "enters" and found[3]:
-        raise ValueError("a handler enters; it 'returns to' a step")
+        raise InputError("a handler enters; it 'returns to' a step")
     vector = operands.number(found[1], bits=8)
     step = _step(found[3], steps) if found[3] else None
     picked = found[4] is not None
@@ -201,7 +202,7 @@ def _handler(text: str, found: re.Match[str], steps: Sequence[Step]) -> Occurren
 def _which(text: str | None) -> int:
     which = int(text or 1)
     if which < 1:
-        raise ValueError("occurrences are counted from #1")
+        raise InputError("occurrences are counted from #1")
     return which
 
 
@@ -213,9 +214,9 @@ def _step(name: str, steps: Sequence[Step]) -> Step:
     if len(same) == 1:
         return same[0]
     if same:
-        raise ValueError(f"{len(same)} steps are called {name}: give the one that is meant a label")
+        raise InputError(f"{len(same)} steps are called {name}: give the one that is meant a label")
     known = [step.label for step in steps if step.label] + [step.verb for step in steps]
-    raise ValueError(f"no step {name!r}{nearest(name, known)}")
+    raise InputError(f"no step {name!r}{nearest(name, known)}")
 
 
 def _possible(step: Step, kind: str, value: int | None) -> None:
@@ -225,7 +226,7 @@ def _possible(step: Step, kind: str, value: int | None) -> None:
         return  # They come before any instruction.
     if kind not in possible:
         does = kind if kind in ("executes", "freezes", "reads", "exits") else f"raises {kind}"
-        raise ValueError(f"'{step.text}' never {does}; it can be: {', '.join(sorted(possible))}")
+        raise InputError(f"'{step.text}' never {does}; it can be: {', '.join(sorted(possible))}")
 
 
 def _outcomes(step: Step) -> set[str]:
@@ -260,7 +261,7 @@ def _count(line: int, text: str, occurrence: Occurrence, words: str) -> Expectat
     named = {"never": 0, "once": 1, "twice": 2}
     count = named[words] if words in named else operands.number(words.split(maxsplit=1)[0], bits=20)
     if occurrence.picked:
-        raise ValueError(f"'#{occurrence.which}' picks one occurrence, {words!r} counts them all")
+        raise InputError(f"'#{occurrence.which}' picks one occurrence, {words!r} counts them all")
 
     def check(trace: Trace, events: Sequence[CpuEvent]) -> tuple[bool, str]:
         cycles = occurrence.cycles(trace, events)
@@ -273,7 +274,7 @@ def _count(line: int, text: str, occurrence: Occurrence, words: str) -> Expectat
 
 def _distance(line: int, text: str, later: Occurrence, distance: int, earlier: Occurrence) -> Expectation:
     if later.same_event == earlier.same_event and (later.which, distance) <= (earlier.which, 0):
-        raise ValueError("an event cannot come before itself")
+        raise InputError("an event cannot come before itself")
 
     def check(trace: Trace, events: Sequence[CpuEvent]) -> tuple[bool, str]:
         start = _pick(earlier.cycles(trace, events), earlier.which)
@@ -294,7 +295,7 @@ def _distance(line: int, text: str, later: Occurrence, distance: int, earlier: O
 def _order(line: int, text: str, steps: Sequence[Step]) -> Expectation:
     occurrences = [_occurrence(part.strip(), steps) for part in text[len("order ") :].split(",")]
     if len(occurrences) < 2:
-        raise ValueError("order needs at least two events, with commas between")
+        raise InputError("order needs at least two events, with commas between")
     _alternate(occurrences)
 
     def check(trace: Trace, events: Sequence[CpuEvent]) -> tuple[bool, str]:
@@ -327,7 +328,7 @@ def _alternate(occurrences: Sequence[Occurrence]) -> None:
             continue
         before = last.get(occurrence.signal)
         if before is not None and before.same_event == occurrence.same_event and not occurrence.picked:
-            raise ValueError(
+            raise InputError(
                 f"{occurrence.signal} cannot {occurrence.kind[:-1]} twice in a row: name the edge between"
             )
         last[occurrence.signal] = occurrence
@@ -336,11 +337,11 @@ def _alternate(occurrences: Sequence[Occurrence]) -> None:
 def _finally(line: int, text: str) -> Expectation:
     found = re.fullmatch(r"finally (\S+) = (\S+)", text)
     if not found:
-        raise ValueError(f"expected finally SIGNAL = VALUE, not {text!r}")
+        raise InputError(f"expected finally SIGNAL = VALUE, not {text!r}")
     signal = BY_NAME.get(found[1])
     if signal is None or signal.width == 0:
         numeric = [name for name, one in BY_NAME.items() if one.width]
-        raise ValueError(f"no signal {found[1]!r}{nearest(found[1], numeric)}")
+        raise InputError(f"no signal {found[1]!r}{nearest(found[1], numeric)}")
     value = operands.number(found[2], bits=signal.width)
 
     def check(trace: Trace, events: Sequence[CpuEvent]) -> tuple[bool, str]:

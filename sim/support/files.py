@@ -33,6 +33,13 @@ def replacing(path: str | Path) -> Iterator[IO[str]]:
         raise OSError(error.errno, error.strerror, str(target)) from None
 
 
+def beside(path: str | Path, suffix: str) -> Path:
+    """The path with another suffix. Raises IsADirectoryError if it names no file, as '.' and '/' do."""
+    if not Path(path).name:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    return Path(path).with_suffix(suffix)
+
+
 def _is_temporary(path: Path, target: Path) -> bool:
     return path.name.startswith(f".{target.name}.")
 

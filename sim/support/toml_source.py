@@ -7,12 +7,13 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import NamedTuple
 
+from .errors import InputError
 from .suggest import nearest
 
 Key = tuple[str, ...]
 
 
-class SourceError(ValueError):
+class SourceError(InputError):
     """Something wrong in a file: 'file:line: what was expected'."""
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..scenarios.scenario import PINS, PinEvent
+from ..support.errors import InputError
 
 CLOCK_BITS = 21
 """Of the cycle number: scenarios last at most a million cycles."""
@@ -39,9 +40,9 @@ def pin_pulse(text: str, width: int | None = None) -> PinPulse:
     """
     pin, found, level = text.partition("=")
     if pin not in PINS:
-        raise ValueError(f"no pin {pin!r}: expected one of {', '.join(PINS)}")
+        raise InputError(f"no pin {pin!r}: expected one of {', '.join(PINS)}")
     if found and level not in ("low", "high"):
-        raise ValueError(f"expected {pin}=low or {pin}=high, not {text!r}")
+        raise InputError(f"expected {pin}=low or {pin}=high, not {text!r}")
     return PinPulse(pin, level == "high" if found else not PINS[pin], width)
 
 

@@ -16,6 +16,7 @@ from ..lanes.cache import cached
 from ..lanes.lanes import Lanes, Recipe, cores, recipe_of
 from ..scenarios.run import ScenarioRun, run_scenario
 from ..scenarios.scenario import Scenario
+from ..support.errors import InputError
 from .pins import CLOCK_BITS, PinPulse
 
 NEVER = 1 << (CLOCK_BITS - 1)
@@ -141,12 +142,12 @@ def sweep(
     """
     first, second = ranges[0], ranges[1] if len(ranges) > 1 else range(1)
     if not first or not second:
-        raise ValueError("a sweep needs at least one cycle of each event")
+        raise InputError("a sweep needs at least one cycle of each event")
     if len(first) * len(second) > MOST:
-        raise ValueError(f"{len(first) * len(second)} phases: at most {MOST} fit into one sweep")
+        raise InputError(f"{len(first) * len(second)} phases: at most {MOST} fit into one sweep")
     last = max(first[-1], second[-1]) + max(one.width or 0 for one in pulses)
     if last + scenario.limit >= NEVER:
-        raise ValueError(f"cycles must stay below {NEVER - scenario.limit}, not {last}")
+        raise InputError(f"cycles must stay below {NEVER - scenario.limit}, not {last}")
     wanted = ("sweep", scenario.parameters_for(generation), scenario.program, scenario.pins, tuple(pulses))
     recipe = cached(wanted, lambda: _recipe(scenario, generation, pulses))
     kernel = recipe.kernel(engine)

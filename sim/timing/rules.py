@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..cpu import operands
+from ..support.errors import InputError
 from ..waveform.trace import Trace
 from ..waveform.wave import Wave
 
@@ -259,7 +260,7 @@ def parse_rule(text: str) -> Rule:
     signals, find, parts = _body(body)
     names = [*signals, *(name for name, _ in condition.terms)]
     if body.endswith(" stable") and not found:
-        raise ValueError(f"expected {body} while CONDITION")
+        raise InputError(f"expected {body} while CONDITION")
     return Rule(text, tuple(dict.fromkeys(names)), find, condition, parts)
 
 
@@ -269,7 +270,7 @@ def parse_condition(text: str) -> Condition:
     for part in text.split(" and "):
         found = re.fullmatch(r"(\S+) = (\S+)", part.strip())
         if not found:
-            raise ValueError(f"expected SIGNAL = VALUE, joined by and, not {part!r}")
+            raise InputError(f"expected SIGNAL = VALUE, joined by and, not {part!r}")
         terms.append((found[1], operands.number(found[2], bits=64)))
     return Condition(tuple(terms))
 
@@ -278,7 +279,7 @@ def parse_edge(text: str) -> RuleEvent:
     """'ferr_n falls'. Raises ValueError."""
     found = re.fullmatch(r"(\S+) (rises|falls|changes)", text.strip())
     if not found:
-        raise ValueError(f"expected SIGNAL rises|falls|changes, not {text!r}")
+        raise InputError(f"expected SIGNAL rises|falls|changes, not {text!r}")
     return RuleEvent(found[1], found[2])
 
 
@@ -286,7 +287,7 @@ def _body(body: str) -> tuple[list[str], Callable, tuple]:
     if body.startswith("order "):
         events = [parse_edge(part) for part in body.removeprefix("order ").split(",")]
         if len(events) < 2:
-            raise ValueError("order needs at least two events, with commas between")
+            raise InputError("order needs at least two events, with commas between")
         return [event.signal for event in events], in_order(events), ("order",)
     if found := re.fullmatch(r"(.+) (within|exactly) (\S+) (\w+) after (.+)", body):
         event, trigger = parse_edge(found[1]), parse_edge(found[5])
@@ -312,7 +313,7 @@ def _body(body: str) -> tuple[list[str], Callable, tuple]:
         event = parse_edge(found[5])
         span = _span(found[2], found[3])
         return [found[1], event.signal], quiet(found[1], span, event, found[4] == "before"), ("quiet",)
-    raise ValueError(
+    raise InputError(
         "expected EVENT within|exactly N cycles after EVENT, EVENT never, STATE never, SIGNAL stable, SIGNAL "
         f"low|high at least N ns, SIGNAL stable N ns before|after EVENT, order EVENT, EVENT; not {body!r}"
     )
@@ -324,7 +325,7 @@ _LEVELS = ["low", "high"]
 def _span(amount: str, unit: str) -> Span:
     unit = "cycles" if unit in ("cycle", "cycles") else unit
     if unit != "cycles" and unit not in UNITS:
-        raise ValueError(f"expected cycles or one of {', '.join(UNITS)}, not {unit!r}")
+        raise InputError(f"expected cycles or one of {', '.join(UNITS)}, not {unit!r}")
     return Span(operands.number(amount, bits=40), unit)
 
 

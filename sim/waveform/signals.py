@@ -7,6 +7,7 @@ from ...model.pc import PcInputs, PcOutputs
 from ...model.pic import PicRegisters
 from ...model.registers import PORT_F0, Cr0, ExceptionFlag, Hwcr
 from ...model.reporting import Decision
+from ..support.errors import InputError
 from ..support.suggest import nearest
 
 
@@ -260,5 +261,5 @@ EDGES = {name: signal for name, signal in BY_NAME.items() if signal.width == 1}
 def edge_signal(name: str) -> Signal:
     """The one-bit signal of this name. Raises ValueError with the nearest names."""
     if name not in EDGES:
-        raise ValueError(f"no signal {name!r} of one bit{nearest(name, EDGES)}")
+        raise InputError(f"no signal {name!r} of one bit{nearest(name, EDGES)}")
     return EDGES[name]

@@ -6,7 +6,7 @@ from typing import IO
 from vcd.gtkw import GTKWSave
 from vcd.writer import VCDWriter
 
-from ..support.files import replacing
+from ..support.files import beside, replacing
 from .readers.contents import record_text
 from .signals import SIGNALS, Signal
 from .trace import CYCLE_NS, Trace
@@ -21,7 +21,7 @@ def write_waveform(trace: Trace, path: str | Path) -> Path:
         If the folder cannot be written; then neither file is left behind half-written.
     """
     target = Path(path)
-    save = target.with_suffix(".gtkw")
+    save = beside(target, ".gtkw")
     with replacing(target) as vcd_file:
         write_vcd(trace, vcd_file)
         vcd_file.flush()

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..support.errors import InputError
+
 LETTERS = "01xzuwhl-"
 """What a bit can be: Verilog's four values, and std_logic's other five."""
 _LEVEL_OF = {"0": 0, "1": 1, "l": 0, "h": 1}
@@ -21,7 +23,7 @@ Value = Any
 """An int, a float or a str, as the signal's kind and `values` say."""
 
 
-class TraceError(ValueError):
+class TraceError(InputError):
     """A file that is no waveform, or is broken, or a signal that is not in it."""
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 
 import pytest
 from irq13.sim import Trace
@@ -117,6 +118,8 @@ def test_help_has_an_example(tmp_path, command):
         (["run", "--generation", "K7"], "'K7' is not one of"),
         (["run", "--vcd", "none/x.vcd"], "none/x.vcd: No such file or directory"),
         (["run", "--vcd", "folder"], "folder: Is a directory"),
+        (["run", "--vcd", "."], ".: Is a directory"),
+        (["run", "allow-ferr-on-ne", "--vcd", "/"], "/: Is a directory"),
         (["run", "--vcd", "/proc/x.vcd"], "/proc/x.vcd: "),
         (["run", "a", "b"], "unexpected extra argument"),
         (["runn"], "No such command 'runn'"),
@@ -143,6 +146,24 @@ def test_a_mistake_is_one_line_on_stderr_and_exit_status_2(tmp_path, arguments, 
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert files(tmp_path) == before
+
+
+def test_a_bug_shows_its_traceback_and_how_to_report_it(tmp_path):
+    """What no user has caused must not look as if one had, though its type is one that input causes, too."""
+    script = (
+        "from irq13.sim.scenarios import scenario; "
+        "scenario.shipped_scenarios = lambda: [1, 2].index(3); "
+        "from irq13.sim.cli.main import main; main()"
+    )
+    command = [sys.executable, "-c", script, "scenarios"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (70, "")
+    *above, last = done.stderr.splitlines()
+    assert above[0] == "Traceback (most recent call last):"
+    assert above[-1] == "ValueError: 3 is not in list"
+    assert last.startswith(
+        f"irq13: this is a bug in irq13 {version('irq13')}: please report it with the lines"
+    )
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path):
