@@ -9,6 +9,7 @@ from ..lanes.monitors import Monitors
 from ..machines.ports import INPUTS, OUTPUTS, PAYLOAD
 from ..netlist.gates import Bit
 from ..netlist.netlist import Netlist
+from .cascade import stuck
 from .stimulus import FEEDBACK, STATE, WORDS, stimulus
 
 RULES = (
@@ -28,12 +29,15 @@ DIFFERS = "differs"
 CORNERS = ("FERR#", "IGNNE", "freeze", "IRQ 13")
 """What the states that are counted are a product of."""
 STATES = tuple(f"state{number}" for number in range(1 << len(CORNERS)))
-FAILS = (DIFFERS, *(f"rule{number}" for number in range(len(RULES))))
+STUCK = "stuck"
+"""The failure that the cascade of the 8259As is stuck (see `cascade`)."""
+FAILS = (DIFFERS, *(f"rule{number}" for number in range(len(RULES))), STUCK)
 
 
 def failure_text(name: str) -> str:
     """What a failure means."""
-    return "HDL and reference differ" if name == DIFFERS else RULES[FAILS.index(name) - 1]
+    known = {DIFFERS: "HDL and reference differ", STUCK: "the slave asks, and the master holds no request"}
+    return known[name] if name in known else RULES[FAILS.index(name) - 1]
 
 
 def state_text(number: int) -> str:
@@ -92,5 +96,6 @@ def _compared(
     corners = [~got["ferr_n"][0], got["ignne"][0], got["op_freeze"][0], got["irq13"][0]]
     build.outputs = {DIFFERS: [build.any(wrong)]}
     build.outputs |= {f"rule{number}": [monitors.broken(text)] for number, text in enumerate(RULES)}
+    build.outputs[STUCK] = [stuck(build, state, inputs, got)]
     build.outputs |= {name: [build.equal(corners, number)] for number, name in enumerate(STATES)}
     return got

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -28,7 +29,7 @@ from irq13.sim.fuzz.campaign import (
     run_shard,
 )
 from irq13.sim.fuzz.dask import over_dask
-from irq13.sim.fuzz.design import DIFFERS, FAILS, RULES, STATES, state_text
+from irq13.sim.fuzz.design import DIFFERS, FAILS, RULES, STATES, STUCK, state_text
 from irq13.sim.fuzz.failure import replay_failure
 from irq13.sim.netlist.lowering import lower
 from irq13.sim.support.errors import ToolError
@@ -131,6 +132,25 @@ def test_a_broken_rule_is_found_without_the_reference(monkeypatch):
     fuzz.begin(lanes, 1)
     lanes.run(100)
     assert lanes.first[FAILS[1 + RULES.index("freeze = 1 never while ignne = 1")]] is not None
+
+
+def test_a_stuck_cascade_is_found_on_a_slave_that_does_not_rest(monkeypatch):
+    """INT as it was: low between the pulses in a master, and nowhere low after them."""
+    source = Path(hdl.pic.__file__).read_text("utf-8")
+    now, before = (
+        "self._int_held | (self._found & ~self._quiet)",
+        "self._found & ~(self._second & self._leads)",
+    )
+    assert source.count(now) == 1
+    broken = {"__name__": hdl.pic.__name__, "__package__": hdl.__name__}
+    exec(compile(source.replace(now, before), hdl.pic.__file__, "exec"), broken)
+    monkeypatch.setattr(hdl.pc, "Pic", broken["Pic"])
+    parameters = Parameters(Generation.P6)
+    kernel = recipe_for(parameters, lower(hdl.Pc(parameters))).kernel("numpy")
+    lanes = fuzz.Lanes(kernel, 512)
+    fuzz.begin(lanes, 1)
+    lanes.run(500)
+    assert lanes.first[STUCK] is not None
 
 
 # The command, and what can go wrong
