@@ -4,10 +4,14 @@ import shutil
 import pytest
 from driven_pc import DrivenPc
 from hypothesis import settings
+from irq13.sim.machines import machine
+from machines import POOL
 
 # Machines are noisy: how long an example takes says nothing.
 settings.register_profile("irq13", deadline=None)
 settings.load_profile("irq13")
+
+machine.MACHINES.update(POOL.machines())
 
 
 @pytest.fixture(params=["hdl", "model"])

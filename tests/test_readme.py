@@ -3,12 +3,11 @@
 import importlib
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
-import irq13.sim
+import irq13.sim as sim
 import pytest
+from command import irq13
 from irq13.sim.cli.main import main as command_line
 from irq13.sim.scenarios import scenario
 from irq13.sim.scenarios.scenario import shipped_scenarios
@@ -39,8 +38,7 @@ SPANS = [(page, span) for page, text in PROSE.items() for span in re.findall(r"`
 
 
 def printed(*arguments, cwd):
-    command = [sys.executable, "-c", "from irq13.sim.cli.main import main; main()", *arguments]
-    output = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120).stdout
+    output = irq13(*arguments, cwd=cwd).stdout
     return "\n".join(line.rstrip() for line in output.rstrip().split("\n")) + "\n"
 
 
@@ -87,7 +85,7 @@ def test_its_python_runs(folder, monkeypatch, request, page, text):
     monkeypatch.chdir(folder)
     names = {}
     if raises := re.search(r"# (\w+): (.*)\n\Z", text):
-        with pytest.raises(getattr(irq13.sim, raises[1]), match=re.escape(raises[2])):
+        with pytest.raises(getattr(sim, raises[1]), match=re.escape(raises[2])):
             exec(text, names)
     elif "/dev/ttyUSB1" in text:
         with SimulatedBoard() as board:

@@ -126,7 +126,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("direction", ["to_board", "to_host"])
-@pytest.mark.parametrize("place", [0, 1, 2, 9])
+@pytest.mark.parametrize("place", [0, *(pytest.param(place, marks=pytest.mark.slow) for place in (1, 2, 9))])
 def test_a_fault_on_the_line_gives_no_wrong_answer(simulated, name, direction, place):
     """One step is one step, whatever is lost: the board is as far as the model afterwards."""
     model = ModelMachine(Parameters())

@@ -8,6 +8,7 @@ import time
 from importlib.metadata import version
 
 import pytest
+from command import irq13, irq13_process
 from irq13.sim import Trace
 from irq13.sim.scenarios.scenario import shipped_scenarios
 
@@ -27,17 +28,12 @@ COMMANDS = [
 ENDLESS = "limit = 1000000\nprogram = '''\nnop 900000\n'''\n"
 
 
-def irq13(*arguments, cwd, **options):
-    command = [sys.executable, "-c", "from irq13.sim.cli.main import main; main()", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, **options)
-
-
 def files(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
 def test_run_without_arguments_shows_the_handshake_and_writes_a_vcd_beside_it(tmp_path):
-    done = irq13("run", cwd=tmp_path)
+    done = irq13_process("run", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "FERR# asserted: the error is reported to the chipset" in done.stdout
     assert "pass  irq13 rises 1 cycle after ferr_n falls" in done.stdout
@@ -238,7 +234,7 @@ def test_view_draws_what_is_asked_for(waveform):
     plain = irq13("view", waveform.name, "--ascii", cwd=waveform.parent).stdout
     assert plain.isascii()
     environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
-    latin = irq13("view", waveform.name, cwd=waveform.parent, env=environment)
+    latin = irq13_process("view", waveform.name, cwd=waveform.parent, env=environment)
     assert latin.stdout == plain
 
 

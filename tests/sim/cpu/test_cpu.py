@@ -284,7 +284,9 @@ def random_program(seed):
     return SETUP + steps(40), {"handlers": handlers, "pins": "\n".join(pins)}
 
 
-@pytest.mark.parametrize("part", range(8))
+@pytest.mark.parametrize(
+    "part", [part if part < 2 else pytest.param(part, marks=pytest.mark.slow) for part in range(8)]
+)
 def test_random_programs_end_or_are_diagnosed_and_agree_in_lockstep(part, generation):
     """Handlers, masking, spurious and shared interrupts; IGNNE# never without FERR#."""
     reasons = set()

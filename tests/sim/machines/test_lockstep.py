@@ -9,8 +9,9 @@ from irq13.sim.machines.machine import IDLE_OUTPUTS, Divergence, LockstepMachine
 from irq13.sim.scenarios.run import run_scenario
 from irq13.sim.scenarios.scenario import load_scenario, shipped_scenarios
 
-# 50,000 cycles a generation with the default parameters, in parts for two cores.
-PARTS, CYCLES = 5, 10_000
+# Lanes compare millions of cycles of the HDL with the reference in lanes, and that with the model; what only
+# this does is to compare the two directly, under Amaranth's simulator and with stimulus of its own.
+CYCLES = 3_000
 VARIANTS = [
     Parameters("AMD64", reserved_bits="silicon", port_emulation=True, synchroniser_stages=3),
     Parameters("AMD64", port_emulation=True, ferr_enable=False),
@@ -19,9 +20,11 @@ VARIANTS = [
 ]
 
 
-@pytest.mark.parametrize("seed", range(PARTS))
-def test_random_stimulus(generation, seed):
-    seen = lockstep(Parameters(generation), seed, CYCLES)
+@pytest.mark.parametrize(
+    ("seed", "cycles"), [(0, CYCLES), pytest.param(1, 10 * CYCLES, marks=pytest.mark.slow)]
+)
+def test_random_stimulus(generation, seed, cycles):
+    seen = lockstep(Parameters(generation), seed, cycles)
     reached = {"READY", "FREEZE", "MF", "NM", "UD", "ferr_n", "ignne_n", "chipset_ignne_n", "irq13"}
     assert reached <= {name for name, count in seen.items() if count > 10}
     assert (seen["WINDOW"] > 10) == (generation == "I486")
@@ -29,13 +32,18 @@ def test_random_stimulus(generation, seed):
 
 @pytest.mark.parametrize("parameters", VARIANTS, ids=str)
 def test_random_stimulus_with_other_parameters(parameters):
-    lockstep(parameters, 1, 3_000)
+    lockstep(parameters, 1, 1_500)
 
 
 @pytest.mark.parametrize("name", shipped_scenarios())
 @pytest.mark.parametrize("generation", Generation, ids=lambda one: one.value)
 def test_every_scenario_on_every_generation(name, generation):
-    run_scenario(load_scenario(name), generation, "lockstep")
+    """The two agree; and on those that the scenario is for, all that it expects comes to pass."""
+    scenario = load_scenario(name)
+    result = run_scenario(scenario, generation, "lockstep")
+    if generation in scenario.generations:
+        assert [verdict for verdict in result.verdicts if not verdict.holds] == []
+        assert result.passed
 
 
 def test_the_same_seed_gives_the_same_stimulus():

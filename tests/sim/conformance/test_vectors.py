@@ -1,0 +1,112 @@
+"""Test vectors: the same bytes each time, true on both halves, read by the loaders that come with them."""
+
+import gzip
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+from irq13.sim.cli.main import main
+from irq13.sim.conformance import vectors
+
+ROOT = Path(__file__).parents[3]
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    target = tmp_path_factory.mktemp("vectors")
+    vectors.write_vectors(target)
+    return target
+
+
+def test_the_same_version_writes_the_same_bytes(folder, tmp_path):
+    again = tmp_path / "again"
+    assert invoke("vectors", "--out", str(again)).exit_code == 0
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == sorted(path.name for path in again.iterdir())
+    assert len(names) == len(vectors.FAMILIES) + 3
+    assert all((folder / name).read_bytes() == (again / name).read_bytes() for name in names)
+    assert sum((folder / name).stat().st_size for name in names) < 300_000
+
+
+@pytest.mark.parametrize("family", list(vectors.FAMILIES))
+def test_every_file_keeps_to_the_schema(folder, family):
+    schema = json.loads((folder / "schema.json").read_text())
+    data = json.loads(gzip.decompress((folder / f"{family}.json.gz").read_bytes()))
+    jsonschema.Draft202012Validator(schema).validate(data)
+    names = [case["name"] for case in data["cases"]]
+    assert len(names) == len(set(names))
+    assert all(len(row) == len(data["signals"]) for case in data["cases"] for row in case["cycles"])
+    assert all(len(case["cycles"]) == len(case["steps"]) for case in data["cases"])
+
+
+@pytest.mark.parametrize("on", ["hdl", "model"])
+def test_every_vector_holds_on_both_halves(folder, on):
+    checker = vectors.Checker(on)
+    cases = list(vectors.read_vectors(folder))
+    assert len(cases) > 3000
+    assert [wrong for _, case in cases if (wrong := checker.check(case))] == []
+
+
+def test_the_loader_in_python_reads_them(folder):
+    spec = importlib.util.spec_from_file_location("load_vectors", folder / "load_vectors.py")
+    loader = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loader)
+    cases = list(loader.load(folder / "handshake.json.gz"))
+    assert cases[0]["cycles"][0]["ferr_n"] == 1
+    assert cases[0]["steps"][0]["ignne_drive_n"] == 1
+    done = subprocess.run(
+        [sys.executable, folder / "load_vectors.py", folder / "svm.json.gz"], capture_output=True, text=True
+    )
+    assert f"{len(list(loader.load(folder / 'svm.json.gz')))} cases" in done.stdout
+
+
+def test_the_loader_in_c_reads_them(folder, tmp_path, tool):
+    program = tmp_path / "load"
+    tool("g++")
+    source = folder / "load_vectors.c"
+    subprocess.run(
+        ["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-O1", source, "-o", program], check=True
+    )
+    for path in folder.glob("*.json.gz"):
+        data = gzip.decompress(path.read_bytes())
+        cases = json.loads(data)["cases"]
+        done = subprocess.run([program], input=data, capture_output=True, check=True)
+        cycles = sum(len(case["cycles"]) for case in cases)
+        assert done.stdout.decode() == f"{len(cases)} cases, {cycles} cycles, 0 wrong\n"
+    broken = data.replace(b'"cycles":[[1', b'"cycles":[[x', 1)
+    assert subprocess.run([program], input=broken[:5000], capture_output=True).returncode == 2
+
+
+def test_a_wrong_vector_is_told(folder, tmp_path):
+    data = json.loads(gzip.decompress((folder / "svm.json.gz").read_bytes()))
+    data["cases"][3]["cycles"][1][data["signals"].index("es")] ^= 1
+    (tmp_path / "svm.json.gz").write_bytes(gzip.compress(json.dumps(data).encode()))
+    result = invoke("vectors", "--check", str(tmp_path))
+    assert result.exit_code == 1
+    assert "cycle 1: es is" in result.output
+    assert f"{len(data['cases'])} cases on model: 1 fail" in result.output
+
+
+@pytest.mark.parametrize(
+    "text", [b"{}", b"\x1f\x8b\x08\x00", b"[1]", b'{"format": "irq13-vectors", "version": 2, "cases": []}']
+)
+def test_a_damaged_file_is_one_line(tmp_path, text):
+    (tmp_path / "x.json.gz").write_bytes(text if text[:2] == b"\x1f\x8b" else gzip.compress(text))
+    result = invoke("vectors", "--check", str(tmp_path))
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_kit_is_part_of_the_package():
+    """Assembly sources, schema and loaders are installed with it."""
+    names = {path.name for part in ("asm", "kit") for path in (ROOT / "sim" / "conformance" / part).iterdir()}
+    assert names >= {"image.asm", "capture.asm", "schema.json", "load_vectors.py", "load_vectors.c"}
