@@ -169,6 +169,7 @@ def test_the_command_tells_what_was_seen(tmp_path):
     assert "never" in result.output
 
 
+@pytest.mark.slow
 def test_the_command_shows_a_failure(late_stores, tmp_path, monkeypatch):
     """With its cause in words and its waveform; status 1."""
     monkeypatch.chdir(tmp_path)

@@ -71,7 +71,13 @@ def _disturbed(scenario, chance):
     return replace(scenario, pins=tuple(sorted(pins, key=lambda event: event.cycle)))
 
 
-@pytest.mark.parametrize("name", scenarios.shipped_scenarios())
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if number % 6 == 0 else pytest.param(name, marks=pytest.mark.slow)
+        for number, name in enumerate(scenarios.shipped_scenarios())
+    ],
+)
 def test_the_cpu_in_lanes_is_the_cpu(name, pcs):
     """Every shipped scenario, as it is and with pins that come in between: all state in every cycle."""
     chance = random.Random(name)
