@@ -1,17 +1,7 @@
-"""How a WRMSR reaches `set_msr` in Linux KVM: three ways, one dispatcher, two vendors.
+"""How a WRMSR reaches `set_msr` in Linux KVM: four ways, one dispatcher, two vendors.
 
-Function names are those of kernels 5.10 to 6.18. The split of 2026 (`arch/x86/kvm/msrs.c`) renamed some:
-
-    5.10 - 6.18                    2026
-    kvm_emulate_wrmsr              kvm_emulate_wrmsr -> __kvm_emulate_wrmsr
-    kvm_set_msr_with_filter        kvm_emulate_msr_write
-    kvm_set_msr                    __kvm_emulate_msr_write
-    kvm_set_msr_ignored_check      kvm_set_msr_ignored_check -> kvm_do_msr_access
-    __kvm_set_msr (host, reset)    kvm_msr_write
-    msr_io(do_set_msr)             kvm_set_msrs -> msr_io(do_set_msr)
-
-Every call is on a stack of names, so that each `set_msr` knows how it was reached. What the registers
-behind it do is in `kvm_msrs.py`.
+Every call is on a stack of names, those of the script's kernel (`chains.py`), so that each `set_msr` knows
+how it was reached. What the registers behind it do is in `registers.py` and `vendors.py`.
 """
 
 import enum
@@ -20,9 +10,15 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
-from .msrs import BACKENDS, Backing, Common, Options, Return
+from . import chains
+from .chains import Chain
+from .cpuid import Guest
+from .msrs import VMX_CAPABILITIES, Backing, Common, Options, Return
+from .registers import KernelLog, KvmRegisters
+from .vendors import BACKENDS
 
 KVM_MSR_FILTER_DEFAULT_DENY = 1
 KVM_MSR_FILTER_READ = 1
@@ -30,21 +26,10 @@ KVM_MSR_FILTER_WRITE = 2
 KVM_MSR_FILTER_MAX_RANGES = 16
 KVM_MSR_FILTER_MAX_BITMAP_SIZE = 0x600
 MAX_IO_MSRS = 256
-
-SYSCALL = ("__x64_sys_ioctl", "do_syscall_64", "entry_SYSCALL_64_after_hwframe")
-"""Where every chain begins, innermost first."""
-INLINED = {
-    "kvm_set_msr_with_filter",
-    "kvm_set_msr_ignored_check",
-    "kvm_get_msr_with_filter",
-    "kvm_get_msr_ignored_check",
-    "do_set_msr",
-    "do_get_msr",
-    "msr_io",
-}
-"""Functions that the compiler inlined on the traced host: they do not show in a stack."""
-
-Chain = tuple[str, ...]
+IMMUTABLE = frozenset(
+    {Common.ARCH_CAPABILITIES, Common.PERF_CAPABILITIES, Common.PLATFORM_INFO, Common.DE_CFG}
+)
+"""Feature MSRs beside the VMX capabilities and UCODE_REV, which may change."""
 
 
 class ExitReason(enum.IntFlag):
@@ -106,7 +91,7 @@ class Vm:
 
     Parameters
     ----------
-    backend: "svm" or "vmx".
+    backend: "svm", "vmx", or "common" for what a module of another name shares with both.
     options: module parameters and what the guest's CPUID offers.
     backing: what stands behind the registers; by default KVM's own bookkeeping, one set for each vCPU.
 
@@ -127,7 +112,7 @@ class Vm:
         self.backend = backend
         self.options = options or Options()
         self.chains: Counter[Chain] = Counter()
-        self.log: list[str] = []
+        self.log = KernelLog()
         self.vcpus: list[Vcpu] = []
         self.stack: list[str] = []
         self._backing = backing
@@ -135,9 +120,9 @@ class Vm:
         self._filter: tuple[bool, tuple[FilterRange, ...]] | None = None
 
     def kvm_vm_ioctl_create_vcpu(self) -> "Vcpu":
-        """KVM_CREATE_VCPU: the third way to `set_msr`."""
-        with self.calls(*reversed(SYSCALL), "kvm_vm_ioctl"):
-            vcpu = Vcpu(self, self._registers(len(self.vcpus)))
+        """KVM_CREATE_VCPU: one way to `set_msr`."""
+        with self.calls(*chains.ioctl("kvm_vm_ioctl")):
+            vcpu = Vcpu(self, self._registers(len(self.vcpus)), len(self.vcpus))
             self.vcpus.append(vcpu)
             vcpu.kvm_arch_vcpu_create()
         return vcpu
@@ -199,7 +184,9 @@ class Vm:
             del self.stack[-len(names) :]
 
     def _registers(self, number: int) -> Backing:
-        return self._backing(number) if self._backing else BACKENDS[self.backend](self.options, self.log)
+        if self._backing:
+            return self._backing(number)
+        return BACKENDS[self.backend](self.options, self.log, number)
 
 
 class Vcpu:
@@ -210,11 +197,14 @@ class Vcpu:
     registers: what stands behind its MSRs.
     pending: the exit that user space has to complete before the guest goes on, or None.
     returned: what the vendor's `set_msr` returned last.
+    ran: whether the guest has run, which freezes its CPUID and feature MSRs.
     """
 
-    def __init__(self, vm: Vm, registers: Backing) -> None:
+    def __init__(self, vm: Vm, registers: Backing, number: int = 0) -> None:
         self.vm = vm
         self.registers = registers
+        self.number = number
+        self.ran = False
         self.pending: MsrExit | None = None
         self.returned = int(Return.OK)
 
@@ -222,26 +212,62 @@ class Vcpu:
         with self.vm.calls("kvm_arch_vcpu_create"):
             self.kvm_vcpu_reset(init_event=False)
 
+    @property
+    def advertised(self) -> frozenset[int]:
+        """KVM_GET_MSR_INDEX_LIST, as far as the model has it."""
+        return self.registers.advertised
+
+    @property
+    def features(self) -> frozenset[int]:
+        """KVM_GET_MSR_FEATURE_INDEX_LIST, likewise."""
+        return self.registers.features if isinstance(self.registers, KvmRegisters) else frozenset()
+
     def kvm_vcpu_reset(self, init_event: bool) -> None:
-        """RESET writes one MSR through `set_msr`: IA32_XSS := 0, host-initiated. INIT writes none.
+        """RESET writes one MSR through `set_msr`, from 5.17 on: IA32_XSS := 0 as the host. INIT writes none.
 
         HWCR, VM_CR, VM_HSAVE_PA and FEATURE_CONTROL are not touched by either; user space has to.
-        (`__kvm_set_msr` was inlined here on the traced host.)
         """
-        with self.vm.calls("kvm_vcpu_reset"):
-            if not init_event:
+        inner = chains.reset(self.vm.options.kernel)
+        with self.vm.calls("kvm_vcpu_reset", *(inner or ())):
+            if not init_event and inner is not None:
                 self._set_msr(Common.XSS, 0, host=True)
 
-    def guest_wrmsr(self, index: int, data: int) -> GuestAccess:
-        """The first way: a guest's WRMSR exits.
+    def init(self) -> None:
+        """INIT: KVM resets the vCPU and keeps its MSRs."""
+        self._running()
+        with self.vm.calls(
+            *chains.ioctl("kvm_vcpu_ioctl", "kvm_arch_vcpu_ioctl_run", "kvm_apic_accept_events")
+        ):
+            self.kvm_vcpu_reset(init_event=True)
+
+    def set_cpuid(self, guest: Guest) -> None:
+        """KVM_SET_CPUID2. Raises KvmError(EINVAL) once the vCPU has run, unless nothing changes."""
+        registers = self.registers
+        if not isinstance(registers, KvmRegisters):
+            raise RuntimeError("hardware has the CPUID that it has")
+        if self.ran and guest != registers.guest and registers.since(5, 18):
+            raise KvmError(errno.EINVAL, "KVM_SET_CPUID2")
+        registers.guest = guest
+        registers.options = replace(registers.options, guest=guest)
+
+    def peek(self, index: int) -> int | None:
+        """What a register holds, without the wrapping around it, or None if nothing says."""
+        result, value = self.registers.get_msr(index, host=True)
+        if result == Return.UNSUPPORTED and index in self.advertised:
+            return 0
+        return value if result == Return.OK else None
+
+    def guest_wrmsr(self, index: int, data: int, emulated: bool = False) -> GuestAccess:
+        """A guest's WRMSR exits, or is executed by KVM's instruction emulator.
 
         Raises
         ------
         RuntimeError
             If user space has not completed the access before.
         """
-        self._running()
-        with self._guest_exit("kvm_emulate_wrmsr", "kvm_set_msr_with_filter"):
+        self._enter()
+        chain = chains.emulated_wrmsr if emulated else chains.guest_wrmsr
+        with self.vm.calls(*chain(self.vm.backend, self.vm.options.kernel)):
             result: int = Return.FILTERED
             if self.vm.kvm_msr_allowed(index, KVM_MSR_FILTER_WRITE):
                 result = self._kvm_set_msr_ignored_check(index, data, host=False)
@@ -249,11 +275,10 @@ class Vcpu:
 
     def guest_rdmsr(self, index: int) -> GuestAccess:
         """A guest's RDMSR exits; raises as `guest_wrmsr`."""
-        self._running()
-        with self._guest_exit("kvm_emulate_rdmsr", "kvm_get_msr_with_filter"):
-            result, value = int(Return.FILTERED), 0
-            if self.vm.kvm_msr_allowed(index, KVM_MSR_FILTER_READ):
-                result, value = self._kvm_get_msr_ignored_check(index, host=False)
+        self._enter()
+        result, value = int(Return.FILTERED), 0
+        if self.vm.kvm_msr_allowed(index, KVM_MSR_FILTER_READ):
+            result, value = self._kvm_get_msr_ignored_check(index, host=False)
         return self._finish(result, MsrExit(False, ExitReason(0), index, 0), value)
 
     def complete(self, error: bool, data: int = 0) -> GuestAccess:
@@ -270,7 +295,7 @@ class Vcpu:
         return GuestAccess(AccessResult.DONE, 0 if exit_.write else data & (1 << 64) - 1)
 
     def set_msrs(self, entries: Sequence[tuple[int, int]]) -> int:
-        """The second way: KVM_SET_MSRS. Unfiltered; stops at the first that fails; returns how many were set.
+        """KVM_SET_MSRS. Unfiltered; stops at the first that fails; returns how many were set.
 
         Raises
         ------
@@ -279,11 +304,10 @@ class Vcpu:
         """
         self._check_count(entries)
         done = 0
-        with self._ioctl("msr_io"):
+        with self.vm.calls(*chains.host_ioctl()):
             for index, data in entries:
-                with self.vm.calls("do_set_msr"):
-                    if self._kvm_set_msr_ignored_check(index, data, host=True):
-                        break
+                if self._frozen(index, data) or self._kvm_set_msr_ignored_check(index, data, host=True):
+                    break
                 done += 1
         return done
 
@@ -291,13 +315,11 @@ class Vcpu:
         """KVM_GET_MSRS: the values up to the first that fails; raises as `set_msrs`."""
         self._check_count(indices)
         values = []
-        with self._ioctl("msr_io"):
-            for index in indices:
-                with self.vm.calls("do_get_msr"):
-                    result, value = self._kvm_get_msr_ignored_check(index, host=True)
-                if result:
-                    break
-                values.append(value)
+        for index in indices:
+            result, value = self._kvm_get_msr_ignored_check(index, host=True)
+            if result:
+                break
+            values.append(value)
         return values
 
     def _running(self) -> None:
@@ -309,13 +331,18 @@ class Vcpu:
         if len(entries) >= MAX_IO_MSRS:
             raise KvmError(errno.E2BIG, f"{len(entries)} MSRs in one ioctl")
 
-    def _ioctl(self, *names: str):
-        return self.vm.calls(*reversed(SYSCALL), "kvm_vcpu_ioctl", "kvm_arch_vcpu_ioctl", *names)
+    def _enter(self) -> None:
+        self._running()
+        self.ran = True
+        if isinstance(self.registers, KvmRegisters):
+            self.registers.rip = 0x1000
 
-    def _guest_exit(self, *names: str):
-        handler = f"{self.vm.backend}_handle_exit"
-        run = ("kvm_vcpu_ioctl", "kvm_arch_vcpu_ioctl_run", handler)
-        return self.vm.calls(*reversed(SYSCALL), *run, *names)
+    def _frozen(self, index: int, data: int) -> bool:
+        """Since 6.3 feature MSRs but UCODE_REV keep their value once the vCPU has run."""
+        if not self.ran or not isinstance(self.registers, KvmRegisters) or self.vm.options.kernel < (6, 3):
+            return False
+        immutable = {*VMX_CAPABILITIES, *IMMUTABLE}
+        return index in immutable and self.get_msrs([index]) != [data]
 
     def _finish(self, result: int, access: MsrExit, value: int = 0) -> GuestAccess:
         """`complete_emulated_msr`, or the exit to user space before it."""
@@ -329,14 +356,13 @@ class Vcpu:
 
     def _kvm_set_msr_ignored_check(self, index: int, data: int, host: bool) -> int:
         """Only an unsupported MSR is ignorable, never a fault."""
-        with self.vm.calls("kvm_set_msr_ignored_check", "__kvm_set_msr"):
+        with self.vm.calls(*chains.ignored_check(self.vm.options.kernel)):
             result = self._set_msr(index, data, host)
         return self._ignored(result, host and data == 0, f"wrmsr: {index:#x} data {data:#x}", index)
 
     def _kvm_get_msr_ignored_check(self, index: int, host: bool) -> tuple[int, int]:
-        with self.vm.calls("kvm_get_msr_ignored_check", "__kvm_get_msr"):
-            result, value = self.registers.get_msr(index, host)
-        ignored = self._ignored(result, host, f"rdmsr: {index:#x}", index)
+        result, value = self.registers.get_msr(index, host)
+        ignored = self._ignored(result, host, f"rdmsr: {index:#x} data 0x0", index)
         return ignored, value if result == Return.OK else 0
 
     def _ignored(self, result: int, harmless: bool, what: str, index: int) -> int:
@@ -344,10 +370,10 @@ class Vcpu:
         if result != Return.UNSUPPORTED or (harmless and index in self.registers.advertised):
             return Return.OK if result == Return.UNSUPPORTED else result
         if not self.vm.options.ignore_msrs:
-            self.vm.log.append(f"kvm: unhandled {what}")
+            # A message for debugging only, which a kernel as distributed does not print.
             return result
         if self.vm.options.report_ignored_msrs:
-            self.vm.log.append(f"kvm: ignored {what}")
+            self.vm.log.limited("ignored", f"kvm [1]: ignored {what}")
         return Return.OK
 
     def _set_msr(self, index: int, data: int, host: bool) -> int:
@@ -355,11 +381,6 @@ class Vcpu:
         self.vm.chains[(f"{self.vm.backend}_set_msr", *reversed(self.vm.stack))] += 1
         self.returned = self.registers.set_msr(index, data, host)
         return self.returned
-
-
-def shown(chain: Chain) -> Chain:
-    """A chain as a tracer sees it: without what the compiler inlined."""
-    return tuple(name for name in chain if name not in INLINED)
 
 
 def _check_range(one: FilterRange) -> None:

@@ -1,6 +1,5 @@
 """The command line: `irq13`."""
 
-import json
 import os
 import sys
 import traceback
@@ -16,9 +15,10 @@ from ...model.registers import Generation
 from ..support.errors import Irq13Error
 from ..support.files import beside
 from .conformance import capture_command, conform_command, image_command, vectors_command
-from .console import ASCII_OPTION, SIGNALS_OPTION, WIDE, canvas_for, fail, standard_output
+from .console import ASCII_OPTION, SIGNALS_OPTION, canvas_for, fail, standard_output
 from .hardware import build_command, mutate_command, prove_command, verilog_command
 from .lanes import fuzz_command, sweep_command
+from .msr import msr_command
 from .waves import check_command, explain_command, view_command
 
 if TYPE_CHECKING:
@@ -231,68 +231,16 @@ def replay_command(file: Path, on: str) -> None:
     sys.exit(1 if differences else 0)
 
 
-@main.command("msr")
-@click.argument("script", default="ignne")
-@click.option("--backend", type=click.Choice(["svm", "vmx"]), default="svm", show_default=True)
-@click.option("--compare", "side_by_side", is_flag=True, help="A table: KVM's svm and vmx, and the hardware.")
-@click.option("--full-chains", is_flag=True, help="Also the functions that a compiler inlines.")
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
-def msr_command(script: str, backend: str, side_by_side: bool, full_chains: bool, as_json: bool) -> None:
-    """Run SCRIPT, a list of MSR accesses, through KVM's rules; count each way to set_msr.
-
-    SCRIPT is a TOML file or one of: boot, filter, ignne. The histogram has bpftrace's form.
-
-    \b
-    Example:
-      irq13 msr boot --backend vmx
-      irq13 msr ignne --compare
-    """
-    from ..kvm import script as msr_script
-
-    chosen = msr_script.load_script(script)
-    if side_by_side:
-        _compare(chosen, as_json)
-        return
-    done, vm = msr_script.run_script(chosen, backend)
-    counts = msr_script.histogram(vm, full_chains)
-    if as_json:
-        accesses = [{"access": one.access.text, "result": one.result, "value": one.value} for one in done]
-        chains = [{"chain": chain, "count": count} for chain, count in counts]
-        _echo_json({"backend": backend, "accesses": accesses, "set_msr": chains, "log": vm.log})
-        return
-    for one in done:
-        click.echo(f"{one.access.text}: {one.result}" + (f", {one.value}" if one.value else ""))
-    click.echo("".join(f"{line}\n" for line in vm.log) + msr_script.as_bpftrace(counts))
-
-
-def _compare(script, as_json: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from ..kvm.script import COLUMNS, compare_backends
-
-    rows = [
-        (access.text, {column: [done[column].result, done[column].value] for column in COLUMNS})
-        for access, done in compare_backends(script)
-    ]
-    if as_json:
-        _echo_json([{"access": text, **columns} for text, columns in rows])
-        return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("access", "KVM svm", "KVM vmx", "hardware", ""):
-        table.add_column(name, no_wrap=True)
-    for text, columns in rows:
-        differs = any(columns[column] != columns["hardware"] for column in COLUMNS)
-        cells = [", ".join(filter(None, columns[column])) for column in COLUMNS]
-        table.add_row(text, *cells, "differs" if differs else "")
-    Console(highlight=False, width=None if sys.stdout.isatty() else 2 * WIDE).print(table)
-
-
-def _echo_json(value) -> None:
-    click.echo(json.dumps(value, indent=2))
-
-
 HARDWARE = (verilog_command, build_command, prove_command, mutate_command)
 KIT = (vectors_command, image_command, conform_command, capture_command)
-for command in (check_command, view_command, explain_command, sweep_command, fuzz_command, *KIT, *HARDWARE):
+for command in (
+    check_command,
+    view_command,
+    explain_command,
+    sweep_command,
+    fuzz_command,
+    msr_command,
+    *KIT,
+    *HARDWARE,
+):
     main.add_command(command)

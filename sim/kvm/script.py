@@ -1,16 +1,28 @@
-"""Scripts of MSR accesses: through KVM's rules, and through the hardware's.
+"""Scripts of MSR accesses: what is in one, and how it is written. `run.py` runs it.
 
 vcpus = 6
+kernel = "6.18"                  # 5.10 to 6.18, as the model knows it
 ignore_msrs = false
 user_space = ["filter", "unknown", "invalid"]    # these failures exit to user space
 script = '''
   boot                           ; QEMU creates the vCPUs and synchronises them
   guest 0 wrmsr HWCR 0x100       ; guest all ...
   guest 0 rdmsr IGNNE
+  guest 0 emulate wrmsr HWCR 0   ; by KVM's instruction emulator
+  host 0 cpuid AMD lm,nx         ; KVM_SET_CPUID2
   host 0 set HWCR 0x100, IGNNE 1 ; KVM_SET_MSRS; get HWCR
   user 0 ok 0x1234               ; completes an exit; or error
-  reset 0                        ; init 0
+  reset 0                        ; QEMU's machine reset; init 0: INIT
 '''
+
+[guest]                          # what KVM_SET_CPUID2 tells each vCPU
+vendor = "AMD"                   # or "Intel"; a guest without [guest] is a 64-bit CPU of the module's vendor
+features = ["lm", "nx", "svm"]
+physical_bits = 48
+
+[host]
+features = ["lm", "nx", "svm"]   # what its CPU and KVM offer; all if absent
+supported_xss = 0x1800
 
 [filter]
 default = "allow"                # what no range decides
@@ -19,28 +31,38 @@ ranges = '''
 '''
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from typing import NamedTuple
 
 from ...model.kvm import vm as kvm
-from ...model.kvm.msrs import Backing, Common, HardwareRegisters, Options, Return
-from ...model.kvm.qemu import Qemu
-from ...model.kvm.vm import AccessResult, ExitReason, FilterRange, GuestAccess, Vcpu, Vm
+from ...model.kvm.cpuid import FEATURES, Guest, kernel_version
+from ...model.kvm.msrs import Common, Options
+from ...model.kvm.vm import ExitReason, FilterRange, Vm
 from ...model.registers import Msr
 from ..cpu import operands
-from ..simulation import Simulation
 from ..support.errors import InputError
-from ..support.toml_source import Source, open_shipped, shipped_names
+from ..support.toml_source import Key, Source, open_shipped, shipped_names
 
 NAMES: dict[str, int] = {one.name: int(one) for kind in (Msr, Common) for one in kind}
 """The MSRs that scripts know by name."""
-WRITE_ONLY = "write-only"
-COLUMNS = ("svm", "vmx", "hardware")
 _FOLDER = resources.files("irq13.sim.kvm") / "scripts"
-_KEYS = ("title", "vcpus", "ignore_msrs", "report_ignored_msrs", "user_space", "filter", "script")
-_REASONS = {"filter": ExitReason.FILTER, "unknown": ExitReason.UNKNOWN, "invalid": ExitReason.INVAL}
+_KEYS = (
+    *(
+        "title",
+        "vcpus",
+        "kernel",
+        "ignore_msrs",
+        "report_ignored_msrs",
+        "user_space",
+        "filter",
+        "guest",
+        "host",
+    ),
+    "script",
+)
+REASONS = {"filter": ExitReason.FILTER, "unknown": ExitReason.UNKNOWN, "invalid": ExitReason.INVAL}
 
 
 class Access(NamedTuple):
@@ -55,6 +77,8 @@ class Access(NamedTuple):
     """Addresses and values."""
     value: int = 0
     error: bool = False
+    guest: Guest | None = None
+    """What `cpuid` tells."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +92,6 @@ class Script:
     user_space: ExitReason
     filter: tuple[int, tuple[FilterRange, ...]] | None
     accesses: tuple[Access, ...]
-
-
-class Done(NamedTuple):
-    """What came of an access."""
-
-    access: Access
-    result: str
-    value: str
-    """What was read, or read back after a write; empty where there is nothing."""
 
 
 def shipped_scripts() -> list[str]:
@@ -104,159 +119,62 @@ def parse_script(source: Source) -> Script:
             accesses += _accesses(number, text, vcpus)
         except ValueError as error:
             raise source.error(number, str(error)) from None
-    options = Options(
-        source.get(("ignore_msrs",), bool, False), source.get(("report_ignored_msrs",), bool, True)
+    script = Script(
+        source,
+        source.get(("title",), str, ""),
+        vcpus,
+        _options(source),
+        _user_space(source),
+        _filter(source),
+        tuple(accesses),
     )
-    title = source.get(("title",), str, "")
-    script = Script(source, title, vcpus, options, _user_space(source), _filter(source), tuple(accesses))
-    _machine(script, "svm")  # refuses a filter that KVM would refuse
+    if script.filter is not None:
+        try:
+            Vm("svm").set_msr_filter(*script.filter)
+        except OSError as error:
+            raise source.error(("filter",), str(error.strerror)) from None
     return script
 
 
-def run_script(script: Script, backend: str) -> tuple[list[Done], Vm]:
-    """Run a script on "svm" or "vmx", KVM's bookkeeping, or on "hardware", the MSR bus of a machine.
-
-    Raises
-    ------
-    SourceError
-        For an access to a vCPU that does not exist (yet), or that waits for user space; and if QEMU would
-        abort.
-    """
-    vm = _machine(script, backend)
-    done: list[Done] = []
-    for access in script.accesses:
+def _options(source: Source) -> Options:
+    """Kernel, module parameters, guest and host."""
+    source.only(("guest",), ("vendor", "features", "physical_bits"))
+    source.only(("host",), ("features", "supported_xss"))
+    text = source.get(("kernel",), str, "6.18")
+    try:
+        kernel = kernel_version(text)
+    except ValueError as error:
+        raise source.error(("kernel",), str(error)) from None
+    guest = None
+    if "guest" in source.data:
+        bits = source.get(("guest", "physical_bits"), int, 36)
+        if not 32 <= bits <= 52:
+            raise source.error(("guest", "physical_bits"), f"physical_bits must be 32 to 52, not {bits}")
+        vendor = source.get(("guest", "vendor"), str, "") or None
         try:
-            done.append(_perform(vm, access, script.vcpus))
-        except (RuntimeError, OSError) as error:
-            raise script.source.error(access.line, f"{access.text}: {error}") from None
-    return done, vm
-
-
-def histogram(vm: Vm, full: bool = False) -> list[tuple[kvm.Chain, int]]:
-    """How often `set_msr` was reached by each chain, innermost first; the rarest chain first."""
-    counts: dict[kvm.Chain, int] = {}
-    for chain, count in vm.chains.items():
-        key = chain if full else kvm.shown(chain)
-        counts[key] = counts.get(key, 0) + count
-    return sorted(counts.items(), key=lambda item: item[1])
-
-
-def as_bpftrace(counts: list[tuple[kvm.Chain, int]]) -> str:
-    """The histogram as bpftrace prints it."""
-    return "\n".join(
-        "@[\n" + "".join(f"    {name}\n" for name in chain) + f"]: {count}" for chain, count in counts
+            guest = Guest(vendor, _features(source, ("guest", "features"), ()), bits)
+        except ValueError as error:
+            raise source.error(("guest", "vendor"), str(error)) from None
+    xss = source.get(("host", "supported_xss"), int, 0)
+    if not 0 <= xss < 1 << 64:
+        raise source.error(("host", "supported_xss"), f"supported_xss must be of 64 bits, not {xss}")
+    return Options(
+        ignore_msrs=source.get(("ignore_msrs",), bool, False),
+        report_ignored_msrs=source.get(("report_ignored_msrs",), bool, True),
+        kernel=kernel,
+        guest=guest,
+        host_features=_features(source, ("host", "features"), FEATURES),
+        supported_xss=xss,
     )
 
 
-def compare_backends(script: Script) -> Iterator[tuple[Access, dict[str, Done]]]:
-    """Each access with what came of it in every column."""
-    results = {column: run_script(script, column)[0] for column in COLUMNS}
-    for index, access in enumerate(script.accesses):
-        yield access, {column: results[column][index] for column in COLUMNS}
-
-
-def _machine(script: Script, backend: str) -> Vm:
-    if backend == "hardware":
-        return Vm("svm", Options(report_ignored_msrs=False), _hardware)
-    vm = Vm(backend, script.options)
-    vm.enable_cap_user_space_msr(script.user_space)
-    if script.filter is not None:
-        try:
-            vm.set_msr_filter(*script.filter)
-        except OSError as error:
-            raise script.source.error(("filter",), str(error.strerror)) from None
-    return vm
-
-
-def _hardware(number: int) -> Backing:
-    # Only the model: a script may create thousands of vCPUs, and the lockstep tests hold the HDL to it.
-    return HardwareRegisters(Simulation("AMD64", on="model").access_msr)
-
-
-def _perform(vm: Vm, access: Access, vcpus: int) -> Done:
-    if access.vcpu is None:
-        Qemu(vm).boot(vcpus)
-        return Done(access, f"{vcpus} vCPUs", "")
-    if not vm.vcpus:
-        for _ in range(vcpus):
-            vm.kvm_vm_ioctl_create_vcpu()
-    vcpu = vm.vcpus[access.vcpu]
-    return _VERBS[access.verb](vm, vcpu, access)
-
-
-def _wrmsr(vm: Vm, vcpu: Vcpu, access: Access) -> Done:
-    ((index, data),) = access.msrs
-    outcome = vcpu.guest_wrmsr(index, data)
-    back = _read_back(vcpu, index)
-    result = _result(outcome)
-    if outcome.result is AccessResult.DONE:
-        ignored = vcpu.returned == Return.UNSUPPORTED
-        kept = back in (_hex(data), WRITE_ONLY)
-        result = "ignored" if ignored else "accepted" if kept else "dropped"
-    return Done(access, result, back)
-
-
-def _rdmsr(vm: Vm, vcpu: Vcpu, access: Access) -> Done:
-    outcome = vcpu.guest_rdmsr(access.msrs[0][0])
-    value = _hex(outcome.value) if outcome.result is AccessResult.DONE else ""
-    return Done(access, "read" if value else _result(outcome), value)
-
-
-def _set(vm: Vm, vcpu: Vcpu, access: Access) -> Done:
-    taken = vcpu.set_msrs(access.msrs)
-    back = ", ".join(_read_back(vcpu, index) for index, _ in access.msrs)
-    return Done(access, f"{taken} of {len(access.msrs)} set", back)
-
-
-def _get(vm: Vm, vcpu: Vcpu, access: Access) -> Done:
-    values = vcpu.get_msrs([index for index, _ in access.msrs])
-    return Done(access, f"{len(values)} of {len(access.msrs)} read", ", ".join(map(_hex, values)))
-
-
-def _user(vm: Vm, vcpu: Vcpu, access: Access) -> Done:
-    if vcpu.pending is None:
-        return Done(access, "nothing to complete", "")
-    write = vcpu.pending.write
-    outcome = vcpu.complete(access.error, access.value)
-    return Done(access, _result(outcome), "" if access.error or write else _hex(outcome.value))
-
-
-def _reset(vm: Vm, vcpu: Vcpu, access: Access) -> Done:
-    with vm.calls(*reversed(kvm.SYSCALL), "kvm_vcpu_ioctl", "kvm_arch_vcpu_ioctl_run"):
-        vcpu.kvm_vcpu_reset(init_event=access.verb == "init")
-    return Done(access, "done", "")
-
-
-_VERBS: Mapping[str, Callable[[Vm, Vcpu, Access], Done]] = {
-    "wrmsr": _wrmsr,
-    "rdmsr": _rdmsr,
-    "set": _set,
-    "get": _get,
-    "user": _user,
-    "reset": _reset,
-    "init": _reset,
-}
-
-
-def _result(outcome: GuestAccess) -> str:
-    if outcome.exit is not None:
-        names = {reason: name for name, reason in _REASONS.items()}
-        return f"exit to user space ({names[outcome.exit.reason]})"
-    return outcome.result.value
-
-
-def _read_back(vcpu: Vcpu, index: int) -> str:
-    """What the register holds, without KVM's wrapping around it."""
-    result, value = vcpu.registers.get_msr(index, host=True)
-    if result == Return.OK:
-        return _hex(value)
-    if result == Return.UNSUPPORTED:
-        return "unknown"
-    return WRITE_ONLY if index == Common.SMM_CTL else "#GP"
-
-
-def _hex(value: int) -> str:
-    return f"{value:X}h"
+def _features(source: Source, key: Key, default) -> frozenset[str]:
+    """A list of CPUID features."""
+    names = source.data.get(key[0], {}).get(key[1], list(default))
+    for name in names if isinstance(names, list) else [names]:
+        if not isinstance(name, str) or name not in FEATURES:
+            raise source.error(key, f"expected features out of {', '.join(FEATURES)}, not {name!r}")
+    return frozenset(names)
 
 
 def _accesses(line: int, text: str, vcpus: int) -> Iterator[Access]:
@@ -281,9 +199,14 @@ def _guest(_: str, words: list[str]) -> Access:
         case ["wrmsr", name, value]:
             pair = operands.msr(name, NAMES), operands.number(value, bits=64)
             return Access(0, "", None, "wrmsr", (pair,))
+        case ["emulate", "wrmsr", name, value]:
+            pair = operands.msr(name, NAMES), operands.number(value, bits=64)
+            return Access(0, "", None, "emulate", (pair,))
         case ["rdmsr", name]:
             return Access(0, "", None, "rdmsr", ((operands.msr(name, NAMES), 0),))
-    raise InputError("expected guest VCPU wrmsr MSR VALUE, or guest VCPU rdmsr MSR")
+    raise InputError(
+        "expected guest VCPU wrmsr MSR VALUE, guest VCPU emulate wrmsr MSR VALUE, or guest VCPU rdmsr MSR"
+    )
 
 
 def _host(_: str, words: list[str]) -> Access:
@@ -293,7 +216,14 @@ def _host(_: str, words: list[str]) -> Access:
         return Access(0, "", None, "set", pairs)
     if words[:1] == ["get"] and all(len(part) == 1 for part in parts):
         return Access(0, "", None, "get", tuple((operands.msr(name, NAMES), 0) for (name,) in parts))
-    raise InputError("expected host VCPU set MSR VALUE, ..., or host VCPU get MSR, ...")
+    match words:
+        case ["cpuid", vendor]:
+            return Access(0, "", None, "cpuid", guest=Guest(vendor))
+        case ["cpuid", vendor, features]:
+            return Access(0, "", None, "cpuid", guest=Guest(vendor, frozenset(features.split(","))))
+    raise InputError(
+        "expected host VCPU set MSR VALUE, ..., host VCPU get MSR, ..., or host VCPU cpuid VENDOR FEATURE,..."
+    )
 
 
 def _completion(_: str, words: list[str]) -> Access:
@@ -317,11 +247,9 @@ def _user_space(source: Source) -> ExitReason:
     names = source.data.get("user_space", [])
     reasons = ExitReason(0)
     for name in names if isinstance(names, list) else [names]:
-        if name not in _REASONS:
-            raise source.error(
-                ("user_space",), f"expected reasons out of {', '.join(_REASONS)}, not {name!r}"
-            )
-        reasons |= _REASONS[name]
+        if name not in REASONS:
+            raise source.error(("user_space",), f"expected reasons out of {', '.join(REASONS)}, not {name!r}")
+        reasons |= REASONS[name]
     return reasons
 
 

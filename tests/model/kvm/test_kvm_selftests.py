@@ -2,8 +2,9 @@
 
 import pytest
 from irq13.model import Msr
-from irq13.model.kvm.msrs import Common, HardwareRegisters
+from irq13.model.kvm.msrs import Common
 from irq13.model.kvm.vm import AccessResult, ExitReason, FilterRange, GuestAccess, MsrExit, Vm
+from irq13.model.svm import HardwareRegisters
 from irq13.sim import Simulation
 
 DONE, GP = GuestAccess(AccessResult.DONE), GuestAccess(AccessResult.GP)

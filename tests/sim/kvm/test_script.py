@@ -7,6 +7,7 @@ import sys
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from irq13.sim.kvm import run as msr_run
 from irq13.sim.kvm import script as msr_script
 from irq13.sim.support.toml_source import Source, SourceError
 
@@ -18,15 +19,15 @@ OPTIONS = [[], ["--compare"], ["--json"], ["--json", "--compare"], ["--full-chai
 
 
 @pytest.mark.parametrize("name", msr_script.shipped_scripts())
-@pytest.mark.parametrize("backend", msr_script.COLUMNS)
+@pytest.mark.parametrize("backend", msr_run.COLUMNS)
 def test_shipped_scripts_run_everywhere(name, backend):
-    done, _ = msr_script.run_script(msr_script.load_script(name), backend)
+    done, _ = msr_run.run_script(msr_script.load_script(name), backend)
     assert done
 
 
 def test_the_boot_script_shows_the_three_chains_in_bpftraces_form():
-    _, vm = msr_script.run_script(msr_script.load_script("boot"), "vmx")
-    text = msr_script.as_bpftrace(msr_script.histogram(vm))
+    _, vm = msr_run.run_script(msr_script.load_script("boot"), "vmx")
+    text = msr_run.as_bpftrace(msr_run.histogram(vm))
     assert text.startswith(
         "@[\n    vmx_set_msr\n    kvm_vcpu_reset\n    kvm_arch_vcpu_create\n    kvm_vm_ioctl\n"
         "    __x64_sys_ioctl\n    do_syscall_64\n    entry_SYSCALL_64_after_hwframe\n]: 6\n@[\n"
@@ -35,9 +36,7 @@ def test_the_boot_script_shows_the_three_chains_in_bpftraces_form():
 
 
 def test_side_by_side():
-    rows = {
-        access.text: done for access, done in msr_script.compare_backends(msr_script.load_script("ignne"))
-    }
+    rows = {access.text: done for access, done in msr_run.compare_backends(msr_script.load_script("ignne"))}
     first = rows["guest 0 wrmsr HWCR 0x100"]
     assert [(one.result, one.value) for one in first.values()] == [
         ("dropped", "0h"),
@@ -49,7 +48,7 @@ def test_side_by_side():
 
 
 def test_every_vcpu_exists_without_a_boot():
-    done, vm = msr_script.run_script(
+    done, vm = msr_run.run_script(
         msr_script.parse_script(Source("x", "vcpus = 3\nscript = 'guest 2 rdmsr HWCR'")), "svm"
     )
     assert (done[0].result, len(vm.vcpus)) == ("read", 3)
@@ -57,7 +56,7 @@ def test_every_vcpu_exists_without_a_boot():
 
 def test_ignored():
     script = "ignore_msrs = true\nscript = 'guest 0 wrmsr 0xDEADBEEF 1'"
-    done, _ = msr_script.run_script(msr_script.parse_script(Source("x", script)), "svm")
+    done, _ = msr_run.run_script(msr_script.parse_script(Source("x", script)), "svm")
     assert done[0].result == "ignored"
 
 
@@ -101,13 +100,13 @@ def test_mistakes_around_the_script(text, message):
 def test_an_access_while_user_space_has_to_answer():
     text = "user_space = ['unknown']\nscript = '''\nguest 0 rdmsr 0xDEAD\nguest 0 rdmsr HWCR\n'''"
     with pytest.raises(SourceError, match="x:4: guest 0 rdmsr HWCR: MSR DEADh waits for user space"):
-        msr_script.run_script(msr_script.parse_script(Source("x", text)), "svm")
+        msr_run.run_script(msr_script.parse_script(Source("x", text)), "svm")
 
 
 def test_more_accesses_than_an_ioctl_takes():
     text = "script = '''\nhost 0 set " + ", ".join(["HWCR 0"] * 256) + "\n'''"
     with pytest.raises(SourceError, match="256 MSRs in one ioctl: Argument list too long"):
-        msr_script.run_script(msr_script.parse_script(Source("x", text)), "svm")
+        msr_run.run_script(msr_script.parse_script(Source("x", text)), "svm")
 
 
 @settings(max_examples=200)
@@ -120,8 +119,8 @@ def test_no_script_whatever_crashes(lines):
     )
     try:
         script = msr_script.parse_script(Source("x", text))
-        for backend in msr_script.COLUMNS:
-            msr_script.run_script(script, backend)
+        for backend in msr_run.COLUMNS:
+            msr_run.run_script(script, backend)
     except SourceError as error:
         assert str(error).startswith("x:")
 

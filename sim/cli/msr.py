@@ -1,0 +1,172 @@
+"""`irq13 msr`: MSR accesses through KVM's rules, the hardware's, and the user's own kernel."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from .console import WIDE, fail, stderr_status
+
+
+@click.command("msr")
+@click.argument("script", default="ignne")
+@click.option("--backend", type=click.Choice(["svm", "vmx"]), default="svm", show_default=True)
+@click.option(
+    "--on",
+    type=click.Choice(["model", "kvm"]),
+    default="model",
+    show_default=True,
+    help="The model of KVM, or this machine's own /dev/kvm.",
+)
+@click.option(
+    "--compare",
+    "side_by_side",
+    is_flag=True,
+    help="A table: KVM's svm and vmx, the hardware, and with --on kvm this kernel.",
+)
+@click.option("--full-chains", is_flag=True, help="Also the functions that a compiler inlines.")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+@click.option(
+    "--differential",
+    is_flag=True,
+    help="Not SCRIPT but many MSRs with 79 values each: the model against --on kvm or --replay.",
+)
+@click.option("--record", type=click.Path(path_type=Path), help="Keep this kernel's answers in a file.")
+@click.option("--replay", type=click.Path(path_type=Path), help="Take a kernel's answers from such a file.")
+def msr_command(
+    script: str,
+    backend: str,
+    on: str,
+    side_by_side: bool,
+    full_chains: bool,
+    as_json: bool,
+    differential: bool,
+    record: Path | None,
+    replay: Path | None,
+) -> None:
+    """Run SCRIPT, a list of MSR accesses, through KVM's rules; count each way to set_msr.
+
+    SCRIPT is a TOML file or one of: boot, filter, ignne. The histogram has bpftrace's form. With --on kvm the
+    script runs on this machine's own kernel, and where the model of that kernel differs it is said.
+    Nothing of the host is changed.
+
+    \b
+    Example:
+      irq13 msr boot --backend vmx
+      irq13 msr ignne --compare
+      irq13 msr ignne --on kvm --compare
+      irq13 msr --on kvm --differential
+    """
+    from ..kvm import run as msr_run
+    from ..kvm import script as msr_script
+
+    if differential or record or replay:
+        _differential(on, record, replay)
+        return
+    chosen = msr_script.load_script(script)
+    if side_by_side:
+        _compare(chosen, as_json, on == "kvm")
+        return
+    if on == "kvm":
+        _on_kernel(chosen, as_json)
+        return
+    done, vm = msr_run.run_script(chosen, backend)
+    counts = msr_run.histogram(vm, full_chains)
+    if as_json:
+        accesses = [{"access": one.access.text, "result": one.result, "value": one.value} for one in done]
+        chains = [{"chain": chain, "count": count} for chain, count in counts]
+        _echo_json({"backend": backend, "accesses": accesses, "set_msr": chains, "log": vm.log})
+        return
+    for one in done:
+        click.echo(_line(one))
+    log = "".join(f"{line}\n" for line in vm.log)
+    if vm.log.suppressed:
+        log += f"({vm.log.suppressed} more lines, held back by the kernel's rate limit)\n"
+    click.echo(log + msr_run.as_bpftrace(counts))
+
+
+def _line(one) -> str:
+    return f"{one.access.text}: {one.result}" + (f", {one.value}" if one.value else "")
+
+
+def _on_kernel(script, as_json: bool) -> None:
+    """The script on this kernel, and where the model differs from it."""
+    from ..kvm.run import model_of, run_on_kernel, run_script
+
+    done, vm = run_on_kernel(script)
+    there = vm.host
+    backend, adapted = model_of(script, there, vm.supported)
+    expected, _ = run_script(adapted, backend)
+    if as_json:
+        accesses = [
+            {
+                "access": one.access.text,
+                "result": one.result,
+                "value": one.value,
+                "model": [model.result, model.value],
+            }
+            for one, model in zip(done, expected, strict=True)
+        ]
+        _echo_json({"kernel": there.release, "module": there.module, "accesses": accesses})
+        return
+    click.echo(f"on {there}; the model is that of {'.'.join(map(str, adapted.options.kernel))}, {backend}")
+    for one, model in zip(done, expected, strict=True):
+        agrees = (one.result, one.value) == (model.result, model.value)
+        click.echo(
+            _line(one) + ("" if agrees else f"   (the model: {model.result}, {model.value or 'nothing'})")
+        )
+
+
+def _compare(script, as_json: bool, with_kernel: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..kvm.device import host
+    from ..kvm.run import COLUMNS, KERNEL, compare_backends
+
+    columns = (*COLUMNS, KERNEL) if with_kernel else COLUMNS
+    rows = [
+        (access.text, {column: [done[column].result, done[column].value] for column in columns})
+        for access, done in compare_backends(script, with_kernel)
+    ]
+    if as_json:
+        _echo_json([{"access": text, **answers} for text, answers in rows])
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    titles = {"svm": "KVM svm", "vmx": "KVM vmx", KERNEL: f"{KERNEL} ({host()})"}
+    for name in ("access", *(titles.get(column, column) for column in columns), ""):
+        table.add_column(name, no_wrap=True)
+    for text, answers in rows:
+        differs = any(answers[column] != answers["hardware"] for column in columns)
+        cells = [", ".join(filter(None, answers[column])) for column in columns]
+        table.add_row(text, *cells, "differs" if differs else "")
+    wide = 2 * WIDE if not with_kernel else 3 * WIDE
+    Console(highlight=False, width=None if sys.stdout.isatty() else wide).print(table)
+
+
+def _differential(on: str, record: Path | None, replay: Path | None) -> None:
+    """Model against kernel on many accesses; exit status 1 if they differ where they should agree."""
+    from ..kvm import differential
+
+    if replay is not None:
+        recording = differential.read_recording(replay)
+    elif on == "kvm":
+        with stderr_status("asking this kernel"):
+            recording = differential.ask_kernel()
+    else:
+        raise click.ClickException("--differential needs a kernel's answers: --on kvm, or --replay FILE")
+    if record is not None:
+        differential.write_recording(recording, record)
+    found = differential.compare_recording(recording)
+    for one in found.differences[:20]:
+        click.echo(one)
+    count = f"{found.compared} accesses compared with the model, {len(found.differences)} differences"
+    left_out = f"; {found.left_out} left out, which are the module's own: {', '.join(differential.OWN_NAMES)}"
+    click.echo(f"{recording.host}: {count}" + (left_out if found.left_out else ""))
+    if found.differences:
+        fail("the model differs from this kernel", 1)
+
+
+def _echo_json(value) -> None:
+    click.echo(json.dumps(value, indent=2))
