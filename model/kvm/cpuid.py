@@ -11,7 +11,7 @@ class CpuidBit(NamedTuple):
     """Where CPUID has a feature's bit."""
 
     function: int
-    index: int
+    leaf: int
     register: str
     bit: int
 
@@ -62,16 +62,16 @@ class Guest:
     def has(self, name: str) -> bool:
         return name in self.features
 
-    def leaves(self) -> list[tuple[int, int, int, int, int, int]]:
+    def leaves(self) -> list[tuple[int, ...]]:
         """The CPUID leaves: function, index, EAX, EBX, ECX, EDX; none for a guest without CPUID."""
         if self.vendor is None and not self.features:
             return []
         places = [FEATURES[name] for name in self.features]
-        found = {
-            (place.function, place.index): dict.fromkeys(("eax", "ebx", "ecx", "edx"), 0) for place in places
+        found: dict[tuple[int, int], dict[str, int]] = {
+            (place.function, place.leaf): dict.fromkeys(("eax", "ebx", "ecx", "edx"), 0) for place in places
         }
         for place in places:
-            found[place.function, place.index][place.register] |= 1 << place.bit
+            found[place.function, place.leaf][place.register] |= 1 << place.bit
         if self.physical_bits != 36:
             width = self.physical_bits | 48 << 8
             found[0x8000_0008, 0] = {"eax": width, "ebx": 0, "ecx": 0, "edx": 0}

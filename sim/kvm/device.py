@@ -157,7 +157,7 @@ class KernelVm:
         found = {
             name
             for name, place in FEATURES.items()
-            if leaves.get((place.function, place.index), {}).get(place.register, 0) >> place.bit & 1
+            if leaves.get((place.function, place.leaf), {}).get(place.register, 0) >> place.bit & 1
         }
         return frozenset(found)
 

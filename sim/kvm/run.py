@@ -150,8 +150,10 @@ AnyVcpu = Vcpu | KernelVcpu
 
 def _wrmsr(vm: AnyVm, vcpu: AnyVcpu, access: Access) -> Done:
     ((index, data),) = access.msrs
-    emulated = access.verb == "emulate" and isinstance(vcpu, Vcpu)
-    outcome = vcpu.guest_wrmsr(index, data, emulated=True) if emulated else vcpu.guest_wrmsr(index, data)
+    if access.verb == "emulate" and isinstance(vcpu, Vcpu):
+        outcome = vcpu.guest_wrmsr(index, data, emulated=True)
+    else:
+        outcome = vcpu.guest_wrmsr(index, data)
     back = _read_back(vcpu, index)
     result = _result(outcome)
     if outcome.result is AccessResult.DONE:
