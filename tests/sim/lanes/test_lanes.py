@@ -33,15 +33,10 @@ def cache(tmp_path_factory, tool):
         yield
 
 
-<<<<<<< HEAD
-@pytest.fixture(scope="module", params=["I486", "P6", "AMD64"])
-def stimulated_pc(request):
-=======
 @pytest.fixture(
     scope="module", params=["I486", *(pytest.param(name, marks=pytest.mark.slow) for name in ("P6", "AMD64"))]
 )
-def bench(request):
->>>>>>> 25b29c0 (wip)
+def stimulated_pc(request):
     """The PC with its stimulus, as a netlist and as a recipe."""
     parameters = Parameters(request.param)
     netlist = stimulated(lower(hdl.Pc(parameters)))
