@@ -15,33 +15,41 @@ MOST_CYCLES = 1000
 @click.command("check")
 @click.argument("trace", type=click.Path(path_type=Path))
 @click.argument("rules")
-@click.option("--clock", help="The clock's name in the trace; by default clk or clock.")
-@click.option("--strict", is_flag=True, help="A rule that nothing triggers is a failure too.")
-def check_command(trace: Path, rules: str, clock: str | None, strict: bool) -> None:
-    """Check TRACE (a VCD, from any simulator) against RULES: a TOML file, or `contract`, which is ours.
+@click.option("--clock", help="The clock's name in the trace; by default one called clk or the like.")
+@click.option("--strict", is_flag=True, help="A rule that is vacuous or undecided is a failure too.")
+@click.option("--json", "as_data", is_flag=True, help="Print the results as JSON.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write the results here too, as JUnit's XML.")
+def check_command(
+    trace: Path, rules: str, clock: str | None, strict: bool, as_data: bool, junit: Path | None
+) -> None:
+    """Check TRACE (a waveform, from any simulator) against RULES: a TOML file, or `contract`, which is ours.
 
-    Exit status 0 if every rule holds, 1 if one fails. A rule that nothing triggers is reported as vacuous.
+    Exit status 0 if every rule holds, 1 if one fails. A rule that nothing triggers is reported as vacuous,
+    one that the end of the trace cuts off as undecided.
 
     \b
     Example:
       irq13 run && irq13 check dos-divide-by-zero.vcd contract
+      irq13 check trace.vcd rules.toml --strict --junit results.xml
     """
-    from ..timing.assertions import report_text
+    from ..timing import results
     from ..timing.rule_file import check_rules, load_rules
-    from ..timing.rules import RuleStatus
     from ..waveform.trace import Trace
 
     chosen = load_rules(rules)
-    loaded = Trace.load(trace, clock or chosen.clock)
-    reports = check_rules(chosen, loaded)
-    for report in reports:
-        click.echo(f"{report.status.value:<8}{report.rule.text}")
-    bad = [report for report in reports if report.status is RuleStatus.FAIL]
-    for report in bad:
-        click.echo(f"\n{report_text(report, loaded)}")
-    held, failed, vacuous = (sum(report.status is status for report in reports) for status in RuleStatus)
-    click.echo(f"\n{held} hold, {failed} fail, {vacuous} vacuous")
-    sys.exit(1 if bad or (strict and vacuous) else 0)
+    loaded = Trace.load(trace)
+    reports = check_rules(chosen, loaded, clock)
+    lines = [line for line, _ in chosen.rules]
+    if junit:
+        from ..support.files import replacing
+
+        with replacing(junit) as file:
+            file.write(results.as_junit(reports, lines, chosen.source.name, strict))
+    if as_data:
+        click.echo(json.dumps(results.as_json(reports, lines, str(trace), strict), indent=1))
+    else:
+        click.echo("\n".join(results.summary(reports, loaded, strict)))
+    sys.exit(1 if any(results.is_failure(report, strict) for report in reports) else 0)
 
 
 @click.command("view")

@@ -1,14 +1,17 @@
 """Timing rules in lanes: the sentences of `timing` as logic that says in each cycle whether one is broken.
 
-What a trace shows afterwards, a monitor sees as it happens; `within` and `exactly` take cycles here. Rules of
-order, and those of lengths of time, need a trace.
+What a trace shows afterwards, a monitor sees as it happens, and both mean the same (the table in README.md of
+`timing`): lanes know 0 and 1 and one change of a signal a cycle. `within` and `exactly` take cycles here;
+rules of order, of pulses and of lengths of time need a trace.
 """
 
 from collections.abc import Mapping
 
 from ..netlist.gates import Bit
 from ..support.errors import InputError
-from ..timing.rules import Condition, RuleEvent, Span, parse_edge, parse_rule
+from ..timing.forms import Absent, Condition, Follows, Happening, Never, RuleEvent, Span, Stable, Term
+from ..timing.parser import parse_edge
+from ..timing.rules import parse_rule
 from .builder import Builder, Word
 
 MOST_CYCLES = 64
@@ -42,16 +45,18 @@ class Monitors:
         for name in rule.signals:
             if name not in self._signals:
                 raise InputError(f"no signal {name!r} in lanes: expected one of {', '.join(self._signals)}")
+        if rule.clock is not None:
+            raise InputError(f"by {rule.clock}: lanes have one clock")
         condition = self._holds(rule.condition)
         match rule.parts:
-            case "never", event:
+            case Never(event):
                 return self._edge(event) & condition
-            case "absent", state:
+            case Absent(state):
                 return self._holds(state) & condition
-            case "stable", signal:
+            case Stable(signal):
                 return self._changes(signal) & condition & self._delayed([condition])[0]
-            case "follows", event, span, trigger, exact:
-                return self._follows(event, self._cycles(span), self._edge(trigger) & condition, exact)
+            case Follows() as form:
+                return self._follows(form, self._edge(form.trigger) & condition)
         raise InputError(f"{text!r} needs a trace: lanes take rules of the form follows, never and stable")
 
     def distances(self, event: str, trigger: str, most: int) -> list[Bit]:
@@ -69,33 +74,44 @@ class Monitors:
             waiting = later & ~starts
         return found
 
-    def _follows(self, event: RuleEvent, cycles: int, start: Bit, exact: bool) -> Bit:
-        happens = self._edge(event)
-        broken = self._build.zero
+    def _follows(self, form: Follows, start: Bit) -> Bit:
+        happens = self._edge(form.event)
+        # An edge does not answer itself, and a signal has one a cycle.
+        answer = self._build.zero if form.event.signal == form.trigger.signal else happens
         waiting = start
-        for _ in range(cycles):
-            if exact:
-                broken = broken | (waiting & happens)
-            (waiting,) = self._delayed([waiting & ~happens])
-        return broken | (waiting & ~happens)
+        for _ in range(self._cycles(form.span)):
+            (waiting,) = self._delayed([waiting if form.exact else waiting & ~answer])
+            answer = happens
+        return waiting & ~answer
 
     @staticmethod
     def _cycles(span: Span) -> int:
-        if span.unit != "cycles" or not 0 <= span.amount <= MOST_CYCLES:
+        if not span.in_cycles or not 0 <= span.amount <= MOST_CYCLES:
             raise InputError(f"lanes follow an event for up to {MOST_CYCLES} cycles, not {span}")
         return int(span.amount)
 
     def _holds(self, condition: Condition) -> Bit:
-        return self._build.all(
-            self._build.equal(self._signals[name], value) for name, value in condition.terms
-        )
+        return self._build.all(self._is(self._signals[term.signal], term) for term in condition.terms)
+
+    def _is(self, word: Word, term: Term) -> Bit:
+        number = None if term.value is None else term.value.number
+        if number is None:
+            raise InputError(f"{term}: lanes have numbers only, expected one such as 3 or 0b11")
+        if number >> len(word):
+            raise InputError(f"{term.signal} has {len(word)} bits: it is never {term.value}")
+        return self._build.equal(word, number)
 
     def _edge(self, event: RuleEvent) -> Bit:
-        if event.kind == "changes":
+        if event.kind is Happening.CHANGES:
             return self._changes(event.signal)
-        (now,), (before,) = self._signals[event.signal], self._previous(event.signal)
-        started = self._started()
-        return started & (now & ~before if event.kind == "rises" else ~now & before)
+        word, previous = self._signals[event.signal], self._previous(event.signal)
+        if event.kind is Happening.BECOMES:
+            term = Term(event.signal, event.value)
+            return self._started() & self._is(word, term) & ~self._is(previous, term)
+        if len(word) != 1:
+            raise InputError(f"{event.signal} has {len(word)} bits: it can change, but not rise or fall")
+        now, before = word[0], previous[0]
+        return self._started() & (now & ~before if event.kind is Happening.RISES else ~now & before)
 
     def _changes(self, signal: str) -> Bit:
         pairs = zip(self._signals[signal], self._previous(signal), strict=True)

@@ -2,6 +2,4 @@
 
 from ..support.moved import forward
 
-__getattr__ = forward(
-    __name__, f"{__name__}.assertions", ("Expectation", "explain", "expect"), {"explain": "report_text"}
-)
+__getattr__ = forward(__name__, f"{__name__}.assertions", ("expect",))

@@ -9,51 +9,52 @@ In Python:
 and in a rule file for `irq13 check`, one sentence a line:
 
     ferr_n falls within 2 cycles after es rises
-    irq13 rises exactly 1 cycle after ferr_n falls while ferr_enable = 1
+    irq13 rises exactly 1 cycle by clk2 after ferr_n falls while ferr_enable = 1
     mf rises never while cr0_ne = 0
     ignne_n = 0 never while ferr_n = 1
     masks stable while freeze = 1
     ferr_n low at least 3 cycles
-    d stable 2 ns before clk rises      ; setup; `after` is hold
+    d stable 2.5 ns before clk rises    ; setup; `after` is hold
     order ferr_n falls, irq13 rises, ignne_n falls
+    state becomes RUN never while d unknown
 
-A rule that nothing triggers is vacuous, which is not the same as kept.
+README.md beside this says what each means. A rule that nothing triggers is vacuous, which is not the same as
+kept.
 """
 
+import warnings
 from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
-from ..waveform.selection import Shown
+from ..support.errors import InputError
 from ..waveform.trace import Trace
-from ..waveform.view.text import Canvas, draw
-from .rules import RuleReport, RuleStatus, parse_rule
+from .forms import (
+    LEVELS,
+    Condition,
+    Follows,
+    Form,
+    Happening,
+    Never,
+    Order,
+    PulseWidth,
+    Quiet,
+    RuleEvent,
+    RuleValue,
+    Span,
+    Stable,
+)
+from .parser import parse_condition, parse_edge
+from .results import report_text
+from .rules import Rule
 
-AROUND = 12
-"""Cycles shown on either side of a violation."""
+Amount = int | float | Fraction | str
+_Ask = Callable[[RuleEvent], None]
 
 
 class TimingViolation(AssertionError):
     """A rule that does not hold, or that nothing triggered; the message has the waveform around it."""
-
-
-def report_text(report: RuleReport, trace: Trace) -> str:
-    """A report in words, with the waveform around the first violation."""
-    rule = report.rule
-    if report.status is RuleStatus.VACUOUS:
-        return f"{rule.text}\n  vacuous: nothing triggers it in this trace"
-    if report.status is RuleStatus.PASS:
-        return f"{rule.text}\n  holds, {report.triggers} times"
-    first = report.violations[0]
-    where = f"at {first.time}" if trace.edges is None else f"in cycle {trace.cycle(first.time)}"
-    lines = [f"{rule.text}", f"  {where}: {first.found}"]
-    if len(report.violations) > 1:
-        lines[-1] += f" (and {len(report.violations) - 1} more)"
-    if trace.edges is not None:
-        cycle = trace.cycle(first.time)
-        start, end = max(cycle - AROUND, 0), min(cycle + AROUND, len(trace.edges) + 1)
-        shown = [Shown(name, name) for name in rule.signals]
-        drawn = draw(trace, shown, start, end, Canvas(shorten=False, scale=1))
-        lines += [f"  {line.plain}" for line in drawn]
-    return "\n".join(lines)
 
 
 class expect:
@@ -61,107 +62,154 @@ class expect:
 
     The last word of the sentence puts it to the test.
 
+    Parameters
+    ----------
+    trace: a `Trace`, or a `vcdvcd.VCDVCD`.
+    condition: as in `during`.
+    path: of the file that a VCDVCD was read from: it is read again, without what vcdvcd loses.
+
     Raises
     ------
     TimingViolation
-        If it does not hold, or if nothing triggers it.
+        If it does not hold, if nothing triggers it, or if the trace ends before anything of it is decided.
     TraceError
-        For a signal that is not in the trace.
+        For a signal that is not in the trace, or cannot do what is said of it.
+    ValueError
+        For a condition or an amount that is none.
     """
 
-    def __init__(self, trace: Trace, condition: str = "") -> None:
-        self._trace = trace
+    def __init__(
+        self,
+        trace: Trace | Any,
+        condition: str | Condition = "",
+        *,
+        path: str | Path | None = None,
+        clock: str | None = None,
+    ) -> None:
+        self._trace = trace if isinstance(trace, Trace) else _trace_of(trace, path)
+        if isinstance(condition, str):
+            condition = parse_condition(condition) if condition else Condition()
         self._condition = condition
+        self._clock = clock
 
     def during(self, condition: str) -> "expect":
         """Only while 'a = 0 and b = 1': of the trigger, where there is one."""
-        return expect(self._trace, condition)
+        return expect(self._trace, condition, clock=self._clock)
 
-    def rise(self, signal: str) -> "_Event":
-        return _Event(self._assert, f"{signal} rises")
+    def by(self, clock: str) -> "expect":
+        """Cycles are counted by the rising edges of this signal."""
+        return expect(self._trace, self._condition, clock=clock)
 
-    def fall(self, signal: str) -> "_Event":
-        return _Event(self._assert, f"{signal} falls")
+    def rise(self, signal: str) -> "_Answer":
+        return _Answer(self._assert, RuleEvent(signal, Happening.RISES))
 
-    def change(self, signal: str) -> "_Event":
-        return _Event(self._assert, f"{signal} changes")
+    def fall(self, signal: str) -> "_Answer":
+        return _Answer(self._assert, RuleEvent(signal, Happening.FALLS))
+
+    def change(self, signal: str) -> "_Answer":
+        return _Answer(self._assert, RuleEvent(signal, Happening.CHANGES))
+
+    def become(self, signal: str, value: int | float | str) -> "_Answer":
+        return _Answer(self._assert, _becomes(signal, value))
 
     @property
     def never(self) -> "_Last":
-        """Followed by rise, fall or change."""
-        return _Last(self._assert, "{} never")
+        """Followed by rise, fall, change or become."""
+        return _Last(lambda event: self._assert(Never(event)))
 
     def stable(self, signal: str) -> None:
         """It does not change while the condition of `during` holds."""
-        self._assert(f"{signal} stable")
+        if not self._condition.terms:
+            raise InputError(f"stable({signal!r}): expected a condition in during() before it")
+        self._assert(Stable(signal))
 
     def order(self, *events: str) -> None:
-        """Events such as 'ferr_n falls', one after the other."""
-        self._assert(f"order {', '.join(events)}")
+        """Events such as 'ferr_n falls', one after the other, round after round."""
+        self._assert(Order(tuple(map(parse_edge, events))))
 
-    def pulse(self, signal: str, level: str, at_least: int, unit: str = "cycles") -> None:
+    def pulse(self, signal: str, level: str, at_least: Amount, unit: str = "cycles") -> None:
         """Each pulse ('low' or 'high') lasts at least so long."""
-        self._assert(f"{signal} {level} at least {at_least} {unit}")
+        if level not in LEVELS:
+            raise InputError(f"expected low or high, not {level!r}")
+        self._assert(PulseWidth(signal, LEVELS.index(level), Span.of(at_least, unit)))
 
-    def setup(self, signal: str, amount: int, unit: str = "ns") -> "_Side":
+    def setup(self, signal: str, amount: Amount, unit: str = "ns") -> "_Before":
         """`.before.rise("clk")`: it is stable for so long before."""
-        return _Side(self._assert, f"{signal} stable {amount} {unit}")
+        span = Span.of(amount, unit)
+        return _Before(lambda event: self._assert(Quiet(signal, span, event, before=True)))
 
-    def hold(self, signal: str, amount: int, unit: str = "ns") -> "_Side":
+    def hold(self, signal: str, amount: Amount, unit: str = "ns") -> "_After":
         """`.after.rise("clk")`: it is stable for so long after."""
-        return _Side(self._assert, f"{signal} stable {amount} {unit}")
+        span = Span.of(amount, unit)
+        return _After(lambda event: self._assert(Quiet(signal, span, event, before=False)))
 
-    def _assert(self, body: str) -> None:
-        rule = parse_rule(f"{body} while {self._condition}" if self._condition else body)
-        report = rule.check(self._trace)
-        if report.status is not RuleStatus.PASS:
-            raise TimingViolation(report_text(report, self._trace))
+    def _assert(self, form: Form) -> None:
+        report = Rule(form, self._condition, self._clock).check(self._trace)
+        if report.violations or not report.held:
+            raise TimingViolation(report_text(report))
 
 
 class _Last:
     """The last word of a sentence."""
 
-    def __init__(self, check: Callable[[str], None], sentence: str) -> None:
-        self._check = check
-        self._sentence = sentence
+    def __init__(self, ask: _Ask) -> None:
+        self._ask = ask
 
     def rise(self, signal: str) -> None:
-        self._check(self._sentence.format(f"{signal} rises"))
+        self._ask(RuleEvent(signal, Happening.RISES))
 
     def fall(self, signal: str) -> None:
-        self._check(self._sentence.format(f"{signal} falls"))
+        self._ask(RuleEvent(signal, Happening.FALLS))
 
     def change(self, signal: str) -> None:
-        self._check(self._sentence.format(f"{signal} changes"))
+        self._ask(RuleEvent(signal, Happening.CHANGES))
+
+    def become(self, signal: str, value: int | float | str) -> None:
+        self._ask(_becomes(signal, value))
 
 
-class _Side:
-    """What comes before or after an event."""
+class _After:
+    """What comes after an event."""
 
-    def __init__(self, check: Callable[[str], None], sentence: str) -> None:
-        self._check = check
-        self._sentence = sentence
-
-    @property
-    def after(self) -> _Last:
-        return _Last(self._check, f"{self._sentence} after {{}}")
-
-    @property
-    def before(self) -> _Last:
-        return _Last(self._check, f"{self._sentence} before {{}}")
+    def __init__(self, ask: _Ask) -> None:
+        self.after = _Last(ask)
 
 
-class _Event:
+class _Before:
+    """What comes before an event."""
+
+    def __init__(self, ask: _Ask) -> None:
+        self.before = _Last(ask)
+
+
+class _Answer:
     """An event that has to follow another."""
 
-    def __init__(self, check: Callable[[str], None], event: str) -> None:
+    def __init__(self, check: Callable[[Form], None], event: RuleEvent) -> None:
         self._check = check
         self._event = event
 
-    def within(self, amount: int, unit: str = "cycles") -> _Side:
+    def within(self, amount: Amount, unit: str = "cycles") -> _After:
         """At most so long `.after` the other."""
-        return _Side(self._check, f"{self._event} within {amount} {unit}")
+        span = Span.of(amount, unit)
+        return _After(lambda trigger: self._check(Follows(self._event, span, trigger, exact=False)))
 
-    def exactly(self, amount: int, unit: str = "cycles") -> _Side:
-        """Just so long `.after` the other."""
-        return _Side(self._check, f"{self._event} exactly {amount} {unit}")
+    def exactly(self, amount: Amount, unit: str = "cycles") -> _After:
+        """Just so long `.after` the other; there can be one earlier, too."""
+        span = Span.of(amount, unit)
+        return _After(lambda trigger: self._check(Follows(self._event, span, trigger, exact=True)))
+
+
+def _becomes(signal: str, value: int | float | str) -> RuleEvent:
+    return RuleEvent(signal, Happening.BECOMES, RuleValue(str(value)))
+
+
+def _trace_of(vcd: Any, path: str | Path | None) -> Trace:
+    """The trace of a VCDVCD; what that has lost is said once."""
+    if not hasattr(vcd, "references_to_ids"):
+        raise TypeError(f"expected a Trace, or a vcdvcd.VCDVCD, not {type(vcd).__name__}")
+    trace = Trace.of(vcd, path)
+    if path is None:
+        for note in trace.notes:
+            warnings.warn(note, stacklevel=3)
+    return trace

@@ -1,8 +1,9 @@
 """Rule files: the sentences of `timing`, from TOML.
 
-clock = "tb.clk"                   # by default clk or clock
+clock = "tb.clk"                   # by default the signal called like a clock that is nearest to each rule
 rules = '''
-  q changes within 1 cycle after d changes   ; a comment
+  q changes within 1 cycle after d changes           ; a comment
+  r rises exactly 2 cycles by tb.clk2 after q rises
 '''
 
 [signals]                          # names of the rules -> names in the trace
@@ -12,10 +13,12 @@ d = "tb.dut.data_in"
 from dataclasses import dataclass
 from importlib import resources
 
+from ..support.errors import InputError
 from ..support.toml_source import Source, open_shipped, shipped_names
-from ..waveform.trace import SignalError, Trace
-from ..waveform.wave import Wave
+from ..waveform.trace import Trace
+from ..waveform.wave import TraceError
 from .rules import Rule, RuleReport, parse_rule
+from .scene import beginning
 
 _FOLDER = resources.files("irq13.sim.timing") / "library"
 
@@ -47,7 +50,7 @@ def parse_rules(source: Source) -> RuleFile:
     for line in source.block(("rules",)):
         try:
             rules.append((line.number, parse_rule(line.text)))
-        except ValueError as error:
+        except InputError as error:
             raise source.error(line.number, str(error)) from None
     if not rules:
         raise source.error(("rules",), "there are no rules")
@@ -55,24 +58,32 @@ def parse_rules(source: Source) -> RuleFile:
     return RuleFile(source, source.get(("clock",), str, "") or None, signals, tuple(rules))
 
 
-def check_rules(file: RuleFile, trace: Trace) -> list[RuleReport]:
-    """Every rule on a trace. Raises SourceError where a rule names a signal that the trace does not have."""
-    renamed = _Renamed(trace, file.signals)
+def check_rules(file: RuleFile, trace: Trace, clock: str | None = None) -> list[RuleReport]:
+    """Every rule on a trace.
+
+    Parameters
+    ----------
+    clock: counts cycles instead of the file's own clock.
+
+    Raises
+    ------
+    SourceError
+        With the line, where a rule or the clock is not one for this trace.
+    TraceError
+        Where `clock` is none.
+    """
+    if clock is not None:
+        trace = trace.with_clock(file.signals.get(clock, clock))
+    elif file.clock is not None:
+        try:
+            trace = trace.with_clock(file.signals.get(file.clock, file.clock))
+        except TraceError as error:
+            raise file.source.error(("clock",), str(error)) from None
+    begin = beginning(trace)
     reports = []
     for line, rule in file.rules:
         try:
-            reports.append(rule.check(renamed))
-        except SignalError as error:
+            reports.append(rule.check(trace, file.signals, begin))
+        except TraceError as error:
             raise file.source.error(line, str(error)) from None
     return reports
-
-
-class _Renamed(Trace):
-    """A trace under the names of a rule file."""
-
-    def __init__(self, trace: Trace, names: dict[str, str]) -> None:
-        super().__init__({name: trace[name] for name in trace}, trace.edges, trace.end, trace.unit)
-        self._names = names
-
-    def __getitem__(self, name: str) -> Wave:
-        return super().__getitem__(self._names.get(name, name))

@@ -86,7 +86,7 @@ def test_check_passes_our_own_waveform_and_fails_a_rule_that_it_breaks(tmp_path)
     (tmp_path / "r.toml").write_text("rules = 'irq13 rises exactly 2 cycles after ferr_n falls'\n")
     done = irq13("check", "dos-divide-by-zero.vcd", "r.toml", cwd=tmp_path)
     assert done.returncode == 1
-    assert "in cycle 15: irq13 rises follows 1 cycle later" in done.stdout
+    assert "in cycle 15 (150 ns): irq13 rises follows 1 cycle later" in done.stdout
 
 
 def test_lockstep_names_what_it_saw(tmp_path):

@@ -22,6 +22,12 @@ RULES = [
     "b falls exactly 0 cycles after a rises while w = 1",
     "b changes within 3 cycles after a falls",
     "b rises within 1 cycle after a changes while w = 0x3",
+    "a rises within 3 cycles after a rises",
+    "a changes exactly 2 cycles after a rises",
+    "a falls within 2 cycles after a changes while b = 1",
+    "w changes exactly 1 cycle after w becomes 2",
+    "w becomes 3 never while b = 0",
+    "a rises exactly 0 cycles after a rises",
 ]
 
 
@@ -69,7 +75,7 @@ def _trace(values):
         levels = [value >> shift & mask for value in values]
         keep = [0, *(place for place in range(1, len(levels)) if levels[place] != levels[place - 1])]
         times = np.array(keep, dtype=np.int64) * CYCLE_NS
-        waves[name] = of_values(name, times, [levels[place] for place in keep], 2)
+        waves[name] = of_values(name, times, [levels[place] for place in keep], mask.bit_length())
     end = len(values) * CYCLE_NS
     return Trace(waves, np.arange(CYCLE_NS, end + 1, CYCLE_NS, dtype=np.int64), end)
 
@@ -107,6 +113,10 @@ def test_distances_are_a_histogram():
         ("c rises never", "no signal 'c' in lanes: expected one of a, b, w"),
         ("a rises within 3 ns after b rises", "lanes follow an event for up to 64 cycles"),
         ("a jumps", "expected EVENT"),
+        ("w rises never", "w has 2 bits: it can change, but not rise or fall"),
+        ("w = 4 never", "w has 2 bits: it is never 4"),
+        ("a unknown never", "a unknown: lanes have numbers only"),
+        ("a rises within 1 cycle by clk2 after b rises", "by clk2: lanes have one clock"),
     ],
 )
 def test_what_does_not_translate_is_refused(text, message):
