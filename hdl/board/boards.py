@@ -78,7 +78,7 @@ BOARDS: Mapping[str, BoardSpec] = {
         ("0+", "0-", "1+", "1-"),
         button="button_fire",
         lights=3,
-        seed=1,
+        seed=10,
         **_ECP5,
     ),
     "colorlight": BoardSpec(

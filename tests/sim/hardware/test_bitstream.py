@@ -13,7 +13,7 @@ def irq13(*arguments, cwd):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
 
 
-# By the tools of today 44.1 and 131.5; any other placement by them reaches this, and so should tomorrow's.
+# By the tools of today 44.1 and 133.2; any other placement by them reaches this, and so should tomorrow's.
 @pytest.mark.slow
 @pytest.mark.parametrize(("board", "at_least"), [("icebreaker", 41), ("ulx3s", 122)])
 def test_a_board_is_built_and_says_how_large_and_how_fast(board, at_least, tmp_path):
