@@ -26,6 +26,20 @@ DEFERRED = {
 }
 """Exceptions that an I486 does not report before the next waiting instruction."""
 
+ABSENT = {
+    # SDM2: MMX from the Pentium MMX, FXSAVE from the Pentium II, XSAVE later than the P6 generation.
+    Generation.I486: (
+        Operation.MMX,
+        Operation.FXSAVE,
+        Operation.FXRSTOR,
+        Operation.XSAVE,
+        Operation.XRSTOR,
+    ),
+    Generation.P6: (Operation.XSAVE, Operation.XRSTOR),
+    Generation.AMD64: (),
+}
+"""Opcodes of the 0F page that a generation does not have: #UD whatever EM and TS are."""
+
 
 class Reporting(Parametrised):
     """Decides what an operation may do, and when FERR# speaks.
@@ -98,20 +112,29 @@ class Reporting(Parametrised):
         return ResetInserter(self.reset)(m)
 
     def _elaborate_faults(self, m):
-        """#NM (SDM3 table 2-2) goes before #UD (SDM3 22.18.6.6); EM makes MMX undefined (table 12-1).
+        """What the generation has no opcode for is #UD first; then #NM (SDM3 table 2-2) goes before #UD (SDM3
+        22.18.6.6). EM makes MMX undefined (table 12-1), and XSAVE and XRSTOR ignore it (SDM2).
 
         Returns: it is one of the two.
         """
         op, cr0 = self.op, self.cr0
-        fwait, mmx = op.code == Operation.FWAIT, op.code == Operation.MMX
-        undefined = op.code == Operation.UNDEFINED
+        fwait, undefined = op.code == Operation.FWAIT, op.code == Operation.UNDEFINED
+        lacks = ABSENT[self.parameters.generation]
+        if self.parameters.mmx:
+            lacks = tuple(code for code in lacks if code is not Operation.MMX)
+        absent = op.code.matches(*lacks)
+        mmx = Const(0) if Operation.MMX in lacks else op.code == Operation.MMX
+        heedless = (
+            Const(0) if Operation.XSAVE in lacks else op.code.matches(Operation.XSAVE, Operation.XRSTOR)
+        )
         monitored = cr0.mp & cr0.ts
-        not_available = Mux(fwait, monitored, (cr0.ts & ~(mmx & cr0.em)) | (cr0.em & ~mmx))
+        stopped = (cr0.ts & ~(mmx & cr0.em)) | (cr0.em & ~mmx & ~heedless)
+        not_available = ~absent & Mux(fwait, monitored, stopped)
         m.d.comb += [
             op.nm.eq(op.valid & not_available),
-            op.ud.eq(op.valid & ~not_available & (undefined | (mmx & cr0.em))),
+            op.ud.eq(op.valid & (absent | (~not_available & (undefined | (mmx & cr0.em))))),
         ]
-        return Mux(fwait, monitored, cr0.em | cr0.ts | undefined)
+        return Mux(fwait, monitored, absent | (cr0.em & ~heedless) | cr0.ts | undefined)
 
     def _elaborate_immediate(self, m):
         """Some pending exception was raised as an immediate one. Returns that bit.

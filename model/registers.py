@@ -179,6 +179,10 @@ class Parameters:
     """Reset value of the chipset's enable bit (PIIX XBCS bit 5)."""
     nowait_window: int = 4
     """Length in cycles of the interrupt window of a no-wait instruction on I486: at least 1."""
+    mmx: bool = False
+    """An I486 that is a Pentium MMX: it has the MMX instructions. The later generations always have them."""
+    sse3: bool = False
+    """A P6 that is a Pentium 4 with SSE3: it has FISTTP. AMD64 always has it, I486 never."""
     fpu_irq: int = 13
     """The interrupt request that FF1 drives: 13 on a PC/AT, 8 on a PC-98; 0..15, not 2."""
 
@@ -190,7 +194,7 @@ class Parameters:
         _at_least("fpu_irq", self.fpu_irq, 0)
         if self.fpu_irq > 15 or self.fpu_irq == CASCADE_IRQ:
             raise ValueError(f"fpu_irq must be 0..15 and not {CASCADE_IRQ}, not {self.fpu_irq!r}")
-        for name in ("port_emulation", "ferr_enable"):
+        for name in ("port_emulation", "ferr_enable", "mmx", "sse3"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")
 

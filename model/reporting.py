@@ -7,7 +7,7 @@ import enum
 from typing import NamedTuple
 
 from .registers import MASKABLE, Cr0, ExceptionFlag, Family, Generation, Operation, Parameters
-from .x87 import NON_WAITING, ErrorState, OperationRequest, device_not_available, undefined
+from .x87 import NON_WAITING, ErrorState, OperationRequest, device_not_available, missing, undefined
 
 
 class Decision(enum.Enum):
@@ -71,6 +71,8 @@ class Reporting:
         operation = now.operation
         if operation is None:
             return Decision.IDLE
+        if missing(operation.code, self.parameters):
+            return Decision.UD
         if device_not_available(operation.code, now.cr0):
             return Decision.NM
         if undefined(operation.code, now.cr0):

@@ -14,7 +14,9 @@ from .registers import (
     Cr0,
     ExceptionFlag,
     Family,
+    Generation,
     Operation,
+    Parameters,
 )
 
 NON_WAITING = frozenset(
@@ -106,15 +108,35 @@ def execute(state: ErrorState, operation: OperationRequest) -> ErrorState:
 def device_not_available(operation: Operation, cr0: Cr0) -> bool:
     """#NM: EM or TS stops every x87 instruction, MP and TS together stop WAIT (SDM3 table 2-2).
 
-    MMX instructions are stopped by TS alone: EM makes them undefined (SDM3 table 12-1).
+    MMX instructions are stopped by TS alone: EM makes them undefined (SDM3 table 12-1). XSAVE and XRSTOR are
+    stopped by TS alone too: they ignore EM (SDM2 XSAVE).
     """
     match operation:
         case Operation.FWAIT:
             return Cr0.MP in cr0 and Cr0.TS in cr0
         case Operation.MMX:
             return Cr0.TS in cr0 and Cr0.EM not in cr0
+        case Operation.XSAVE | Operation.XRSTOR:
+            return Cr0.TS in cr0
         case _:
             return Cr0.EM in cr0 or Cr0.TS in cr0
+
+
+def missing(operation: Operation, parameters: Parameters) -> bool:
+    """#UD before EM and TS are looked at: an opcode of the 0F page that the generation does not have.
+
+    MMX came with the Pentium MMX, FXSAVE and FXRSTOR with the Pentium II, XSAVE and XRSTOR after the P6
+    generation (SDM2).
+    """
+    match operation:
+        case Operation.MMX:
+            return parameters.generation is Generation.I486 and not parameters.mmx
+        case Operation.FXSAVE | Operation.FXRSTOR:
+            return parameters.generation is Generation.I486
+        case Operation.XSAVE | Operation.XRSTOR:
+            return parameters.generation is not Generation.AMD64
+        case _:
+            return False
 
 
 def undefined(operation: Operation, cr0: Cr0) -> bool:

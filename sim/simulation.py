@@ -21,6 +21,7 @@ from ..model.pc import PcInputs, PcOutputs
 from ..model.registers import Cr0, ExceptionFlag, Generation, Hwcr, Parameters
 from ..model.reporting import Decision
 from ..model.x87 import OperationRequest
+from .cpu.instructions import presented
 from .cpu.operands import unsigned
 from .cpu.steps import x87
 from .machines.machine import Machine, machine_for
@@ -127,7 +128,7 @@ class Simulation:
         if self._operations:
             raise RuntimeError(f"{self._operations[0].code.name} is still presented: withdraw() it first")
         action = x87(mnemonic, {name: str(value) for name, value in operands.items()})
-        self._operations.extend(action.operations)
+        self._operations.extend(presented(mnemonic, one, self.parameters) for one in action.operations)
         self._doing = " ".join([mnemonic, *(f"{name}={value}" for name, value in operands.items())])
         while self._operations:
             decision = self._cycle().decision

@@ -125,9 +125,12 @@ class ProcessorCycle:
         self._es = self._any(self._pending)
         there = self._input("op_valid")
         wait, mmx = code[Operation.FWAIT], code[Operation.MMX]
-        x87 = ~(wait | mmx)
-        unavailable = (wait & mp & ts) | (mmx & ts & ~em) | (x87 & (em | ts))
-        undefined = ~unavailable & (code[Operation.UNDEFINED] | (mmx & em))
+        extended = code[Operation.XSAVE] | code[Operation.XRSTOR]
+        x87 = ~(wait | mmx | extended)
+        lacks = self._any(code[one] for one in self._lacking())
+        unavailable = (wait & mp & ts) | (mmx & ts & ~em) | (x87 & (em | ts)) | (extended & ts)
+        unavailable = unavailable & ~lacks
+        undefined = lacks | (~unavailable & (code[Operation.UNDEFINED] | (mmx & em)))
         self._checks = ~self._any(code[one] for one in NO_CHECK)
         alive = there & ~unavailable & ~undefined
         held = alive & self._checks & self._es
@@ -153,6 +156,17 @@ class ProcessorCycle:
             "masks": masks,
             "es": [self._es],
         }
+
+    def _lacking(self) -> set[Operation]:
+        """Opcodes of the 0F page that the generation lacks: #UD before CR0 is looked at (SDM2)."""
+        lacking = {
+            Generation.I486: {Operation.MMX, Operation.FXSAVE, Operation.FXRSTOR},
+            Generation.P6: set(),
+            Generation.AMD64: set(),
+        }[self._generation]
+        if self._generation is not Generation.AMD64:
+            lacking |= {Operation.XSAVE, Operation.XRSTOR}
+        return lacking - {Operation.MMX} if self._parameters.mmx else lacking
 
     def _gated(self, ne: Bit) -> Bit:
         """IGNNE keeps FERR# from asserting: on Intel, while NE = 0 (SDM1 D.2.1.1)."""

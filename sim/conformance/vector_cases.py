@@ -22,7 +22,7 @@ from ...model.registers import (
     Parameters,
     ReservedBits,
 )
-from ...model.x87 import OperationRequest
+from ...model.x87 import OperationRequest, missing
 from ..machines.machine import KeptMachine
 from ..scenarios.run import Driver
 from ..scenarios.scenario import load_scenario
@@ -51,7 +51,7 @@ def _out(port: int, data: int = 0) -> PcInputs:
 
 def _pending(flags: int, masks: int) -> list[PcInputs]:
     """From power-up to these flags and masks, without #NM and with nothing reported on the way."""
-    return [_op(Operation.FXRSTOR, control=masks, status=flags)]
+    return [_op(Operation.FLDENV, control=masks, status=flags)]
 
 
 def _amd(**others: Any) -> Parameters:
@@ -105,6 +105,8 @@ def _native() -> Iterator[VectorCase]:
                     rule = "SDM1 8.7.1: #MF before a waiting instruction"
                     if Cr0.EM in cr0 or Cr0.TS in cr0:
                         rule = "SDM3 table 2-2: EM, TS and MP decide on #NM first"
+                    if missing(code, Parameters(generation)):
+                        rule = "SDM2: an opcode that the generation does not have is #UD, whatever CR0 says"
                     name = f"{generation.value} {code.name} {bits} flags {flags:02x}"
                     yield VectorCase(name, rule, Parameters(generation), _pending(flags, 0), steps)
 
@@ -162,7 +164,7 @@ def _handshake() -> Iterator[VectorCase]:
                 steps = [raise_it, *[PcInputs()] * 4, *[_op(Operation.FWAIT)] * 3, *[PcInputs()] * 3]
                 rule = "SDM1 D.2.1.1: which exceptions are reported at once"
                 name = f"{generation.value} {family.name} {flag.name}"
-                yield VectorCase(name, rule, Parameters(generation), [_op(Operation.FXRSTOR)], steps)
+                yield VectorCase(name, rule, Parameters(generation), [_op(Operation.FLDENV)], steps)
 
 
 def _chipset() -> Iterator[VectorCase]:
@@ -192,7 +194,7 @@ def _chipset() -> Iterator[VectorCase]:
 def _pic_family() -> Iterator[VectorCase]:
     yield from _scenarios("pic")
     bios = [_out(port, word) for port, word in BIOS_WORDS]
-    error = [_op(Operation.FXRSTOR), _op(Operation.ARITHMETIC, raises=ExceptionFlag.ZE), *[PcInputs()] * 4]
+    error = [_op(Operation.FLDENV), _op(Operation.ARITHMETIC, raises=ExceptionFlag.ZE), *[PcInputs()] * 4]
     chance = random.Random("pic")
     inta, eoi = [PcInputs(inta=True)] * 2, [_out(PIC_SLAVE, 0x20), _out(PIC_MASTER, 0x20)]
     moves = {

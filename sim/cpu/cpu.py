@@ -11,7 +11,7 @@ from collections.abc import Generator
 
 from ...model.chipset import IoAccess
 from ...model.pc import PcInputs, PcOutputs
-from ...model.registers import VMEXIT_CLGI, VMEXIT_IOIO, VMEXIT_STGI, VMEXIT_VMRUN
+from ...model.registers import VMEXIT_CLGI, VMEXIT_IOIO, VMEXIT_STGI, VMEXIT_VMRUN, Parameters
 from ...model.reporting import Decision
 from ...model.x87 import OperationRequest
 from ..waveform.signals import BY_NAME, CpuView
@@ -52,8 +52,8 @@ class Cpu(ProcessorState):
     inputs: what it drives in the present cycle. The others are those of `ProcessorState`.
     """
 
-    def __init__(self, program: Program) -> None:
-        super().__init__(program)
+    def __init__(self, program: Program, parameters: Parameters) -> None:
+        super().__init__(program, parameters)
         self._held = False
         self._go()
 

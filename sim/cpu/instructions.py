@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from ...model.registers import Family, Operation
+from ...model.registers import Family, Generation, Operation, Parameters
+from ...model.x87 import OperationRequest
 from ..support.errors import InputError
 from ..support.suggest import nearest
 
@@ -53,6 +54,32 @@ INSTRUCTIONS = {
     },
 }
 """Every mnemonic that the simulator knows, in lower case."""
+
+
+_LATER = {
+    # SDM2: FCMOVcc, FCOMI and FUCOMI from the Pentium Pro, FISTTP with SSE3.
+    **{
+        name: (Generation.P6, Generation.AMD64)
+        for name in INSTRUCTIONS
+        if name.startswith("fcmov") or name in ("fcomi", "fcomip", "fucomi", "fucomip")
+    },
+    "fisttp": (Generation.AMD64,),
+}
+
+
+def presented(mnemonic: str, operation: OperationRequest, parameters: Parameters) -> OperationRequest:
+    """What the decoder of a processor makes of an instruction: an ESC opcode that it lacks is undefined."""
+    name = mnemonic.lower()
+    known = _LATER.get(name, (parameters.generation,))
+    if name == "fisttp" and parameters.sse3:
+        known = (Generation.P6, *known)
+    return operation if parameters.generation in known else OperationRequest(Operation.UNDEFINED)
+
+
+def not_everywhere(mnemonic: str, code: Operation) -> bool:
+    """Some generation lacks it, or CR0.EM makes it undefined."""
+    later = (Operation.MMX, Operation.FXSAVE, Operation.FXRSTOR, Operation.XSAVE, Operation.XRSTOR)
+    return mnemonic in _LATER or code in later
 
 
 def lookup(mnemonic: str) -> Mnemonic:

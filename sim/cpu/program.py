@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ...model.chipset import IoAccess
-from ...model.registers import BIOS_WORDS
+from ...model.registers import BIOS_WORDS, Parameters
 from ...model.x87 import OperationRequest
+from .instructions import presented
 from .steps import Bios, Io, Nop, Step, X87Step
 
 
@@ -61,14 +62,14 @@ class Place(NamedTuple):
         return self.block[self.at] if self.at < len(self.block) else None
 
 
-def block_of(steps: Sequence[Step]) -> tuple[Instruction, ...]:
+def block_of(steps: Sequence[Step], parameters: Parameters) -> tuple[Instruction, ...]:
     """Steps as instructions: a form without N is two of them (SDM2), NOP n is n, `bios` ten OUTs."""
     result: list[Instruction] = []
     for step in steps:
         parts: Sequence[OperationRequest | IoAccess | None] = (None,)
         match step.action:
             case X87Step(operations):
-                parts = operations
+                parts = [presented(step.verb, operation, parameters) for operation in operations]
             case Nop(cycles):
                 parts = (None,) * cycles
             case Io(access):

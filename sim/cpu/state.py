@@ -7,7 +7,7 @@ host and loads the guest, #VMEXIT does the reverse, and GIF holds interrupts off
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR, Cr0
+from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR, Cr0, Parameters
 from .events import NMI_VECTOR, VECTORS, CpuEvent
 from .program import Instruction, Place, Program, block_of
 from .steps import Step
@@ -41,6 +41,7 @@ class ProcessorState:
 
     Attributes
     ----------
+    parameters: what the processor is.
     cycle: number of the present cycle.
     events: what happened so far.
     current: the step under way, or None when the program is over; then no interrupt is taken any more.
@@ -52,23 +53,27 @@ class ProcessorState:
     host: the hypervisor runs; False without one.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, parameters: Parameters) -> None:
+        self.parameters = parameters
         self.cycle = 0
         self.events: list[CpuEvent] = []
         self.nmi = self._nmi_before = False
         self._intr = False
         self._hypervisor = program.hypervisor
-        self._handlers = _blocks(program.handlers)
+        self._handlers = self._blocks(program.handlers)
         self._host_handlers = self._handlers
         self._exits: dict[int, Block] = {}
         self._ports: dict[int, Block] = {}
         if self._hypervisor:
             # One IDT serves both, but where the host has a handler of its own (**choice**).
-            self._host_handlers = self._handlers | _blocks(self._hypervisor.handlers)
-            self._exits = _blocks(self._hypervisor.exits)
-            self._ports = _blocks(self._hypervisor.ports)
-        self._after_reset = block_of(program.after_reset)
-        self._begin(Place(block_of(program.main), 0))
+            self._host_handlers = self._handlers | self._blocks(self._hypervisor.handlers)
+            self._exits = self._blocks(self._hypervisor.exits)
+            self._ports = self._blocks(self._hypervisor.ports)
+        self._after_reset = block_of(program.after_reset, parameters)
+        self._begin(Place(block_of(program.main, parameters), 0))
+
+    def _blocks(self, programs: Mapping[int, Sequence[Step]]) -> dict[int, Block]:
+        return {key: block_of(steps, self.parameters) for key, steps in programs.items()}
 
     @property
     def guest(self) -> bool:
@@ -96,7 +101,7 @@ class ProcessorState:
         self._other = self._world()
         if self._hypervisor:
             self.host = True
-            self._place = Place(block_of(self._hypervisor.start), 0)
+            self._place = Place(block_of(self._hypervisor.start, self.parameters), 0)
 
     def _begin_after_reset(self) -> None:
         """RESET by its pin: [handlers] reset, or nothing."""
@@ -225,7 +230,3 @@ class ProcessorState:
             self._record("exits", code)
             self._give_up(code)
         return True
-
-
-def _blocks(programs: Mapping[int, Sequence[Step]]) -> dict[int, Block]:
-    return {key: block_of(steps) for key, steps in programs.items()}

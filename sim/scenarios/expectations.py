@@ -22,6 +22,7 @@ from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR, Operation
 from ..cpu import operands
 from ..cpu.diagnosis import REASONS
 from ..cpu.events import CpuEvent
+from ..cpu.instructions import not_everywhere
 from ..cpu.steps import Gif, Io, MsrAccess, Step, Vmrun, X87Step
 from ..support.errors import InputError
 from ..support.suggest import nearest
@@ -239,7 +240,7 @@ def _outcomes(step: Step) -> set[str]:
             possible = {"executes", "#NM"}
             if action.waits:
                 possible |= {"#MF", "freezes", "exits"}
-            return possible | {"#UD"} if Operation.MMX in codes else possible
+            return possible | {"#UD"} if not_everywhere(step.verb, codes[-1]) else possible
         case MsrAccess(request):
             return {"#GP", "executes" if request.write else "reads"}
         case Io(access):

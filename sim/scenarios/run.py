@@ -68,7 +68,7 @@ class Driver:
 
     def __init__(self, machine: Machine, program: Program, pins: Sequence[PinEvent] = ()) -> None:
         self.machine = machine
-        self.cpu = Cpu(program)
+        self.cpu = Cpu(program, machine.parameters)
         self.recorder = Recorder(machine.parameters)
         self._pins = list(pins)
         self._levels = dict(PINS)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ...model.chipset import IoAccess
 from ...model.pc import PcInputs
-from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR
+from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR, Parameters
 from ...model.x87 import OperationRequest
 from ..cpu.program import Program
 from ..cpu.steps import Action, Bios, Io, MovFerrEnable, MsrAccess, Reset, Step, X87Step
@@ -27,7 +27,7 @@ class LaneCpu:
     Parameters
     ----------
     build: where it goes. Its registers are called `cpu.*`.
-    program: what it runs.
+    program, parameters: what it runs, and on what.
     nmi, reset: the pins.
 
     Attributes
@@ -38,9 +38,11 @@ class LaneCpu:
     svm: what a hypervisor adds, or None.
     """
 
-    def __init__(self, build: Builder, program: Program, nmi: Bit, reset: Bit) -> None:
+    def __init__(
+        self, build: Builder, program: Program, parameters: Parameters, nmi: Bit, reset: Bit
+    ) -> None:
         self.build = build
-        self.code = lay_out(program)
+        self.code = lay_out(program, parameters)
         self.hypervisor = program.hypervisor is not None
         self._nmi, self.reset = nmi, reset
         self._restarts: dict[str, int] = {}

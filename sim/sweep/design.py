@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from ...model.registers import Generation, Parameters
 from ..lanes.builder import Builder, Word
 from ..netlist.netlist import Netlist
 from ..scenarios.scenario import PINS, Scenario
@@ -11,32 +12,37 @@ from .layout import unsupported
 from .pins import CLOCK_BITS, PinPulse, time_registers
 
 
-def netlist_of(scenario: Scenario, pulses: Sequence[PinPulse], pc: Netlist) -> Netlist:
+def netlist_of(
+    scenario: Scenario, generation: Generation, pulses: Sequence[PinPulse], pc: Netlist
+) -> Netlist:
     """Scenario, CPU and PC as one netlist, in which each swept event has a register for its cycle.
 
     Parameters
     ----------
-    pc: the PC, lowered, with the scenario's parameters.
+    pc: the PC, lowered, with the scenario's parameters and this generation.
 
     Raises
     ------
     NetlistError
         For what a CPU in lanes cannot do.
     """
-    reason = unsupported(scenario.program)
+    parameters = scenario.parameters_for(generation)
+    reason = unsupported(scenario.program, parameters)
     if reason:
         raise NetlistError(reason)
-    return _Bench(scenario, pulses, pc).netlist()
+    return _Bench(scenario, parameters, pulses, pc).netlist()
 
 
 class _Bench:
-    def __init__(self, scenario: Scenario, pulses: Sequence[PinPulse], pc: Netlist) -> None:
+    def __init__(
+        self, scenario: Scenario, parameters: Parameters, pulses: Sequence[PinPulse], pc: Netlist
+    ) -> None:
         self._build = build = Builder()
         self._pulses = pulses
         self._clock = build.register("clock", CLOCK_BITS)
         build.follow("clock", build.plus_one(self._clock))
         pins = self._pins(scenario)
-        cpu = LaneCpu(build, scenario.program, pins["nmi"][0], pins["reset"][0])
+        cpu = LaneCpu(build, scenario.program, parameters, pins["nmi"][0], pins["reset"][0])
         inputs = dict(cpu.inputs)
         inputs["ignne_drive_n"] = pins["ignne_n"]
         inputs["irq"] = [pins[f"irq{line}"][0] if f"irq{line}" in pins else build.zero for line in range(16)]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from ...model.registers import Cr0
+from ...model.registers import Cr0, Parameters
 from ..cpu.program import Instruction, Program, block_of
 from ..cpu.steps import Step, Wait
 from ..lanes.builder import Builder, Word
@@ -63,13 +63,13 @@ class Code(NamedTuple):
         return [place for place, one in enumerate(self.instructions) if one is not None and fits(one.step)]
 
 
-def lay_out(program: Program) -> Code:
+def lay_out(program: Program, parameters: Parameters) -> Code:
     """Each block behind the other, with an end behind each."""
     rows: list[Instruction | None] = []
 
     def put(steps) -> int:
         at = len(rows)
-        rows.extend([*block_of(steps), None])
+        rows.extend([*block_of(steps, parameters), None])
         return at
 
     host = program.hypervisor
@@ -84,9 +84,9 @@ def lay_out(program: Program) -> Code:
     return Code(rows, main, after_reset, nowhere, handlers, start, exits, ports, handlers | own)
 
 
-def unsupported(program: Program) -> str | None:
+def unsupported(program: Program, parameters: Parameters) -> str | None:
     """What of a program there is not in lanes, in words, or None."""
-    for row in lay_out(program).instructions:
+    for row in lay_out(program, parameters).instructions:
         action = row.step.action if row else None
         if row and isinstance(action, Wait) and action.signal not in LEVELS:
             known = ", ".join(LEVELS)

@@ -187,7 +187,7 @@ def _recipe(scenario: Scenario, generation: Generation, pulses: Sequence[PinPuls
     from .design import netlist_of
 
     pc = lower(hdl.Pc(scenario.parameters_for(generation)))
-    return recipe_of(netlist_of(scenario, pulses, pc))
+    return recipe_of(netlist_of(scenario, generation, pulses, pc))
 
 
 def _set_times(lanes: Lanes, pulses: Sequence[PinPulse], times: Sequence[np.ndarray]) -> int:

@@ -10,14 +10,16 @@ module yardstick(
 );
   // 0 arithmetic, 1 FWAIT, 2 MMX, 3 FLDCW, 4 FLDENV, 5 FRSTOR wait; 6 FXRSTOR, 7 XRSTOR load without waiting;
   // 15 FNSTENV, 16 FNSAVE, 17 FNINIT, 18 FNCLEX, 19 undefined.
-  wire mmx = op_code == 2, undefined = op_code == 19;
+  // 2, 6, 7, 10 FXSAVE and 11 XSAVE are opcodes that an I486 does not have.
+  wire absent = op_code == 2 | op_code == 6 | op_code == 7 | op_code == 10 | op_code == 11;
+  wire undefined = op_code == 19;
   wire waits = op_code < 6, loads = op_code >= 4 && op_code < 8;
   wire initialises = op_code == 16 || op_code == 17;
 
   reg [1:0] pin = 0;
   assign ignne = pin[1];
-  assign op_nm = op_valid & (op_code == 1 ? cr0_mp & cr0_ts : mmx ? ~cr0_em & cr0_ts : cr0_em | cr0_ts);
-  assign op_ud = op_valid & ~op_nm & (undefined | (mmx & cr0_em));
+  assign op_nm = op_valid & ~absent & (op_code == 1 ? cr0_mp & cr0_ts : cr0_em | cr0_ts);
+  assign op_ud = op_valid & (absent | (~op_nm & undefined));
   wire may_run = op_valid & ~op_nm & ~op_ud;
 
   wire [5:0] pending = flags[5:0] & ~masks;

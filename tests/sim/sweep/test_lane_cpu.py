@@ -85,7 +85,7 @@ def compare(seed, pc, lanes_wanted, cycles, kinds):
     scenario = random_scenario(seed)
     chance = np.random.default_rng(seed)
     times = chance.integers(0, cycles - 10, (len(PULSES), lanes_wanted))
-    lanes = Lanes(kernel_of(netlist_of(scenario, PULSES, pc), engine="numpy"), lanes_wanted)
+    lanes = Lanes(kernel_of(netlist_of(scenario, Generation.AMD64, PULSES, pc), engine="numpy"), lanes_wanted)
     for number, (one, cycle) in enumerate(zip(PULSES, times, strict=True)):
         lanes.set_register(f"at{number}.on", cycle)
         lanes.set_register(f"at{number}.off", cycle + one.width)

@@ -84,7 +84,8 @@ def test_the_cpu_in_lanes_is_the_cpu(name, pcs):
     plain = scenarios.load_scenario(name)
     for scenario in (plain, _disturbed(plain, chance)):
         parameters = scenario.parameters_for(chance.choice(scenario.generations))
-        lanes = Lanes(kernel_of(netlist_of(scenario, [], pcs(parameters)), engine="numpy"), 1)
+        netlist = netlist_of(scenario, parameters.generation, [], pcs(parameters))
+        lanes = Lanes(kernel_of(netlist, engine="numpy"), 1)
         driver = Driver(ModelMachine(parameters), scenario.program, scenario.pins)
         for cycle in range(110):
             driver.step()
