@@ -4,6 +4,7 @@ A frozen processor waits until IGNNE is in effect or an interrupt is taken (SDM1
 neither can come the machine hangs, and emulators ship options to hide that. This names the cause.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...model.pc import PcOutputs
@@ -52,6 +53,8 @@ class Diagnosis(NamedTuple):
     since: int
     """The cycle from which on nothing changes."""
     text: str
+    loop: tuple[Step, ...] = ()
+    """The steps that a program without an end goes round in."""
 
     def __str__(self) -> str:
         return self.text
@@ -75,16 +78,40 @@ def diagnose(cpu: Cpu, outputs: PcOutputs, parameters: Parameters, since: int) -
 
 
 def endless(cpu: Cpu, limit: int) -> Diagnosis:
-    """A program that is not stuck and does not end either."""
+    """A program that is not stuck and does not end either, with the loop that it goes round in."""
     step = cpu.current
     assert step is not None
     entered = [event.value for event in cpu.events if event.kind == "enters"]
     counts = ", ".join(f"{vector:02X}h {entered.count(vector)} times" for vector in sorted(set(entered)))
     handlers = f"; handlers entered: {counts}" if counts else ""
-    text = (
-        f"'{step.text}' (line {step.line}) is under way after {limit} cycles: {REASONS['no-end']}{handlers}"
-    )
-    return Diagnosis("no-end", step, limit, text)
+    period, rounds = _period([(event.step, event.kind, event.value) for event in cpu.events])
+    if not rounds:
+        text = f"'{step.text}' (line {step.line}) is under way after {limit} cycles: {REASONS['no-end']}"
+        return Diagnosis("no-end", step, limit, text + handlers, (step,))
+    around = cpu.events[len(cpu.events) - period :]
+    steps = tuple(dict.fromkeys(event.step for event in around if event.step))
+    since = cpu.events[len(cpu.events) - period * rounds].cycle
+    names = ", ".join(f"'{one.text}' (line {one.line})" for one in steps)
+    text = f"{REASONS['no-end']}: {rounds} times round {names} from cycle {since} to {limit}{handlers}"
+    return Diagnosis("no-end", step, limit, text, steps)
+
+
+LONGEST_LOOP = 1000
+"""Events of the longest loop that is looked for."""
+
+
+def _period(story: Sequence[tuple]) -> tuple[int, int]:
+    """How many events the loop at the end of a story has, and how often it went round; 0, 0 without one.
+
+    The story may stop in the middle of a round: a loop begins anywhere.
+    """
+    for period in range(1, min(len(story) // 2, LONGEST_LOOP) + 1):
+        rounds = 1
+        while story[-(rounds + 1) * period : -rounds * period] == story[-period:]:
+            rounds += 1
+        if rounds > 1:
+            return period, rounds
+    return 0, 0
 
 
 def _interrupt(cpu: Cpu, outputs: PcOutputs, parameters: Parameters) -> HoldUp:

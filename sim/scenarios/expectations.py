@@ -8,6 +8,7 @@
     store exits 7Eh                  ; #VMEXIT with this code
     handler 75h enters               ; returns, returns to check
     check is stuck: slave-masked     ; and why; REASONS in diagnosis.py
+    program is stuck: no-end         ; wherever, or STEP for a step of the loop
     finally es = 0
 
 A step is named by its label, or by its mnemonic where only one step has it; `#2` picks the second
@@ -139,7 +140,7 @@ def contradiction(expectations: Sequence[Expectation]) -> tuple[Expectation, str
     return None
 
 
-def unexpected(expectations: Iterable[Expectation], events: Iterable[CpuEvent]) -> list[Verdict]:
+def unexpected(expectations: Iterable[Expectation], events: Sequence[CpuEvent]) -> list[Verdict]:
     """What goes wrong and no sentence speaks of: a fault, an interrupt without a handler, a hang."""
     named = {occurrence.same_event for one in expectations for occurrence in one.needs}
     verdicts = []
@@ -154,7 +155,11 @@ def unexpected(expectations: Iterable[Expectation], events: Iterable[CpuEvent]) 
         elif event.kind in FAULTS and (None, step, event.kind, None) not in named:
             found = f"{event.kind} in cycle {event.cycle}"
             verdicts.append(Verdict(line, f"'{text}' does not fault", False, found))
-        elif event.kind.startswith("stuck:") and (None, step, event.kind, None) not in named:
+        elif event.kind.startswith("stuck:") and not any(
+            # A loop is expected by one of its steps, or as "program is stuck".
+            (None, one, event.kind, None) in named
+            for one in (None, *(other.step for other in events if other.kind == event.kind))
+        ):
             verdicts.append(Verdict(line, f"'{text}' goes on", False, event.kind))
     return verdicts
 
@@ -167,7 +172,8 @@ def _occurrence(text: str, steps: Sequence[Step]) -> Occurrence:
         if found[2] not in REASONS:
             known = ", ".join(REASONS)
             raise InputError(f"no reason {found[2]!r}{nearest(found[2], REASONS)}; expected {known}")
-        return Occurrence(text, None, _step(found[1], steps), f"stuck:{found[2]}")
+        step = None if found[1] == "program" else _step(found[1], steps)
+        return Occurrence(text, None, step, f"stuck:{found[2]}")
     found = re.fullmatch(
         r"(\S+) (rises|falls|executes|freezes|raises (?P<fault>\S+)|(?:reads|exits) (?P<value>\S+))"
         r"(?: #(?P<which>\d+))?",

@@ -75,7 +75,7 @@ def _meaning(event: CpuEvent) -> str:
         raised = action.operations[-1].detected
         return f"raises {_names(raised)}" if raised else ""
     if event.kind.startswith("stuck:"):
-        return "here it stays"
+        return "goes round and round" if event.kind == "stuck:no-end" else "here it stays"
     return _KINDS[event.kind].format(event.value)
 
 

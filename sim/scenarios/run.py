@@ -120,5 +120,6 @@ class Driver:
         )
 
     def _stuck(self, diagnosis: Diagnosis) -> Diagnosis:
-        self.cpu.events.append(CpuEvent(diagnosis.since, diagnosis.step, f"stuck:{diagnosis.reason}"))
+        for step in diagnosis.loop or (diagnosis.step,):
+            self.cpu.events.append(CpuEvent(diagnosis.since, step, f"stuck:{diagnosis.reason}"))
         return diagnosis

@@ -1,6 +1,7 @@
 """The bus-functional CPU: interrupts, shadows, handlers; and why a program does not go on."""
 
 import random
+import re
 
 import pytest
 from irq13.sim.cpu.diagnosis import REASONS
@@ -356,3 +357,60 @@ class TestWhatAGenerationLacks:
     def test_xsave_ignores_em(self, on):
         result = go("mov cr0.em 1\nxsave\nxrstor masks=all\nfxsave", generation="AMD64", handlers={}, on=on)
         assert story(result, "executes", "#NM")[1:] == ["executes xsave", "executes xrstor", "#NM fxsave"]
+
+
+class TestNoEnd:
+    """It is told of the program as a whole, with the loop, wherever the limit strikes."""
+
+    PROGRAM = "fninit\nfldcw masks=none\nfdiv raises=ZE\nmov cr0.ne 1\nnop 2\nuse: fld1\n"
+
+    @pytest.mark.parametrize("limit", range(300, 307))
+    def test_the_loop_is_named_whatever_the_limit(self, limit):
+        result = go(self.PROGRAM, handlers={"10h": "nop 3\nback: iret"}, limit=limit)
+        assert result.diagnosis.reason == "no-end"
+        assert {step.label or step.verb for step in result.diagnosis.loop} == {"use", "nop", "back"}
+        rounds = re.search(r"(\d+) times round", str(result.diagnosis))
+        assert abs(int(rounds[1]) - (limit - 7) // 5) <= 1
+
+    @pytest.mark.parametrize("subject", ["program", "use", "back"])
+    def test_it_can_be_expected_of_the_program_or_of_a_step_of_the_loop(self, subject):
+        text = f"limit = 99\nprogram = '''\n{self.PROGRAM}'''\n"
+        text += f"expect = '''\nuse raises #MF\n{subject} is stuck: no-end\n'''\n"
+        text += "[handlers]\n10h = '''\nnop 3\nback: iret\n'''\n"
+        scenario = parse_scenario(Source("x.toml", text), "x")
+        assert run_scenario(scenario, scenario.generations[0], "model").passed
+
+    def test_a_step_without_a_loop_is_named_itself(self):
+        result = go("long: nop 5000", limit=60)
+        assert [step.label for step in result.diagnosis.loop] == ["long"]
+
+
+class TestNmiBlocking:
+    """Only the delivery of an NMI blocks others, until the next IRET of whatever handler (SDM3 6.7.1)."""
+
+    def test_int_02h_by_software_blocks_nothing(self, on):
+        pins = "nmi high at 8\nnmi low at 9"
+        result = go("int 2\nafter: nop", handlers={"nmi": "long: nop 12\niret"}, pins=pins, on=on)
+        assert story(result, "enters", "returns") == [
+            "enters int",
+            "enters long",
+            "returns long",
+            "returns after",
+        ]
+
+    def test_an_iret_of_any_handler_opens_it(self):
+        """The handler of INT 40h returns inside the NMI handler: a second NMI nests."""
+        pins = "nmi high at 5\nnmi low at 6\nnmi high at 8\nnmi low at 9"
+        handlers = {"nmi": "int 0x40\ninside: nop 9\niret", "40h": "nop 6\niret"}
+        result = go("nop 60", handlers=handlers, pins=pins, limit=200)
+        assert story(result, "enters")[:3] == ["enters nop", "enters int", "enters inside"]
+
+    def test_the_diagnosis_names_no_nmi_as_a_way_out_where_it_is_blocked(self):
+        handlers = {"nmi": "inner: fst\niret"}
+        result = go(
+            "fninit\nfldcw masks=none\nfdiv raises=ZE\nint 2", handlers=handlers, pins="nmi high at 60"
+        )
+        assert story(result, "freezes") == ["freezes inner"] * 2
+        assert "NMI" not in str(result.diagnosis)
+        alone = go("fninit\nfldcw masks=none\nfdiv raises=ZE\nint 2", handlers=handlers)
+        assert "an NMI" in str(alone.diagnosis)
