@@ -11,6 +11,7 @@ from .console import WIDE, fail, stderr_status
 
 @click.command("msr")
 @click.argument("script", default="ignne")
+@click.argument("line", required=False)
 @click.option("--backend", type=click.Choice(["svm", "vmx"]), default="svm", show_default=True)
 @click.option(
     "--on",
@@ -34,8 +35,12 @@ from .console import WIDE, fail, stderr_status
 )
 @click.option("--record", type=click.Path(path_type=Path), help="Keep this kernel's answers in a file.")
 @click.option("--replay", type=click.Path(path_type=Path), help="Take a kernel's answers from such a file.")
+@click.option(
+    "--histogram", help="Say which way each chain of a histogram is (bpftrace, perf, bcc); a file, or -."
+)
 def msr_command(
     script: str,
+    line: str | None,
     backend: str,
     on: str,
     side_by_side: bool,
@@ -44,6 +49,7 @@ def msr_command(
     differential: bool,
     record: Path | None,
     replay: Path | None,
+    histogram: str | None,
 ) -> None:
     """Run SCRIPT, a list of MSR accesses, through KVM's rules; count each way to set_msr.
 
@@ -51,8 +57,12 @@ def msr_command(
     script runs on this machine's own kernel, and where the model of that kernel differs it is said.
     Nothing of the host is changed.
 
+    With the word explain in SCRIPT's place, LINE is a message of KVM's or QEMU's, or - for standard input,
+    and what it means is said.
+
     \b
     Example:
+      irq13 msr explain "failed to set MSR 0x38d to 0x0"
       irq13 msr boot --backend vmx
       irq13 msr ignne --compare
       irq13 msr ignne --on kvm --compare
@@ -61,6 +71,14 @@ def msr_command(
     from ..kvm import run as msr_run
     from ..kvm import script as msr_script
 
+    if script == "explain":
+        _explain(line)
+        return
+    if line is not None:
+        raise click.UsageError(f"expected explain before a message, not {script!r}")
+    if histogram is not None:
+        _histogram(histogram)
+        return
     if differential or record or replay:
         _differential(on, record, replay)
         return
@@ -84,6 +102,25 @@ def msr_command(
     if vm.log.suppressed:
         log += f"({vm.log.suppressed} more lines, held back by the kernel's rate limit)\n"
     click.echo(log + msr_run.as_bpftrace(counts))
+
+
+def _explain(line: str | None) -> None:
+    from ..kvm.messages import explain_message
+
+    if line is None:
+        raise click.UsageError('expected a message: irq13 msr explain "LINE", or - for standard input')
+    for one in explain_message(sys.stdin.read() if line == "-" else line):
+        click.echo(one)
+
+
+def _histogram(name: str) -> None:
+    """Each chain in a sentence, then those that match none."""
+    from ..kvm.histogram import SENTENCES, classify, read_histogram
+
+    text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8", errors="replace")
+    for way in classify(read_histogram(name, text)):
+        said = SENTENCES.get(way.name, "matches no way that the model knows")
+        click.echo(f"{way.times:8}  {said}: {' < '.join(way.chain) or '(no frames)'}")
 
 
 def _line(one) -> str:
