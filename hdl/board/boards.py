@@ -116,22 +116,24 @@ class Top(Elaboratable):
         )
         platform.add_resources(_header(spec))
         uart = platform.request("uart", 0, dir={"rx": "-", "tx": "-"})
-        m.submodules.rx = rx = io.Buffer("i", uart.rx)
-        m.submodules.tx = tx = io.Buffer("o", uart.tx)
+        m.submodules.rx = rx = io.Buffer(io.Direction.Input, uart.rx)
+        m.submodules.tx = tx = io.Buffer(io.Direction.Output, uart.tx)
         m.d.comb += [board.rx.eq(rx.i), tx.o.eq(board.tx)]
         if spec.button:
-            m.submodules.button = button = io.Buffer("i", platform.request(spec.button, 0, dir="-"))
+            m.submodules.button = button = io.Buffer(
+                io.Direction.Input, platform.request(spec.button, 0, dir="-")
+            )
             m.d.comb += board.button.eq(button.i)
         shown = (~board.ferr_n, board.freeze, board.ignne)
         for number in range(spec.lights):
-            light = io.Buffer("o", platform.request("led", number, dir="-"))
+            light = io.Buffer(io.Direction.Output, platform.request("led", number, dir="-"))
             m.submodules[f"light{number}"] = light
             m.d.comb += light.o.eq(shown[number])
         pins = platform.request("irq13", 0, dir={name: "-" for name in ("ferr", "ignne", "irq", "intr")})
-        m.submodules.ferr = ferr = io.Buffer("io", pins.ferr)
-        m.submodules.ignne = ignne = io.Buffer("io", pins.ignne)
-        m.submodules.irq = irq = io.Buffer("o", pins.irq)
-        m.submodules.intr = intr = io.Buffer("o", pins.intr)
+        m.submodules.ferr = ferr = io.Buffer(io.Direction.Bidir, pins.ferr)
+        m.submodules.ignne = ignne = io.Buffer(io.Direction.Bidir, pins.ignne)
+        m.submodules.irq = irq = io.Buffer(io.Direction.Output, pins.irq)
+        m.submodules.intr = intr = io.Buffer(io.Direction.Output, pins.intr)
         m.d.comb += [
             # Open drain: driven low, or not at all.
             ferr.o.eq(0),

@@ -2,55 +2,44 @@
 
 Left alone, the PC runs at the board's clock: a press of the button makes it divide by zero, masked and
 unmasked in turn, and then wait at a waiting instruction, so that FERR#, IRQ 13 and the freeze can be seen;
-pull IGNNE# low and it goes on. A host that attaches (see `link`) takes over, one clock cycle a packet.
+pull IGNNE# low and it goes on. A host that attaches (see `packets`) takes over, one clock cycle a packet.
 """
 
 from amaranth.hdl import Array, Cat, EnableInserter, Module, Mux, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
-from amaranth.lib.wiring import In, Out
 
 from ...model.registers import (
-    BIOS_WORDS,
-    CONTROL_FNINIT,
-    CONTROL_RESET,
     PIC_MASTER,
     PIC_SLAVE,
     PORT_F0,
     Generation,
-    Operation,
     Parameters,
 )
+from ..component import Input, Output, Parametrised
 from ..flat import flat_ports
 from ..pc import Pc
+from .demo import Demo
 from .link import Link
 from .uart import UartReceiver, UartTransmitter
 
 GENERATIONS = tuple(Generation)
 """A generation's number on the line is its place here."""
-ZERO_DIVIDE = 1 << 2
 PAUSE = 0.01
 """Seconds without a byte after which a broken packet is forgotten."""
 
 
-class BoardDesign(wiring.Component):
+class BoardDesign(Parametrised):
     """The design without the names of a board's pins.
 
     Parameters
     ----------
-    parameters: Parameters of the PC.
-    clock: frequency in Hz.
-    baud: bits a second on the line.
-
-    Attributes
-    ----------
-    rx: In(1), tx: Out(1), the line to the host, idle 1.
-    button: In(1), asynchronous.
-    ferr_n: Out(1), drive FERR# low if 0: open drain.
-    ignne_drive_n: Out(1), drive IGNNE# low if 0; ignne_pin_n: In(1), the level of the pin, asynchronous.
-    irq13, intr: Out(1).
-    freeze: Out(1), a waiting instruction is frozen; ignne: Out(1), IGNNE in effect; a cycle late, as INTR is.
-    attached: Out(1), a host has taken over.
+    parameters : Parameters
+        Of the PC.
+    clock : float
+        Frequency in Hz.
+    baud : int
+        Bits a second on the line.
 
     Raises
     ------
@@ -58,27 +47,26 @@ class BoardDesign(wiring.Component):
         If the clock is too slow for the line.
     """
 
+    PORTS = {
+        "rx": Input(1, "the line from the host, idle 1; asynchronous", init=1),
+        "tx": Output(1, "the line to the host, idle 1", init=1),
+        "button": Input(1, "pressed; asynchronous"),
+        "ferr_n": Output(1, "drive FERR# low if 0: open drain", init=1),
+        "ignne_drive_n": Output(1, "drive IGNNE# low if 0: open drain", init=1),
+        "ignne_pin_n": Input(1, "the level of the pin IGNNE#; asynchronous", init=1),
+        "irq13": Output(1, "IRQ 13"),
+        "intr": Output(1, "INTR, a cycle late"),
+        "freeze": Output(1, "a waiting instruction is frozen, a cycle late"),
+        "ignne": Output(1, "IGNNE in effect, a cycle late"),
+        "attached": Output(1, "a host has taken over"),
+    }
+
     def __init__(self, parameters: Parameters, *, clock: float, baud: int = 115_200):
-        self.parameters = parameters
+        super().__init__(parameters)
         self.divisor = round(clock / baud)
         if self.divisor < 3:
             raise ValueError(f"a clock of {clock:g} Hz is too slow for {baud} baud: at least 3 cycles a bit")
         self.clock = clock
-        super().__init__(
-            {
-                "rx": In(1, init=1),
-                "tx": Out(1, init=1),
-                "button": In(1),
-                "ferr_n": Out(1, init=1),
-                "ignne_drive_n": Out(1, init=1),
-                "ignne_pin_n": In(1, init=1),
-                "irq13": Out(1),
-                "intr": Out(1),
-                "freeze": Out(1),
-                "ignne": Out(1),
-                "attached": Out(1),
-            }
-        )
 
     def elaborate(self, platform):
         m = Module()
@@ -169,72 +157,3 @@ def idle_inputs(inputs) -> int:
         packed |= (port.name == "ignne_drive_n") << shift
         shift += len(port.signal)
     return packed
-
-
-class Demo(wiring.Component):
-    """The little program that the button starts.
-
-    Attributes
-    ----------
-    button: In(1), pressed.
-    stop: In(1), forget what is under way.
-    ready: In(1), the operation that is presented has executed.
-    op_valid: Out(1), op_code: Out(5), op_raises: Out(7), op_control: Out(16), to the operation port.
-    io_write: Out(1), io_address: Out(16), io_write_data: Out(8), to the I/O bus.
-    """
-
-    def __init__(self):
-        super().__init__(
-            {
-                "button": In(1),
-                "stop": In(1),
-                "ready": In(1),
-                "op_valid": Out(1),
-                "op_code": Out(5),
-                "op_raises": Out(7),
-                "op_control": Out(16),
-                "io_write": Out(1),
-                "io_address": Out(16),
-                "io_write_data": Out(8),
-            }
-        )
-
-    def elaborate(self, platform):
-        m = Module()
-        before = Signal()
-        unmasked = Signal()
-        control = Mux(unmasked, CONTROL_RESET, CONTROL_FNINIT)
-        operations = Array((Operation.FNINIT, Operation.FLDCW, Operation.ARITHMETIC, Operation.FWAIT))
-        writes = Array((address << 8) | value for address, value in BIOS_WORDS)
-        place = Signal(range(max(len(BIOS_WORDS), len(operations))))
-        m.d.sync += before.eq(self.button)
-        with m.FSM():
-            with m.State("BIOS"):
-                m.d.comb += [
-                    self.io_write.eq(1),
-                    Cat(self.io_write_data, self.io_address).eq(writes[place]),
-                ]
-                m.d.sync += place.eq(place + 1)
-                with m.If(place == len(BIOS_WORDS) - 1):
-                    m.d.sync += place.eq(0)
-                    m.next = "WAIT"
-            with m.State("WAIT"), m.If(self.button & ~before & ~self.stop):
-                m.d.sync += [unmasked.eq(~unmasked), place.eq(0)]
-                m.next = "RUN"
-            with m.State("RUN"):
-                m.d.comb += [
-                    self.op_valid.eq(1),
-                    self.op_code.eq(operations[place]),
-                    self.op_control.eq(control),
-                    self.op_raises.eq(Mux(place == 2, ZERO_DIVIDE, 0)),
-                ]
-                with m.If(self.ready):
-                    m.d.sync += place.eq(place + 1)
-                    with m.If(place == len(operations) - 1):
-                        m.d.sync += place.eq(0)
-                        m.next = "WAIT"
-                with m.If(self.stop | (self.button & ~before)):
-                    m.d.sync += [place.eq(0), unmasked.eq(~unmasked)]
-                    with m.If(self.stop):
-                        m.next = "WAIT"
-        return m

@@ -1,34 +1,45 @@
 """A UART: 8 data bits, no parity, one stop bit; bytes as streams on the inner side."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.cdc import FFSynchronizer
-from amaranth.lib.wiring import In, Out
+
+from ..component import Component, Input, Output
 
 FRAME = 10
 """Bits that a byte takes on the line: start, eight data, stop."""
 
 
-class UartReceiver(wiring.Component):
+class _Uart(Component):
+    """One direction of the line."""
+
+    def __init__(self, divisor: int):
+        if divisor < 3:
+            raise ValueError(f"a UART needs at least 3 clock cycles a bit, not {divisor}")
+        super().__init__()
+        self.divisor = divisor
+
+
+class UartReceiver(_Uart):
     """Bytes from a line.
 
     A byte whose stop bit is 0 is dropped: so is what a line that floats or breaks off gives.
 
     Parameters
     ----------
-    divisor: clock cycles a bit, at least 3, so that a bit can be sampled in its middle.
+    divisor : int
+        Clock cycles a bit, at least 3, so that a bit can be sampled in its middle.
 
-    Attributes
-    ----------
-    line: In(1), asynchronous, idle 1.
-    bytes: Out(stream of 8 bits), always to be taken at once: `ready` is not looked at.
+    Raises
+    ------
+    ValueError
+        If there are fewer.
     """
 
-    def __init__(self, divisor: int):
-        if divisor < 3:
-            raise ValueError(f"a UART needs at least 3 clock cycles a bit, not {divisor}")
-        self.divisor = divisor
-        super().__init__({"line": In(1, init=1), "bytes": Out(stream.Signature(8, always_ready=True))})
+    PORTS = {
+        "line": Input(1, "the line, idle 1; asynchronous", init=1),
+        "bytes": Output(stream.Signature(8, always_ready=True), "what came, to be taken at once"),
+    }
 
     def elaborate(self, platform):
         m = Module()
@@ -52,24 +63,13 @@ class UartReceiver(wiring.Component):
         return m
 
 
-class UartTransmitter(wiring.Component):
-    """Bytes to a line.
+class UartTransmitter(_Uart):
+    """Bytes to a line; parameters and errors as of `UartReceiver`."""
 
-    Parameters
-    ----------
-    divisor: clock cycles a bit.
-
-    Attributes
-    ----------
-    line: Out(1), idle 1.
-    bytes: In(stream of 8 bits).
-    """
-
-    def __init__(self, divisor: int):
-        if divisor < 3:
-            raise ValueError(f"a UART needs at least 3 clock cycles a bit, not {divisor}")
-        self.divisor = divisor
-        super().__init__({"line": Out(1, init=1), "bytes": In(stream.Signature(8))})
+    PORTS = {
+        "line": Output(1, "the line, idle 1", init=1),
+        "bytes": Input(stream.Signature(8), "what is to go"),
+    }
 
     def elaborate(self, platform):
         m = Module()

@@ -5,14 +5,14 @@
     with Board("/dev/ttyUSB1") as board, Simulation(on=board) as sim:
         sim.msr["HWCR"] = 0x100
 
-The packets are described in `irq13.hdl.board.link`.
+The packets are described in `irq13.hdl.board.packets`.
 """
 
 import time
 from typing import Any
 
 from ... import hdl
-from ...hdl.board.link import CHECKSUM, FROM_BOARD, TO_BOARD, VERSION, Command, Identity, Status, bytes_for
+from ...hdl.board.packets import CHECKSUM, FROM_BOARD, TO_BOARD, VERSION, Command, Identity, Status, bytes_for
 from ...model.pc import PcInputs, PcOutputs
 from ...model.registers import Parameters
 from ..support.errors import BoardError
