@@ -38,15 +38,16 @@ class Executor(Component):
         stepped = Signal()
         left = Signal(range(self.settle + 1))
         # Everything on the line is slow, so what is long is cut by registers: the command once it is decoded,
-        # and the outputs of the PC, which stands still.
+        # and the outputs of the PC, which stands still until the answer is taken.
         attaches, runs, settles, steps = decoded = [Signal() for _ in range(4)]
-        again = Signal()
+        again, moves = Signal(), Signal()
         commands = (Command.ATTACH, Command.RUN, Command.SETTLE, Command.STEP)
         m.d.sync += [
             *(one.eq(packet.command == command) for one, command in zip(decoded, commands, strict=True)),
             again.eq(stepped & (packet.command == Command.STEP) & (packet.sequence == last_step)),
         ]
         m.d.comb += answer.sequence.eq(packet.sequence)
+        m.d.sync += answer.outputs.eq(self.outputs)
         with m.FSM():
             with m.State("WAIT"), m.If(self.packets.valid):
                 m.next = "CARRY OUT"
@@ -54,7 +55,7 @@ class Executor(Component):
                 m.d.sync += [
                     answer.status.eq(Status.DONE),
                     answer.carries.eq(Carries.NOTHING),
-                    answer.outputs.eq(self.outputs),
+                    moves.eq(0),
                 ]
                 m.next = "ANSWER"
                 with m.If(~packet.good):
@@ -72,8 +73,7 @@ class Executor(Component):
                 with m.Elif(again):
                     m.d.sync += answer.carries.eq(Carries.AGAIN)
                 with m.Else():
-                    m.d.comb += self.step.eq(steps)
-                    m.d.sync += [stepped.eq(steps), last_step.eq(packet.sequence)]
+                    m.d.sync += [moves.eq(steps), stepped.eq(steps), last_step.eq(packet.sequence)]
                     m.d.sync += answer.carries.eq(Carries.OUTPUTS)
             with m.State("RESTART"):
                 m.d.comb += [self.restart.eq(1), self.step.eq(1)]
@@ -83,6 +83,7 @@ class Executor(Component):
             with m.State("ANSWER"):
                 m.d.comb += [self.answers.valid.eq(1), self.packets.ready.eq(self.answers.ready)]
                 with m.If(self.answers.ready):
+                    m.d.comb += self.step.eq(moves)
                     m.next = "WAIT"
         return m
 

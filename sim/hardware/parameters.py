@@ -1,0 +1,55 @@
+"""`Parameters` from text, as a command line has them, and as part of a name."""
+
+import enum
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+from ...model.registers import Parameters
+from ..support.errors import InputError
+
+_WORDS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
+
+
+def parameters_from(assignments: dict[str, str]) -> Parameters:
+    """The parameters of these names; all others have their default.
+
+    Raises
+    ------
+    InputError
+        For a name that there is not, or a value that does not fit; says what was expected.
+    """
+    kinds = get_type_hints(Parameters)
+    values: dict[str, Any] = {}
+    for name, text in assignments.items():
+        if name not in kinds:
+            raise InputError(f"no parameter {name!r}: expected one of {', '.join(kinds)}")
+        values[name] = _value(name, kinds[name], text)
+    return Parameters(**values)
+
+
+def _value(name: str, kind: Any, text: str) -> Any:
+    if kind is bool:
+        if text.lower() not in _WORDS:
+            raise InputError(f"{name} must be 0 or 1, not {text!r}")
+        return _WORDS[text.lower()]
+    if kind is int:
+        try:
+            return int(text, 0)
+        except ValueError:
+            raise InputError(f"{name} must be a number, not {text!r}") from None
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        # As it is written, or as close as case goes; `Parameters` refuses the rest.
+        return {str(one.value).lower(): one for one in kind}.get(text.lower(), text)
+    return text
+
+
+def suffix_of(parameters: Parameters) -> str:
+    """The generation, then each parameter that is not at its default, as the end of a name."""
+    default = Parameters(parameters.generation)
+    words = [str(parameters.generation.value)]
+    for field in fields(parameters):
+        value = getattr(parameters, field.name)
+        if value != getattr(default, field.name):
+            value = value.value if isinstance(value, enum.Enum) else value
+            words += [field.name, str(int(value) if isinstance(value, bool) else value)]
+    return "_".join(words).lower()
