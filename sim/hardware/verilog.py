@@ -92,7 +92,7 @@ def export(block: str, parameters: Parameters, language: str = "verilog") -> Exp
 
     Raises
     ------
-    ValueError
+    InputError
         For a block or a language that does not exist.
     ToolError
         If Yosys fails.
