@@ -41,6 +41,9 @@ INT = "self._int_held | (self._found & ~self._quiet)"
 HELD = "goes_on & Mux(self._after_first"
 RESTS = "self._quiet.eq(self._polled | last | "
 CALLS = "with m.If(self.inta | self._words.icw1):"
+# The source text is replaced, and the design not parametrised: a parameter that breaks the core would be a
+# line of the core for everybody who builds or reads it, and what is proved would be another design than what
+# is built. A text that stands there no longer, or twice, fails the test.
 MUTANTS = {
     # Property (and which mutant): generation, file, what stands there, what breaks it.
     "ferr-only-unmasked": ("P6", "reporting", REPORTS, "allowed & (self.ferr | op.ready)"),

@@ -252,6 +252,22 @@ def test_two_generations_stand_in_one_design(everything):
     assert all(f"=== {name} ===" in said for name in both)
 
 
+@pytest.mark.slow
+def test_fusesoc_lints_the_core(tool, tmp_path):
+    for name in ("perl", "make"):
+        tool(name)
+    exported = export("msr", Parameters())
+    write_verilog(exported, tmp_path)
+    fusesoc = (sys.executable, "-c", "from fusesoc.main import main; main()")
+    command = (*fusesoc, "--cores-root", ".", "run", "--target", "lint", exported.name)
+    status, said = ran(*command, cwd=tmp_path, env=os.environ | VERILATOR)
+    assert status == 0, said
+    assert f"verilator -f {exported.name}" in said
+    source = tmp_path / f"{exported.name}.v"
+    source.write_text(source.read_text().replace("/* verilator lint_off UNUSEDSIGNAL */", ""))
+    assert ran(*command, cwd=tmp_path, env=os.environ | VERILATOR)[0] != 0
+
+
 def test_a_change_of_a_parameter_is_in_the_name_and_nothing_is_overwritten_silently(tmp_path):
     plain = export("reporting", Parameters("I486"))
     other = export("reporting", Parameters("I486", nowait_window=7))
