@@ -136,7 +136,7 @@ def _state(processor: Processor) -> list[Value]:
         if member.flow is not In and path != ("state", "ignne")
     ]
     reporting = processor._reporting
-    return [*outputs, reporting._kind, reporting._age, processor.state.ignne & processor.state.ignne_em]
+    return [*outputs, reporting.immediate, reporting.window, processor.state.ignne & processor.state.ignne_em]
 
 
 def _reach(condition: Callable[[Pc], Value]) -> Callable[[Proof], None]:

@@ -68,8 +68,8 @@ class Reporting(Parametrised):
         super().__init__(parameters)
         # Registers besides FERR#: which pending flags are immediate (PE never is), and how long the window
         # has been open.
-        self._kind = Signal(5)
-        self._age = Signal(range(parameters.nowait_window + 1))
+        self.immediate = Signal(5)
+        self.window = Signal(range(parameters.nowait_window + 1))
 
     def elaborate(self, platform):
         m = Module()
@@ -142,15 +142,15 @@ class Reporting(Parametrised):
         A flag that FLDCW unmasks, or that an image brings, is deferred (choice: SDM1 D.2.1.1 is silent).
         """
         op = self.op
-        kind = self._kind
+        immediate = self.immediate
         deferred = Array(Const(DEFERRED[family], 6) for family in Family)
-        raised_now = (Value.cast(self.raised)[:6] & ~deferred[op.family])[: len(kind)]
+        raised_now = (Value.cast(self.raised)[:6] & ~deferred[op.family])[: len(immediate)]
         with m.If(op.ready & op.code.matches(*LOADS)):
-            m.d.sync += kind.eq(0)
+            m.d.sync += immediate.eq(0)
         with m.Elif(op.ready):
-            # Only what is pending has a kind, so a flag that FLDCW unmasks comes without one.
-            m.d.sync += kind.eq((kind | raised_now) & self.next_pending)
-        return kind.any()
+            # Only what is pending can be immediate, so a flag that FLDCW unmasks is not.
+            m.d.sync += immediate.eq((immediate | raised_now) & self.next_pending)
+        return immediate.any()
 
     def _elaborate_window(self, m, opens, no_wait):
         """Hold a no-wait instruction for `nowait_window` cycles (figure D-3). Returns: it ends now.
@@ -158,13 +158,13 @@ class Reporting(Parametrised):
         Withdrawn in the middle, it leaves FERR# asserted; presented again, it finds nothing to report.
         """
         length = self.parameters.nowait_window
-        age = self._age
+        window = self.window
         open_now = Signal()
         done = Signal()
         m.d.comb += [
-            done.eq(age == length),
-            open_now.eq(Mux(age == 0, opens, no_wait & ~done)),
+            done.eq(window == length),
+            open_now.eq(Mux(window == 0, opens, no_wait & ~done)),
             self.op.window.eq(open_now),
         ]
-        m.d.sync += age.eq(Mux(open_now, age + 1, 0))
+        m.d.sync += window.eq(Mux(open_now, window + 1, 0))
         return done & no_wait

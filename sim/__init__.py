@@ -7,15 +7,26 @@ if TYPE_CHECKING:
     from .machines.board import Board, BoardError
     from .machines.msr_bus import GeneralProtection, MsrBus
     from .simulation import Simulation
+    from .support.errors import Irq13Error
     from .timing.assertions import expect
     from .waveform.trace import Trace
 
-__all__ = ["Board", "BoardError", "GeneralProtection", "MsrBus", "Simulation", "Trace", "expect"]
+__all__ = [
+    "Board",
+    "BoardError",
+    "GeneralProtection",
+    "Irq13Error",
+    "MsrBus",
+    "Simulation",
+    "Trace",
+    "expect",
+]
 
 _HOMES = {
     "Board": "machines.board",
     "BoardError": "machines.board",
     "GeneralProtection": "machines.msr_bus",
+    "Irq13Error": "support.errors",
     "MsrBus": "machines.msr_bus",
     "Simulation": "simulation",
     "Trace": "waveform.trace",

@@ -22,7 +22,7 @@ def lane_registers(parameters: Parameters) -> dict[str, tuple[int, int]]:
         "flags": (7, 0),
         "masks": (6, CONTROL_RESET & 0x3F),
         "ferr": (1, 0),
-        "at_once": (6, 0),
+        "immediate": (6, 0),
         "window": (window, 0),
         "pin": (parameters.synchroniser_stages, 0),
         "allow_ferr_on_ne": (1, 0),

@@ -180,7 +180,7 @@ class ProcessorCycle:
         closed = self._equal(age, 0)
         over = self._equal(age, self._parameters.nowait_window)
         waiting_to_be_told = self._es & ~self._one_bit("ferr") & ~self._gated(ne)
-        deferred = ~self._any(self._state["at_once"])
+        deferred = ~self._any(self._state["immediate"])
         opens = closed & waiting_to_be_told & deferred
         return self._passes & (opens | (~closed & ~over))
 
@@ -221,13 +221,13 @@ class ProcessorCycle:
         due = self._freeze | self._mf
         pulse_over = self._zero
         if self._generation is Generation.I486:
-            due = due | self._any(self._state["at_once"])
+            due = due | self._any(self._state["immediate"])
             pulse_over = self._equal(self._state["window"], self._parameters.nowait_window) & self._passes
             self._remember_kind()
             self._age_window()
         else:
             due = due | es
-            self._after["at_once"] = self._state["at_once"]
+            self._after["immediate"] = self._state["immediate"]
             self._after["window"] = self._state["window"]
         sets = self._window_open | (due & ~self._gated(ne))
         new = es & allowed & ~pulse_over & (ferr | sets)
@@ -245,11 +245,11 @@ class ProcessorCycle:
             flag & ~mask for flag, mask in zip(self._after["flags"][:6], self._after["masks"], strict=True)
         ]
         kinds = []
-        for place, old in enumerate(self._state["at_once"]):
+        for place, old in enumerate(self._state["immediate"]):
             families_now = self._any(bit for family, bit in families.items() if AT_ONCE[family] >> place & 1)
             new = self._ready & self._raised[place] & families_now
             kinds.append((old | new) & ~self._image & pending[place])
-        self._after["at_once"] = kinds
+        self._after["immediate"] = kinds
 
     def _age_window(self) -> None:
         carry, older = self._one, []

@@ -23,8 +23,9 @@ from ..support.errors import InputError
 from ..support.files import replacing
 from .vector_cases import FAMILIES, VectorCase
 
-VERSION = 1
-"""Of the format; another one where a reader of this one would go wrong."""
+VERSION = 2
+"""Of the format; another one where a reader of this one would go wrong. Since 2 the registers of the 8259As
+have the datasheet's names."""
 IDLE = values_of(PcInputs())
 SIGNALS = tuple(OUTPUTS)
 """The columns of `cycles`."""
@@ -177,7 +178,7 @@ def read_vectors(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             document = json.loads(gzip.decompress(path.read_bytes()))
             kind = document["format"], document["version"]
-            cases = document["cases"]
+            family, cases = document["family"], list(document["cases"])
         except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
             raise InputError(f"{path}: not a file of test vectors ({error})") from None
         if kind != ("irq13-vectors", VERSION):
@@ -185,7 +186,7 @@ def read_vectors(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 f"{path}: vectors of format {kind[0]} version {kind[1]}, not of version {VERSION}"
             )
         for case in cases:
-            yield document["family"], case
+            yield family, case
 
 
 class Checker:
@@ -207,12 +208,19 @@ class Checker:
         ------
         Divergence
             In lockstep.
+        InputError
+            If it is no case of a test vector.
         """
-        machine = self._powered_up(Parameters(**case["parameters"]))
-        for levels in case["setup"]:
-            machine.step(read_inputs(IDLE | levels))
-        for cycle, (levels, expected) in enumerate(zip(case["steps"], case["cycles"], strict=True)):
-            outputs: PcOutputs = machine.step(read_inputs(IDLE | levels))
+        try:
+            machine = self._powered_up(Parameters(**case["parameters"]))
+            setup, steps = ([read_inputs(IDLE | one) for one in case[part]] for part in ("setup", "steps"))
+            rows = list(zip(steps, case["cycles"], strict=True))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"not a test vector ({error!r}): {str(case)[:60]}...") from None
+        for inputs in setup:
+            machine.step(inputs)
+        for cycle, (inputs, expected) in enumerate(rows):
+            outputs: PcOutputs = machine.step(inputs)
             got = split(pack_outputs(outputs), OUTPUTS)
             for name, value in zip(SIGNALS, expected, strict=True):
                 if got[name] != value:

@@ -54,7 +54,11 @@ def _read(path: Path) -> Recipe | None:
 @cache
 def fingerprint() -> str:
     """Of all sources of irq13."""
-    root = Path(__file__).parents[2]
+    return fingerprint_of(Path(__file__).parents[2])
+
+
+def fingerprint_of(root: Path) -> str:
+    """Of the Python files in all folders of the three packages below `root`."""
     digest = hashlib.sha256()
     for folder in ("hdl", "model", "sim"):
         for path in sorted((root / folder).rglob("*.py")):

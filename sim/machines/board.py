@@ -9,6 +9,7 @@ The packets are described in `irq13.hdl.board.packets`.
 """
 
 import time
+import warnings
 from typing import Any
 
 from ... import hdl
@@ -86,9 +87,14 @@ class Board:
         finally:
             self._port.close()
 
-    def restart(self) -> None:
+    def power_up(self) -> None:
         """Back to the state at power-up."""
         self._attach()
+
+    def restart(self) -> None:
+        """The name that `power_up` had in irq13 0.1."""
+        warnings.warn("Board.restart is now Board.power_up", DeprecationWarning, stacklevel=2)
+        self.power_up()
 
     def settle(self, inputs: PcInputs) -> PcOutputs:
         """The settled outputs of the present cycle for these inputs."""

@@ -24,6 +24,10 @@ class Machine(Protocol):
 
     parameters: Parameters
 
+    def power_up(self) -> None:
+        """Begin again, as after construction."""
+        ...
+
     def settle(self, inputs: PcInputs) -> PcOutputs:
         """The settled outputs of the present cycle for these inputs. The clock stands still."""
         ...
@@ -43,27 +47,30 @@ class ModelMachine:
     def power_up(self) -> None:
         """Begin again, as after construction."""
         self._pc = model.Pc(self.parameters)
-        self.settle = self._pc.settle
-        self.step = self._pc.step
+
+    def settle(self, inputs: PcInputs) -> PcOutputs:
+        return self._pc.settle(inputs)
+
+    def step(self, inputs: PcInputs) -> PcOutputs:
+        return self._pc.step(inputs)
 
 
 class KeptMachine(ModelMachine):
-    """The reference model, with all that it was given and that it showed.
+    """The reference model, with all that it was given and that it showed since power-up.
 
     Attributes
     ----------
     inputs, outputs: by cycle.
     """
 
-    def __init__(self, parameters: Parameters) -> None:
-        super().__init__(parameters)
+    def power_up(self) -> None:
+        super().power_up()
         self.inputs: list[PcInputs] = []
         self.outputs: list[PcOutputs] = []
-        self.step = self._keep
 
-    def _keep(self, inputs: PcInputs) -> PcOutputs:
+    def step(self, inputs: PcInputs) -> PcOutputs:
         self.inputs.append(inputs)
-        self.outputs.append(self._pc.step(inputs))
+        self.outputs.append(super().step(inputs))
         return self.outputs[-1]
 
 

@@ -127,7 +127,7 @@ int main(void) {
     need('{');
     key("format"), string(name, sizeof name), need(',');
     key("version");
-    if (strcmp(name, "irq13-vectors") || number() != 1) fail("irq13-vectors of version 1");
+    if (strcmp(name, "irq13-vectors") || number() != 2) fail("irq13-vectors of version 2");
     need(','), key("family"), skip(), need(','), key("title"), skip(), need(',');
     key("signals"), need('[');
     while (!next_is(']')) string(signals.name[signals.count++], NAME), next_is(',');

@@ -15,7 +15,7 @@ def load(path):
     """Each case, with the inputs of every cycle complete and its signals by name."""
     with gzip.open(path) as file:
         document = json.load(file)
-    assert (document["format"], document["version"]) == ("irq13-vectors", 1), path
+    assert (document["format"], document["version"]) == ("irq13-vectors", 2), path
     for case in document["cases"]:
         for part in ("setup", "steps"):
             case[part] = [{**document["idle"], **inputs} for inputs in case[part]]

@@ -67,7 +67,7 @@ class Moment(NamedTuple):
     """The cycles in which each signal took a new value so far, the present one included."""
     causes: Mapping[Edge, Cause]
     """Of the edges so far."""
-    at_once: bool
+    immediate: bool
     """In the cycle before, a pending exception is one that is reported without waiting for an instruction."""
 
     @property

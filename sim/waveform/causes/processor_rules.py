@@ -81,7 +81,7 @@ def _ferr_n(moment: Moment) -> Cause:
 def _deferred(moment: Moment) -> str | None:
     """The answer with which the next instruction brought a deferred error to FERR#; None if immediate."""
     decision = moment.before.outputs.decision
-    if moment.at_once or decision not in (Decision.FREEZE, Decision.MF, Decision.WINDOW):
+    if moment.immediate or decision not in (Decision.FREEZE, Decision.MF, Decision.WINDOW):
         return None
     return decision.name.lower()
 

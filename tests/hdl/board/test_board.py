@@ -94,7 +94,7 @@ def test_attaching_again_is_a_new_start(simulated):
         sim.issue("fdiv", raises="ZE")
         sim.step(3)
         assert not sim.ferr_n
-        board.restart()
+        board.power_up()
         assert Simulation(on=board).ferr_n
     with Board(simulated.port, timeout=5) as board:
         assert not Simulation(on=board).flags
@@ -146,7 +146,7 @@ def test_a_board_that_is_reset_in_the_middle_is_noticed(simulated, attached):
     simulated.power_cycle()
     with pytest.raises(BoardError, match="was reset in the middle; its state is lost"):
         sim.issue("fdiv", raises="ZE")
-    attached.restart()
+    attached.power_up()
     assert Simulation(on=attached).ferr_n
 
 

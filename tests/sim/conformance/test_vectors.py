@@ -97,7 +97,16 @@ def test_a_wrong_vector_is_told(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", [b"{}", b"\x1f\x8b\x08\x00", b"[1]", b'{"format": "irq13-vectors", "version": 2, "cases": []}']
+    "text",
+    [
+        b"{}",
+        b"\x1f\x8b\x08\x00",
+        gzip.compress(b"")[:10] + b"\xff" * 20,
+        b"[1]",
+        b'{"format": "irq13-vectors", "version": 1, "family": "x", "cases": []}',
+        b'{"format": "irq13-vectors", "version": 2, "family": "x", "cases": 5}',
+        b'{"format": "irq13-vectors", "version": 2, "family": "x", "cases": [{"name": "x"}]}',
+    ],
 )
 def test_a_damaged_file_is_one_line(tmp_path, text):
     (tmp_path / "x.json.gz").write_bytes(text if text[:2] == b"\x1f\x8b" else gzip.compress(text))

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from irq13.model.pc import Pc
 from irq13.sim.fuzz.stimulated import HASH, StimulatedMachine, StimulatedPc, begin, stimulated
 from irq13.sim.fuzz.stimulus import TRIPLES, WORDS, seeds, xorshift
 from irq13.sim.lanes import compiled, numpy_engine
-from irq13.sim.lanes.cache import cached
+from irq13.sim.lanes.cache import cached, fingerprint_of
 from irq13.sim.lanes.lanes import Lanes, kernel_of, recipe_of
 from irq13.sim.machines.lockstep import RandomStimulus
 from irq13.sim.machines.machine import ModelMachine
@@ -22,6 +23,7 @@ from irq13.sim.netlist.lowering import lower
 from irq13.sim.support.errors import NetlistError, ToolError
 
 SEED, CYCLES = 5, 2000
+ROOT = Path(__file__).parents[3]
 WATCHED = ("op_freeze", "irq13")
 
 
@@ -262,6 +264,20 @@ def test_a_cache_that_cannot_be_written_is_elsewhere(tmp_path, monkeypatch):
     monkeypatch.setattr(compiled.tempfile, "gettempdir", lambda: str(tmp_path / "file"))
     with pytest.raises(PermissionError, match="Permission denied"):
         compiled.cache_folder()
+
+
+def test_a_change_in_any_folder_makes_kernels_anew(tmp_path):
+    packages = {path.parent for part in ("hdl", "model", "sim") for path in (ROOT / part).rglob("*.py")}
+    folders = sorted(str(folder.relative_to(ROOT)) for folder in packages)
+    assert {"hdl", "hdl/board", "model/lanes", "sim", "sim/netlist", "sim/waveform/causes"} <= set(folders)
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "x.py").write_text("")
+    seen = {fingerprint_of(tmp_path)}
+    for folder in folders:
+        (tmp_path / folder / "x.py").write_text("pass\n")
+        seen.add(fingerprint_of(tmp_path))
+    assert len(seen) == 1 + len(folders)
 
 
 def test_recipes_are_kept_and_a_damaged_one_is_made_anew(stimulated_pc, tmp_path, monkeypatch):
