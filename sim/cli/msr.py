@@ -38,6 +38,12 @@ from .console import WIDE, fail, stderr_status
 @click.option(
     "--histogram", help="Say which way each chain of a histogram is (bpftrace, perf, bcc); a file, or -."
 )
+@click.option(
+    "--trace",
+    "seconds",
+    type=click.IntRange(1, 3600),
+    help="Count the ways on the running kernel for so many seconds, as root.",
+)
 def msr_command(
     script: str,
     line: str | None,
@@ -50,6 +56,7 @@ def msr_command(
     record: Path | None,
     replay: Path | None,
     histogram: str | None,
+    seconds: int | None,
 ) -> None:
     """Run SCRIPT, a list of MSR accesses, through KVM's rules; count each way to set_msr.
 
@@ -76,6 +83,9 @@ def msr_command(
         return
     if line is not None:
         raise click.UsageError(f"expected explain before a message, not {script!r}")
+    if seconds is not None:
+        _trace(seconds)
+        return
     if histogram is not None:
         _histogram(histogram)
         return
@@ -115,10 +125,30 @@ def _explain(line: str | None) -> None:
 
 def _histogram(name: str) -> None:
     """Each chain in a sentence, then those that match none."""
-    from ..kvm.histogram import SENTENCES, classify, read_histogram
+    from ..kvm.histogram import classify, read_histogram
 
     text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8", errors="replace")
-    for way in classify(read_histogram(name, text)):
+    _echo_ways(classify(read_histogram(name, text)))
+
+
+def _trace(seconds: int) -> None:
+    """What happens on this kernel, and by which means it was seen."""
+    from ..kvm.trace import trace_ways
+
+    with stderr_status(f"counting for {seconds} s"):
+        traced = trace_ways(seconds)
+    for one in traced.refused:
+        click.echo(f"not permitted: {one}")
+    click.echo(f"{traced.means.name}, {traced.means.sees}")
+    if not traced.ways:
+        click.echo("nothing was counted: no guest wrote an MSR")
+    _echo_ways(traced.ways)
+
+
+def _echo_ways(ways) -> None:
+    from ..kvm.histogram import SENTENCES
+
+    for way in ways:
         said = SENTENCES.get(way.name, "matches no way that the model knows")
         click.echo(f"{way.times:8}  {said}: {' < '.join(way.chain) or '(no frames)'}")
 
