@@ -19,6 +19,7 @@ from .console import ASCII_OPTION, SIGNALS_OPTION, canvas_for, fail, standard_ou
 from .hardware import build_command, mutate_command, prove_command, verilog_command
 from .lanes import fuzz_command, sweep_command
 from .msr import msr_command
+from .signals import diff_command, signals_command
 from .waves import check_command, explain_command, view_command
 
 if TYPE_CHECKING:
@@ -233,14 +234,6 @@ def replay_command(file: Path, on: str) -> None:
 
 HARDWARE = (verilog_command, build_command, prove_command, mutate_command)
 KIT = (vectors_command, image_command, conform_command, capture_command)
-for command in (
-    check_command,
-    view_command,
-    explain_command,
-    sweep_command,
-    fuzz_command,
-    msr_command,
-    *KIT,
-    *HARDWARE,
-):
+WAVES = (check_command, view_command, signals_command, diff_command, explain_command)
+for command in (*WAVES, sweep_command, fuzz_command, msr_command, *KIT, *HARDWARE):
     main.add_command(command)

@@ -2,14 +2,25 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 
+from ..waveform.units import parse_time, time_text
 from .console import ASCII_OPTION, canvas_for, standard_output
+from .signals import CLOCK_OPTION, RADIX_OPTION, load_trace
+
+if TYPE_CHECKING:
+    from ..waveform.selection import Shown
+    from ..waveform.trace import Trace
 
 MOST_CYCLES = 1000
 """Cycles that the terminal view draws unless told to."""
+MOST_CHARACTERS = 20
+"""Characters that it draws a cycle of a foreign trace with, where there is room."""
 
 
 @click.command("check")
@@ -34,10 +45,9 @@ def check_command(
     """
     from ..timing import results
     from ..timing.rule_file import check_rules, load_rules
-    from ..waveform.trace import Trace
 
     chosen = load_rules(rules)
-    loaded = Trace.load(trace)
+    loaded = load_trace(trace)
     reports = check_rules(chosen, loaded, clock)
     lines = [line for line, _ in chosen.rules]
     if junit:
@@ -55,62 +65,115 @@ def check_command(
 @click.command("view")
 @click.argument("trace", type=click.Path(path_type=Path))
 @click.argument("signals", nargs=-1)
-@click.option("--from", "start", type=click.IntRange(0), default=0, help="First cycle.")
-@click.option("--to", "end", type=click.IntRange(1), help="Last cycle; by default a thousand on.")
-@click.option("--clock", help="The clock's name in the trace; by default clk or clock.")
+@click.option("--from", "start", default="0", help="First cycle, or a time such as 120ns.")
+@click.option("--to", "end", help="Last cycle, or a time; by default a thousand cycles on.")
+@CLOCK_OPTION
 @click.option("--whole", is_flag=True, help="Draw quiet stretches in full length.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write an interactive page here instead.")
 @click.option("--wavejson", type=click.Path(path_type=Path), help="Write WaveJSON, for WaveDrom, instead.")
+@RADIX_OPTION
 @ASCII_OPTION
 def view_command(
     trace: Path,
     signals: tuple[str, ...],
-    start: int,
-    end: int | None,
+    start: str,
+    end: str | None,
     clock: str | None,
     whole: bool,
     html: Path | None,
     wavejson: Path | None,
+    radix: int,
     as_ascii: bool,
 ) -> None:
-    """Draw TRACE (a VCD, from any simulator): SIGNALS by name or glob, or the pins, in the terminal.
+    """Draw TRACE (VCD, FST or GHW, of any simulator): SIGNALS by name or glob, or the pins, in the terminal.
 
-    With --html, one file that works offline: zoom, pan, two cursors, search, and for irq13's own waveforms
-    the cause of each edge.
+    Without a clock the moments at which a signal changes take the place of cycles, and --from and --to are
+    times. With --html, one file that works offline: zoom, pan, two cursors, search, and for irq13's own
+    waveforms the cause of each edge.
 
     \b
     Example:
       irq13 view dos-divide-by-zero.vcd ferr_n 'pc.slave.*' --from 10
+      irq13 view theirs.fst --from 1.5us --to 2us --radix dec
       irq13 view dos-divide-by-zero.vcd --html run.html
     """
     from ..waveform.selection import ON_A_PAGE, choose_signals
-    from ..waveform.trace import Trace
     from ..waveform.view.text import draw
 
-    loaded = Trace.load(trace, clock)
+    loaded = load_trace(trace, clock)
     shown = choose_signals(loaded, signals)
-    length = len(loaded.edges) if loaded.edges is not None else loaded.end + 1
-    if start >= length:
-        raise click.BadParameter(f"{trace} ends after {length} cycles", param_hint="--from")
-    last = min(start + MOST_CYCLES if end is None else end + 1, length)
+    first, last, length = _bounds(loaded, shown, start, end, trace)
     if html:
         from ..waveform.view.html import wave_page
 
-        _write(
-            html, wave_page(loaded, choose_signals(loaded, signals, ON_A_PAGE), loaded.title or trace.name)
-        )
+        title = loaded.title or trace.name
+        _write(html, wave_page(loaded, choose_signals(loaded, signals, ON_A_PAGE), title, radix))
     if wavejson:
         from ..waveform.view.wavejson import wavejson as convert
 
-        _write(wavejson, json.dumps(convert(loaded, shown, start, last), indent=1) + "\n")
+        _write(wavejson, json.dumps(convert(loaded, shown, first, last, radix), indent=1) + "\n")
     if html or wavejson:
         return
     console = standard_output()
-    canvas = canvas_for(console, as_ascii)._replace(shorten=not whole)
-    for line in draw(loaded, shown, start, last, canvas):
+    canvas = canvas_for(console, as_ascii)._replace(shorten=not whole, radix=radix)
+    if not loaded.causes:
+        canvas = canvas._replace(widest=MOST_CHARACTERS)
+    for line in draw(loaded, shown, first, last, canvas):
         console.print(line, soft_wrap=True)
+    more = []
     if end is None and last < length:
-        console.print(f"[dim]{length - last} more cycles: --from {last}[/]")
+        more.append(
+            f"{length - last} more {'cycles' if loaded.edges is not None else 'moments'}: --from {last}"
+        )
+    if not signals and not loaded.causes and len(shown) < len(loaded):
+        more.append(f"{len(shown)} of {len(loaded)} signals: name others, `irq13 signals {trace}` lists them")
+    if loaded.edges is None:
+        more.append(f"no clock: drawn by time, in units of {time_text(1, loaded.unit)}")
+    elif not loaded.causes:
+        more.append(f"cycles of {loaded.clock_note()}")
+    for line in more:
+        console.print(line, style="dim", soft_wrap=True, markup=False)
+
+
+def _bounds(
+    trace: "Trace", shown: Sequence["Shown"], start: str, end: str | None, path: Path
+) -> tuple[int, int, int]:
+    """First cycle, or moment, and the one behind the last, and how many there are."""
+    from ..waveform.view.text import moments
+
+    if trace.edges is not None:
+        length = len(trace.edges)
+        first = _cycle(start, trace, "--from")
+        last = None if end is None else _cycle(end, trace, "--to") + 1
+        what = f"{length} cycles"
+    else:
+        times = moments(trace, shown)
+        length = len(times)
+        first_time = _time(start, trace, "--from")
+        first = max(int(np.searchsorted(times, first_time, side="right")) - 1, 0)
+        first = first if first_time <= trace.end else length
+        last = None if end is None else int(np.searchsorted(times, _time(end, trace, "--to"), side="right"))
+        what = time_text(trace.end, trace.unit)
+    if first >= max(length, 1):
+        raise click.BadParameter(f"{path} ends after {what}", param_hint="--from")
+    return first, min(first + MOST_CYCLES if last is None else last, length), length
+
+
+def _cycle(text: str, trace: "Trace", option: str) -> int:
+    time = _parsed(text, trace, option)
+    return int(float(text)) if time is None else trace.cycle(time)
+
+
+def _time(text: str, trace: "Trace", option: str) -> int:
+    time = _parsed(text, trace, option)
+    return int(float(text)) if time is None else time
+
+
+def _parsed(text: str, trace: "Trace", option: str) -> int | None:
+    try:
+        return parse_time(text, trace.unit)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=option) from None
 
 
 def _write(path: Path, text: str) -> None:
@@ -133,8 +196,7 @@ def explain_command(trace: Path, target: str) -> None:
       irq13 explain dos-divide-by-zero.vcd ignne_n@22
     """
     from ..waveform.causes.explain import explain_edges
-    from ..waveform.trace import Trace
 
     console = standard_output()
-    for tree in explain_edges(Trace.load(trace), target):
+    for tree in explain_edges(load_trace(trace), target):
         console.print(tree)

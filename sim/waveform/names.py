@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 _WIDTH = re.compile(r" ?\[-?\d+(:-?\d+)?\]$")
+_RANGE = re.compile(r" ?\[-?\d+:-?\d+\]$")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 _CLOCK = re.compile(r"([a-z]*clk|[a-z]*clock|ck)(i|o|in|out)?\d*")
 _NOT_A_CLOCK = """
@@ -15,7 +16,18 @@ _NOT_A_CLOCK = """
 
 def plain_name(path: str) -> str:
     """The name alone: without scopes, and without a width that the simulator appended."""
-    return without_width(path).rpartition(".")[2]
+    return _behind_scopes(without_width(path))
+
+
+def without_range(path: str) -> str:
+    """The name alone, without the range of a vector; the index of a bit stays."""
+    return _behind_scopes(_RANGE.sub("", path))
+
+
+def _behind_scopes(path: str) -> str:
+    # An escaped name can have dots in it.
+    escaped = path.rfind(".\\")
+    return path[escaped + 1 :] if escaped >= 0 else path.rpartition(".")[2]
 
 
 def without_width(path: str) -> str:

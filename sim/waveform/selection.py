@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from .names import is_clock_name, plain_name
+from .names import without_range
 from .signals import SIGNALS
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def choose_signals(
     elif all(_ends(trace, name) for name in default):
         paths = [trace[name].name for name in default]
     else:
-        paths = [path for path in trace if not is_clock_name(path)][:MOST]
+        paths = [*trace][:MOST]
     paths = list(dict.fromkeys(paths))
-    for label in (label_of, plain_name):
+    for label in (label_of, without_range):
         counts = Counter(map(label, paths))
         if max(counts.values(), default=1) == 1:
             return [Shown(label(path), path) for path in paths]
@@ -57,7 +57,7 @@ def choose_signals(
 
 def label_of(path: str) -> str:
     """The name on the datasheet, or the name without scopes."""
-    return _ALIASES.get(path) or plain_name(path)
+    return _ALIASES.get(path) or without_range(path)
 
 
 def _fitting(trace: "Trace", pattern: str) -> list[str]:

@@ -122,8 +122,12 @@ class Trace(Mapping[str, Wave]):
         return len(self._waves)
 
     def match(self, pattern: str) -> list[Wave]:
-        """The signals whose full path fits a glob pattern, such as 'pc.processor.*'."""
-        return [wave for name, wave in self._waves.items() if fnmatchcase(name, pattern)]
+        """The signals whose full path fits a glob pattern, such as 'pc.processor.*', or else its end."""
+        for whole in (pattern, f"*.{pattern}"):
+            found = [wave for name, wave in self._waves.items() if fnmatchcase(name, whole)]
+            if found:
+                return found
+        return []
 
     @property
     def clocks(self) -> tuple[str, ...]:
@@ -215,9 +219,9 @@ class Trace(Mapping[str, Wave]):
             # One net under several names is one clock: the outermost name, which is first in most files.
             once: dict[int, Wave] = {}
             for wave in lively:
-                other = once.setdefault(id(wave.all_times), wave)
+                other = once.setdefault(wave.identity, wave)
                 if wave.name.count(".") < other.name.count("."):
-                    once[id(wave.all_times)] = wave
+                    once[wave.identity] = wave
             self._candidates = [*once.values()]
         return self._candidates
 

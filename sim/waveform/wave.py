@@ -96,7 +96,10 @@ class Wave:
         self.kind = kind or (Kind.BITS if width else Kind.STRING)
         self.left, self.right = declared or (width - 1, 0)
         self._table = table
-        self.all_times, self._codes = self._without_repeats(times, values)
+        if len(times) and times.dtype == np.int64 and int(times[-1]) < 1 << 32:
+            # Half the memory, until somebody asks for them.
+            times = times.astype(np.uint32)
+        self._times, self._codes = self._without_repeats(times, values)
         self._settled: tuple[np.ndarray, np.ndarray] | None = None
         self._cache: dict[str, np.ndarray] = {}
 
@@ -108,6 +111,11 @@ class Wave:
         return other
 
     @property
+    def all_times(self) -> np.ndarray:
+        """When it changes, several times at one time where there is a glitch."""
+        return self._cached("all times", lambda: self._times.astype(np.int64, copy=False))
+
+    @property
     def all_values(self) -> np.ndarray:
         """The value at each change."""
         return self._cached("all", lambda: self._decoded(self._codes))
@@ -115,20 +123,42 @@ class Wave:
     @property
     def times(self) -> np.ndarray:
         """When its level changes."""
-        return self._settle()[0]
+        times, _ = self._settle()
+        if times is self._times:
+            return self.all_times
+        return self._cached("times", lambda: times.astype(np.int64, copy=False))
 
     @property
     def values(self) -> np.ndarray:
         """Its levels."""
         times, codes = self._settle()
-        if times is self.all_times:
+        if times is self._times:
             return self.all_values
         return self._cached("levels", lambda: self._decoded(codes))
 
     @property
     def has_glitches(self) -> bool:
         """Whether it changed more than once at one time."""
-        return len(self.times) != len(self.all_times)
+        return len(self._settle()[0]) != len(self._times)
+
+    @property
+    def length(self) -> int:
+        """How many changes there are, the first value among them."""
+        return len(self._times)
+
+    @property
+    def last_time(self) -> int:
+        """When it changes last; 0 if it never has a value."""
+        return int(self._times[-1]) if len(self._times) else 0
+
+    def is_same(self, other: "Wave") -> bool:
+        """Whether both are one signal, under two names."""
+        return self._times is other._times
+
+    @property
+    def identity(self) -> int:
+        """A number that all names of one signal have in common, as long as it is there."""
+        return id(self._times)
 
     def rises(self) -> np.ndarray:
         """Times at which a one-bit signal becomes 1, having been 0 when it was last known.
@@ -264,14 +294,14 @@ class Wave:
     def _edges(self, to: int) -> np.ndarray:
         levels = self.levels()
         known = levels != _NEITHER
-        times = self.all_times
+        times = self._times
         if not known.all():
             levels, times = levels[known], times[known]
-        return times[1:][(levels[1:] == to) & (levels[:-1] != to)]
+        return times[1:][(levels[1:] == to) & (levels[:-1] != to)].astype(np.int64, copy=False)
 
     def _settle(self) -> tuple[np.ndarray, np.ndarray]:
         if self._settled is None:
-            times, codes = self.all_times, self._codes
+            times, codes = self._times, self._codes
             last = np.append(times[1:] != times[:-1], True)[: len(times)]
             if not last.all():
                 times, codes = self._without_repeats(times[last], codes[last])

@@ -467,8 +467,8 @@ class _Collected:
         return parts[0]
 
 
-def _smallest(low: int, high: int) -> type[np.signedinteger]:
-    for kind in (np.int8, np.int16, np.int32):
+def _smallest(low: int, high: int) -> type[np.integer]:
+    for kind in (np.uint8, np.uint16, np.int8, np.int16, np.int32):
         info = np.iinfo(kind)
         if info.min <= low and high <= info.max:
             return kind

@@ -60,7 +60,7 @@ class Names(dict[str, Wave]):
     def add(self, wave: Wave) -> None:
         """One more, unless the very same is there under its name."""
         same = self._several.setdefault(wave.name, [])
-        if any(other.all_times is wave.all_times for other in same):
+        if any(other.is_same(wave) for other in same):
             return
         same.append(wave)
         if len(same) == 1:

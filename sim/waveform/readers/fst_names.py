@@ -7,6 +7,7 @@ blocks of a type, a length and contents; numbers with the highest byte first).
 
 import struct
 import zlib
+from mmap import mmap
 from typing import NamedTuple
 
 from ..wave import Kind, TraceError
@@ -40,7 +41,7 @@ class FstNames(NamedTuple):
     unit: float
 
 
-def read_names(data: bytes, path: str) -> FstNames:
+def read_names(data: bytes | mmap, path: str) -> FstNames:
     """The variables of a whole FST. Raises TraceError."""
     try:
         return _read(data, path)
@@ -50,7 +51,7 @@ def read_names(data: bytes, path: str) -> FstNames:
         raise TraceError(f"{path}: expected an FST; its names cannot be read, it is damaged") from None
 
 
-def _read(data: bytes, path: str) -> FstNames:
+def _read(data: bytes | mmap, path: str) -> FstNames:
     position = 0
     first, last, unit, variables = 0, 0, 1.0, None
     while position + 9 <= len(data):

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ import numpy as np
 
 from ..wave import LETTERS, Kind, TraceError, Wave, array_of
 from .contents import Contents, Names
-from .fst_names import FstVariable, read_names
+from .fst_names import FstNames, FstVariable, read_names
 from .header import split_range
 
-_CHARACTER = "character"
+_MOST_HELD = 1_000_000
+"""Changes that an open waveform may keep beside those that are read from it."""
 
 
 def read_binary(file: str, path: str, form: str) -> Contents:
@@ -44,12 +46,13 @@ def read_binary(file: str, path: str, form: str) -> Contents:
         raise TraceError(f"{path}: to read {form}, install pywellen") from None
     said: list[str] = []
     with _troubles(path, form, said):
-        waveform = Waveform(file, remove_scopes_with_empty_name=False)
-        variables = list(waveform.all_vars())
+        opened = _Opened(lambda: Waveform(file, remove_scopes_with_empty_name=False))
         if form == "FST":
-            contents = _fst(Path(file).read_bytes(), variables, path)
+            with Path(file).open("rb") as whole, mmap(whole.fileno(), 0, access=ACCESS_READ) as data:
+                names = read_names(data, path)
+            contents = _fst(names, opened, path)
         else:
-            contents = _ghw(variables, waveform.timescale)
+            contents = _ghw(opened)
     if said:
         raise TraceError(f"{path}: pywellen reads this {form} only in part: {said[0]}")
     return contents
@@ -92,11 +95,34 @@ def _troubles(path: str, form: str, said: list[str]) -> Iterator[None]:
         raise TraceError(f"{path}: expected a whole {form}; pywellen cannot read it ({reason})") from None
 
 
-def _fst(data: bytes, variables: list[Any], path: str) -> Contents:
+class _Opened:
+    """The variables of an open waveform, which is opened anew now and then: it keeps what it has read."""
+
+    def __init__(self, opener: Callable[[], Any]) -> None:
+        self._opener = opener
+        self._open()
+
+    def _open(self) -> None:
+        # The old one goes before the new one comes.
+        self.variables: list[Any] = []
+        waveform = self._opener()
+        self.timescale = waveform.timescale
+        self.variables += list(waveform.all_vars())
+        self.by_handle = {_identity(variable): index for index, variable in enumerate(self.variables)}
+        self.joined = {variable.full_name: index for index, variable in enumerate(self.variables)}
+        self._held = 0
+
+    def wave(self, index: int, path: str, width: int, kind: Kind, start: int = 0) -> Wave:
+        """Read one of them."""
+        if self._held > _MOST_HELD:
+            self._open()
+        wave = _wave(self.variables[index], path, width, kind, start)
+        self._held += wave.length
+        return wave
+
+
+def _fst(names: FstNames, opened: _Opened, path: str) -> Contents:
     """Names as the file has them, with the values of the variables that pywellen made of them."""
-    names = read_names(data, path)
-    by_handle = {_identity(variable): variable for variable in variables}
-    joined = {variable.full_name: variable for variable in variables}
     read: dict[int, Wave] = {}
     bits: dict[str, list[FstVariable]] = {}
     waves = Names()
@@ -106,14 +132,16 @@ def _fst(data: bytes, variables: list[Any], path: str) -> Contents:
     for one in names.variables:
         plain, declared = split_range(one.path)
         if one.handle not in read:
-            if one.handle in by_handle:
-                read[one.handle] = _wave(by_handle[one.handle], one.path, one.width, one.kind, names.start)
+            if one.handle in opened.by_handle:
+                read[one.handle] = opened.wave(
+                    opened.by_handle[one.handle], one.path, one.width, one.kind, names.start
+                )
             else:
                 base = _base(one)
                 if base not in whole:
-                    if base not in joined:
+                    if base not in opened.joined:
                         raise TraceError(f"{path}: pywellen has no values of {one.path}")
-                    whole[base] = _joined(joined[base], base, bits[base])
+                    whole[base] = _joined(opened, base, bits[base])
                 index = declared[0] if declared else 0
                 read[one.handle] = whole[base].bits(index, index)
         if declared and abs(declared[0] - declared[1]) + 1 != one.width:
@@ -128,31 +156,32 @@ def _base(variable: FstVariable) -> str:
     return path[: path.rindex("[")] if path.endswith("]") and "[" in path else path
 
 
-def _joined(variable: Any, base: str, bits: list[FstVariable]) -> Wave:
+def _joined(opened: _Opened, base: str, bits: list[FstVariable]) -> Wave:
     """The vector that pywellen made of single bits: the highest index on the left."""
     indexes = [declared[0] for one in bits if (declared := split_range(one.path)[1])]
-    wave = _wave(variable, base, int(variable.bitwidth), Kind.BITS)
+    index = opened.joined[base]
+    wave = opened.wave(index, base, int(opened.variables[index].bitwidth), Kind.BITS)
     return wave.renamed(base, (max(indexes), min(indexes)))
 
 
-def _ghw(variables: list[Any], timescale: Any) -> Contents:
+def _ghw(opened: _Opened) -> Contents:
     """As pywellen has it; the values of an enumeration by their names, booleans apart."""
     waves = Names()
     read: dict[int, Wave] = {}
     end = 0
-    for variable in variables:
+    for index in range(len(opened.variables)):
+        variable = opened.variables[index]
         path = variable.full_name.replace(".[", "[")
         identity = _identity(variable)
         if identity not in read:
             kind = Kind.REAL if variable.is_real else Kind.STRING if variable.is_string else Kind.BITS
-            wave = _wave(variable, path, int(variable.bitwidth or 0), kind)
+            wave = opened.wave(index, path, int(variable.bitwidth or 0), kind)
             if variable.enum_type is not None and variable.enum_type[0] != "boolean":
                 wave = _named(wave, dict(variable.enum_type[1]))
             read[identity] = wave
-            if len(wave.all_times):
-                end = max(end, int(wave.all_times[-1]))
+            end = max(end, wave.last_time)
         waves.add(read[identity].renamed(path))
-    unit = float(f"{timescale.factor}e{timescale.unit.to_exponent()}") if timescale else 1e-15
+    unit = float(f"{opened.timescale.factor}e{opened.timescale.unit.to_exponent()}")
     return Contents(dict(waves), end, unit)
 
 
@@ -204,6 +233,6 @@ def _bits(value: Any) -> int | str:
 def _small(values: np.ndarray) -> np.ndarray:
     """In the smallest type that holds them."""
     high = int(values.max(initial=0))
-    kinds: tuple[Callable[..., Any], ...] = (np.int8, np.int16, np.int32)
+    kinds: tuple[Callable[..., Any], ...] = (np.uint8, np.uint16, np.uint32)
     fitting = next((kind for kind in kinds if high <= np.iinfo(kind).max), np.int64)
     return values.astype(fitting)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..causes.cause import Cause, Edge
-from ..names import is_clock_name, plain_name
+from ..names import plain_name
 from ..selection import Shown, label_of
-from ..wave import Wave
+from ..wave import Value, Wave
 
 if TYPE_CHECKING:
     from ..trace import Trace
@@ -21,16 +21,17 @@ if TYPE_CHECKING:
 _FOLDER = resources.files("irq13.sim.waveform.view")
 
 
-def wave_page(trace: "Trace", shown: Sequence[Shown], title: str = "") -> str:
+def wave_page(trace: "Trace", shown: Sequence[Shown], title: str = "", radix: int = 16) -> str:
     """The page, UTF-8.
 
     Parameters
     ----------
     shown: the signals that it shows first; all others can be found in it.
+    radix: of values, as in `Wave.text_of`.
     """
     parts = {name: (_FOLDER / f"viewer.{name}").read_text("utf-8") for name in ("html", "css", "js")}
     # Within a script element only "</" and "<!--" have a meaning to the HTML parser.
-    data = json.dumps(_data(trace, shown), separators=(",", ":")).replace("<", "\\u003c")
+    data = json.dumps(_data(trace, shown, radix), separators=(",", ":")).replace("<", "\\u003c")
     fields = {
         "@TITLE@": html.escape(title or trace.title or "waveform"),
         "@STYLE@": parts["css"],
@@ -48,27 +49,34 @@ def frame(trace: "Trace", shown: Sequence[Shown], height: int = 420) -> str:
     )
 
 
-def _data(trace: "Trace", shown: Sequence[Shown]) -> dict[str, Any]:
+def _data(trace: "Trace", shown: Sequence[Shown], radix: int) -> dict[str, Any]:
     causes = _by_signal(trace.causes)
     first = {one.path: one.label for one in shown}
-    others = [path for path in trace if path not in first and not is_clock_name(path)]
-    signals = [_signal(trace[path], label, causes, True) for path, label in first.items()]
-    signals += [_signal(trace[path], label_of(path), causes, False) for path in others]
+    others = [path for path in trace if path not in first]
+    signals = [_signal(trace[path], label, causes, True, radix) for path, label in first.items()]
+    signals += [_signal(trace[path], label_of(path), causes, False, radix) for path in others]
     clock = None if trace.edges is None else _steps(trace.edges)
     return {"unit": trace.unit, "end": trace.end, "clock": clock, "signals": signals}
 
 
-def _signal(wave: Wave, label: str, causes: Mapping[str, dict[int, str]], shown: bool) -> dict[str, Any]:
+def _signal(
+    wave: Wave, label: str, causes: Mapping[str, dict[int, str]], shown: bool, radix: int
+) -> dict[str, Any]:
     values, codes = _table(wave)
+    times = wave.times
+    if not len(times) or times[0] > 0:
+        # Until its first value it is unknown.
+        times, codes = np.append(0, times), np.append(len(values), codes)
+        values = [*values, None]
     return {
         "label": label,
         "path": wave.name,
         "width": wave.width,
         "low": plain_name(wave.name).endswith("_n"),
         "shown": shown,
-        "times": _steps(wave.times),
+        "times": _steps(times),
         "values": _packed(codes),
-        "table": [wave.text_of(value) for value in values],
+        "table": [wave.text_of(value, radix) for value in values],
         "causes": causes.get(plain_name(wave.name)),
     }
 
@@ -80,13 +88,15 @@ def _by_signal(causes: Mapping[Edge, Cause]) -> dict[str, dict[int, str]]:
     return found
 
 
-def _table(wave: Wave) -> tuple[list[int | str], np.ndarray]:
+def _table(wave: Wave) -> tuple[list[Value | None], np.ndarray]:
     """The values that occur, and for each change which of them it is."""
     if wave.values.dtype != object:
         values, codes = np.unique(wave.values, return_inverse=True)
         return values.tolist(), codes
-    numbers: dict[int | str, int] = {}
-    codes = np.array([numbers.setdefault(value, len(numbers)) for value in wave.values.tolist()])
+    numbers: dict[Value, int] = {}
+    codes = np.array(
+        [numbers.setdefault(value, len(numbers)) for value in wave.values.tolist()], dtype=np.int64
+    )
     return [*numbers], codes
 
 

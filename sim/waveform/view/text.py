@@ -39,10 +39,10 @@ QUIET = 12
 """Cycles without a change from which on a stretch is shortened, where that is wanted."""
 _KEPT = 3
 """Cycles that are drawn at either end of such a stretch."""
+WIDE_ENOUGH = 3
+"""Characters for a cycle where there is room and nothing wants more."""
 _GAP = 3
 """Characters for what is left out."""
-_WIDEST = 3
-"""Most characters for a cycle."""
 
 
 class _Column(NamedTuple):
@@ -60,13 +60,17 @@ class Canvas(NamedTuple):
     width: characters in a line; what is longer is folded.
     glyphs: BOX or ASCII.
     shorten: leave out the middle of quiet stretches.
-    scale: characters for a cycle, or None: as many, up to three, as let the picture fit in one piece.
+    scale: characters for a cycle, or None: as many as let the picture fit in one piece.
+    widest: most of them, where the values of buses want so many.
+    radix: of the values of buses: 2, 8, 10, 16, or -10 for decimal with a sign.
     """
 
     width: int = 100
     glyphs: Glyphs = BOX
     shorten: bool = True
     scale: int | None = None
+    radix: int = 16
+    widest: int = WIDE_ENOUGH
 
 
 def draw(trace: Trace, shown: Sequence[Shown], start: int, end: int, canvas: Canvas) -> list[Text]:
@@ -77,8 +81,8 @@ def draw(trace: Trace, shown: Sequence[Shown], start: int, end: int, canvas: Can
     """
     margin = max((len(one.label) for one in shown), default=0) + 2
     room = max(canvas.width - margin, 12)
-    axis = _Axis(trace, shown, start, end)
-    rows = [_Row(one.label, trace[one.path], axis, canvas.glyphs) for one in shown]
+    axis = Axis(trace, shown, start, end)
+    rows = [_Row(one.label, trace[one.path], axis, canvas, _is_clock(trace, one)) for one in shown]
     columns, pieces = _layout(rows, axis, room, canvas)
     lines: list[Text] = []
     for piece in pieces:
@@ -92,18 +96,30 @@ def draw(trace: Trace, shown: Sequence[Shown], start: int, end: int, canvas: Can
     return lines[:-1]
 
 
-class _Axis:
-    """Cycles, or moments of change where there is no clock, and their times."""
+def moments(trace: Trace, shown: Sequence[Shown]) -> np.ndarray:
+    """What is drawn of a trace without a clock: 0, and the times at which one of the signals changes."""
+    return np.unique(np.concatenate([[0], *(trace[one.path].times for one in shown)]))
+
+
+class Axis:
+    """Cycles, or moments of change where there is no clock.
+
+    Attributes
+    ----------
+    first: number of the first one.
+    starts: the time at which each begins.
+    ends: the time at which it ends.
+    """
 
     def __init__(self, trace: Trace, shown: Sequence[Shown], start: int, end: int) -> None:
-        waves = [trace[one.path] for one in shown]
+        waves = [trace[one.path] for one in shown if not _is_clock(trace, one)]
         if trace.edges is not None:
             starts = np.concatenate([[0], trace.edges])
             # The last edge ends a cycle; it begins one only if something happens in it.
             if not any(len(wave.times) and wave.times[-1] >= starts[-1] for wave in waves):
                 starts = starts[:-1]
         else:
-            starts = np.unique(np.concatenate([[0], *(wave.times for wave in waves)]))
+            starts = moments(trace, shown)
         past_end = max(trace.end, int(starts[-1])) + 1
         starts = np.append(starts, past_end)
         end = min(end, len(starts) - 1)
@@ -121,21 +137,34 @@ class _Axis:
         return (self.first + cycle) % 10 == 0 or not self._clocked
 
 
+def _is_clock(trace: Trace, one: Shown) -> bool:
+    return trace.clock is not None and trace[one.path].is_same(trace.clock)
+
+
 class _Row:
     """A signal along the axis."""
 
-    def __init__(self, label: str, wave: Wave, axis: _Axis, glyphs: Glyphs) -> None:
+    def __init__(self, label: str, wave: Wave, axis: Axis, canvas: Canvas, is_clock: bool) -> None:
         self.label = label
+        self.is_clock = is_clock
         self._wave = wave
-        self._glyphs = glyphs
+        self._glyphs = canvas.glyphs
+        self._radix = canvas.radix
         before = np.searchsorted(wave.times, axis.starts, side="left")
         after = np.searchsorted(wave.times, axis.ends, side="left")
         self.changes = after - before
         listed = [*wave.values.tolist(), None]
         # Before its first value it has none: index -1.
         self.values: list[Value | None] = [listed[index] for index in (after - 1).tolist()]
-        self.is_level = wave.width == 1
+        self.is_level = wave.is_bit
         self._asserted = 0 if wave.name.endswith("_n") or label.endswith("#") else 1
+
+    @property
+    def longest(self) -> int:
+        """Characters that the longest of its values wants."""
+        if self.is_level:
+            return 0
+        return 1 + max(len(self._wave.text_of(value, self._radix)) for value in set(self.values))
 
     def lines(self, columns: Sequence[_Column]) -> Iterator[Text]:
         """Two rows for a level, one for values."""
@@ -153,6 +182,9 @@ class _Row:
                 row.append((self._glyphs.quiet if level == int(upper) else " ") * width, "dim")
                 continue
             value, past = self.values[cycle], self.values[max(cycle - 1, 0)]
+            if self.is_clock and isinstance(value, int) and self.changes[cycle] > 1:
+                row.append(self._beat(width, upper), "green")
+                continue
             line = self._glyphs.line if value == int(upper) else " "
             if not isinstance(value, int):
                 row.append(("" if upper else value or "x").ljust(1) * width, "bold red")
@@ -166,6 +198,16 @@ class _Row:
             row.append(corner + line * (width - 1), "bold green" if value == self._asserted else "green")
         return row
 
+    def _beat(self, width: int, upper: bool) -> str:
+        """A period of the clock: up at once, down in the middle."""
+        side = 0 if upper else 1
+        if width == 1:
+            return self._glyphs.several[side]
+        half = width // 2
+        corners = self._glyphs.rise[side], self._glyphs.fall[side]
+        high, low = (self._glyphs.line, " ") if upper else (" ", self._glyphs.line)
+        return corners[0] + high * (half - 1) + corners[1] + low * (width - half - 1)
+
     def _value_row(self, columns: Sequence[_Column]) -> Text:
         row = Text()
         place = 0
@@ -177,7 +219,7 @@ class _Row:
                 behind += 1
             width = sum(column.width for column in columns[place:behind])
             row.append(self._glyphs.bar, "dim")
-            text = "" if value == "-" else self._wave.text_of(value)
+            text = "" if value == "-" else self._wave.text_of(value, self._radix)
             row.append(self._fit(text, width - 1), "bold red" if self._wave.unknown(value) else "yellow")
             place = behind
         return row
@@ -192,16 +234,16 @@ class _Row:
         return f"{text:<{room}}"
 
 
-def _layout(
-    rows: Sequence[_Row], axis: _Axis, room: int, canvas: Canvas
-) -> tuple[list[_Column], list[slice]]:
+def _layout(rows: Sequence[_Row], axis: Axis, room: int, canvas: Canvas) -> tuple[list[_Column], list[slice]]:
     """The columns, and how they are cut into pieces that fit into `room` characters."""
     cycles = len(axis.starts)
     busy = np.zeros(cycles, dtype=bool)
     for row in rows:
-        busy |= row.changes > 0
+        if not row.is_clock:
+            busy |= row.changes > 0
     kept = _kept(busy) if canvas.shorten else np.ones(cycles, dtype=bool)
-    scale = canvas.scale or _WIDEST
+    wanted = min(canvas.widest, max((row.longest for row in rows), default=0))
+    scale = canvas.scale or max(wanted, WIDE_ENOUGH)
     columns = _columns(kept, scale)
     while not canvas.scale and scale > 1 and sum(column.width for column in columns) > room:
         scale -= 1
@@ -236,8 +278,8 @@ def _columns(kept: np.ndarray, scale: int) -> list[_Column]:
     return columns
 
 
-def _ruler(axis: _Axis, columns: Sequence[_Column], glyphs: Glyphs) -> str:
-    """Every tenth cycle, and the first one behind what is left out, as far as there is room."""
+def _ruler(axis: Axis, columns: Sequence[_Column], glyphs: Glyphs) -> str:
+    """Every tenth cycle, and the first one behind what is left out, as far as there is room; none is cut."""
     line = ""
     at = 0
     for place, (cycle, width) in enumerate(columns):
@@ -248,4 +290,4 @@ def _ruler(axis: _Axis, columns: Sequence[_Column], glyphs: Glyphs) -> str:
         elif (axis.marked(cycle) or behind_gap) and (len(line) < at or line[-1:] in ("", glyphs.quiet)):
             line = line.ljust(at) + axis.label(cycle)
         at += width
-    return line[:at]
+    return line

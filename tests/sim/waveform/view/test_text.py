@@ -107,7 +107,7 @@ def test_without_a_clock_the_moments_of_change_take_its_place():
 def test_what_icarus_wrote_is_drawn():
     of = Trace.load(ICARUS)
     shown = choose_signals(of)
-    assert all("clk" not in one.label for one in shown)
+    assert any(one.label == "tb.clk" for one in shown)
     lines = [line.plain for line in draw(of, shown, 0, 1000, Canvas(90))]
     assert sum(one.path.endswith("req") for one in shown) == 2
     assert any("┌────────┐" in line for line in lines)
