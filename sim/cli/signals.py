@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..waveform.units import time_text
+from ..waveform.units import engineering_time
 
 if TYPE_CHECKING:
     from ..waveform.compare import WaveComparison, WaveDifference
@@ -86,7 +86,7 @@ def signals_command(trace: Path, pattern: str | None, clock: str | None, stats: 
         cells = [text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)]
         click.echo("  ".join([row[0].ljust(widths[0]), *cells]).rstrip())
     note = loaded.clock_note()
-    length = time_text(loaded.end, loaded.unit)
+    length = engineering_time(loaded.end, loaded.unit)
     click.echo(f"\n{len(found)} of {len(loaded)} signals, {length}{f', {note}' if note else ''}")
 
 
@@ -94,14 +94,14 @@ def _row(one: "Statistics", unit: float, stats: bool) -> list[str]:
     bits = str(one.width) if one.type == "bits" else one.type
     row = [one.name, bits, str(one.changes), _time(one.first, unit), _time(one.last, unit)]
     if stats:
-        period = "" if one.period is None else time_text(round(one.period), unit)
+        period = "" if one.period is None else engineering_time(round(one.period), unit)
         duty = "" if one.duty is None else f"{one.duty:.1%}"
         row += [_count(one.rises), _count(one.falls), str(one.glitches), duty, period]
     return row
 
 
 def _time(time: int | None, unit: float) -> str:
-    return "-" if time is None else time_text(time, unit)
+    return "-" if time is None else engineering_time(time, unit)
 
 
 def _count(number: int | None) -> str:
@@ -149,7 +149,7 @@ def diff_command(
 
 def _difference(one: "WaveDifference", trace: "Trace", radix: int) -> str:
     wave = trace[one.name]
-    where = time_text(one.time, trace.unit)
+    where = engineering_time(one.time, trace.unit)
     if trace.edges is not None:
         where = f"cycle {trace.cycle(one.time)} ({where})"
     times = f" (and {one.stretches - 1} more times)" if one.stretches > 1 else ""
@@ -163,7 +163,7 @@ def _remarks(found: "WaveComparison", trace: "Trace", first: Path, second: Path)
         if names:
             lines.append(f"only in {path}: {len(names)}, such as {names[0]}")
     if found.goes_on:
-        end = time_text(found.end, trace.unit)
+        end = engineering_time(found.end, trace.unit)
         lines.append(
             f"compared up to {end}, where the shorter one ends; {len(found.goes_on)} change after it"
         )

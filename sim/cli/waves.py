@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from ..waveform.units import parse_time, time_text
+from ..waveform.units import parse_time, engineering_time
 from .console import ASCII_OPTION, canvas_for, standard_output
 from .signals import CLOCK_OPTION, RADIX_OPTION, load_trace
 
@@ -128,7 +128,7 @@ def view_command(
     if not signals and not loaded.causes and len(shown) < len(loaded):
         more.append(f"{len(shown)} of {len(loaded)} signals: name others, `irq13 signals {trace}` lists them")
     if loaded.edges is None:
-        more.append(f"no clock: drawn by time, in units of {time_text(1, loaded.unit)}")
+        more.append(f"no clock: drawn by time, in units of {engineering_time(1, loaded.unit)}")
     elif not loaded.causes:
         more.append(f"cycles of {loaded.clock_note()}")
     for line in more:
@@ -153,7 +153,7 @@ def _bounds(
         first = max(int(np.searchsorted(times, first_time, side="right")) - 1, 0)
         first = first if first_time <= trace.end else length
         last = None if end is None else int(np.searchsorted(times, _time(end, trace, "--to"), side="right"))
-        what = time_text(trace.end, trace.unit)
+        what = engineering_time(trace.end, trace.unit)
     if first >= max(length, 1):
         raise click.BadParameter(f"{path} ends after {what}", param_hint="--from")
     return first, min(first + MOST_CYCLES if last is None else last, length), length

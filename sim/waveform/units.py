@@ -12,7 +12,7 @@ def exponent_of(unit: float) -> Decimal:
     return Decimal(repr(unit))
 
 
-def time_text(time: int, unit: float) -> str:
+def engineering_time(time: int, unit: float) -> str:
     """A time in the largest unit in which it is at least 1: '2.5 ns'."""
     seconds = time * exponent_of(unit)
     for name, power in UNITS.items():
