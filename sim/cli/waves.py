@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from ..waveform.units import parse_time, engineering_time
+from ..waveform.units import engineering_time, parse_time
 from .console import ASCII_OPTION, canvas_for, standard_output
 from .signals import CLOCK_OPTION, RADIX_OPTION, load_trace
 

@@ -48,7 +48,7 @@ def test_every_file_keeps_to_the_schema(folder, family):
     assert all(len(case["cycles"]) == len(case["steps"]) for case in data["cases"])
 
 
-@pytest.mark.parametrize("on", ["hdl", "model"])
+@pytest.mark.parametrize("on", ["model", pytest.param("hdl", marks=pytest.mark.slow)])
 def test_every_vector_holds_on_both_halves(folder, on):
     checker = vectors.Checker(on)
     cases = list(vectors.read_vectors(folder))

@@ -226,39 +226,17 @@ class TestDiagnosis:
 
 
 STEPS = [
-    *["fdiv raises=ZE", "fsin raises=IE", "fst raises=OE", "fadd raises=PE", "fld1", "fwait", "fnop", "emms"],
-    *["fnclex", "fnstsw", "fnstenv", "fninit", "fclex", "fsave", "fldcw masks=none", "fldcw masks=PE"],
-    *[
-        "frstor masks=none flags=ZE",
-        "fxrstor masks=all flags=ZE",
-        "nop",
-        "nop 3",
-        "nop 12",
-        "cli",
-        "sti",
-        "sti",
-    ],
-    *["out 0xf0", "out 0xf0", "in 0x20", "out 0x20, 0x20", "out 0xa0, 0x20", "out 0xa1, 0x20", "out 0xa1, 0"],
-    *[
-        "out 0x21, 0",
-        "out 0x21, 0x04",
-        "out 0x20, 0x0c",
-        "out 0xa0, 0x68",
-        "out 0x20, 0xa0",
-        "out 0x20, 0xc3",
-    ],
-    *[
-        "mov ss",
-        "mov cr0.ne 1",
-        "mov cr0.ne 0",
-        "mov cr0.ts 1",
-        "mov cr0.ts 0",
-        "hlt",
-        "int 0x75",
-        "int 0x02",
-    ],
-    *["wrmsr HWCR 0x100", "wrmsr HWCR 0", "wrmsr IGNNE 1", "wrmsr IGNNE 2", "mov ferr_enable 0", "reset"],
-    *["mov ferr_enable 1", "bios", "init", "fundefined"],
+    step.strip()
+    for step in """
+    fdiv raises=ZE | fsin raises=IE | fst raises=OE | fadd raises=PE | fld1 | fwait | fnop | emms |
+    fnclex | fnstsw | fnstenv | fninit | fclex | fsave | fldcw masks=none | fldcw masks=PE |
+    frstor masks=none flags=ZE | fxrstor masks=all flags=ZE | nop | nop 3 | nop 12 | cli | sti | sti |
+    out 0xf0 | out 0xf0 | in 0x20 | out 0x20, 0x20 | out 0xa0, 0x20 | out 0xa1, 0x20 | out 0xa1, 0 |
+    out 0x21, 0 | out 0x21, 0x04 | out 0x20, 0x0c | out 0xa0, 0x68 | out 0x20, 0xa0 | out 0x20, 0xc3 |
+    mov ss | mov cr0.ne 1 | mov cr0.ne 0 | mov cr0.ts 1 | mov cr0.ts 0 | hlt | int 0x75 | int 0x02 |
+    wrmsr HWCR 0x100 | wrmsr HWCR 0 | wrmsr IGNNE 1 | wrmsr IGNNE 2 | mov ferr_enable 0 | reset |
+    mov ferr_enable 1 | bios | init | fundefined
+""".split("|")
 ]
 VECTORS = [*range(2, 17), *range(0x70, 0x78)]
 

@@ -74,7 +74,7 @@ def _disturbed(scenario, chance):
 @pytest.mark.parametrize(
     "name",
     [
-        name if number % 6 == 0 else pytest.param(name, marks=pytest.mark.slow)
+        name if number % 12 == 0 else pytest.param(name, marks=pytest.mark.slow)
         for number, name in enumerate(scenarios.shipped_scenarios())
     ],
 )
