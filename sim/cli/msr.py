@@ -26,6 +26,9 @@ from .console import WIDE, fail, stderr_status
     is_flag=True,
     help="A table: KVM's svm and vmx, the hardware, and with --on kvm this kernel.",
 )
+@click.option(
+    "--hypervisors", is_flag=True, help="The table, with Xen, OpenVMM and VirtualBox by their sources."
+)
 @click.option("--full-chains", is_flag=True, help="Also the functions that a compiler inlines.")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 @click.option(
@@ -50,6 +53,7 @@ def msr_command(
     backend: str,
     on: str,
     side_by_side: bool,
+    hypervisors: bool,
     full_chains: bool,
     as_json: bool,
     differential: bool,
@@ -93,8 +97,8 @@ def msr_command(
         _differential(on, record, replay)
         return
     chosen = msr_script.load_script(script)
-    if side_by_side:
-        _compare(chosen, as_json, on == "kvm")
+    if side_by_side or hypervisors:
+        _compare(chosen, as_json, on == "kvm", hypervisors)
         return
     if on == "kvm":
         _on_kernel(chosen, as_json)
@@ -185,17 +189,19 @@ def _on_kernel(script, as_json: bool) -> None:
         )
 
 
-def _compare(script, as_json: bool, with_kernel: bool) -> None:
+def _compare(script, as_json: bool, with_kernel: bool, hypervisors: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from ...model.hypervisors import HYPERVISORS
     from ..kvm.device import host
     from ..kvm.run import COLUMNS, KERNEL, compare_backends
 
-    columns = (*COLUMNS, KERNEL) if with_kernel else COLUMNS
+    others = HYPERVISORS if hypervisors else ()
+    columns = (*COLUMNS, *(one.name for one in others), *([KERNEL] if with_kernel else []))
     rows = [
         (access.text, {column: [done[column].result, done[column].value] for column in columns})
-        for access, done in compare_backends(script, with_kernel)
+        for access, done in compare_backends(script, with_kernel, hypervisors)
     ]
     if as_json:
         _echo_json([{"access": text, **answers} for text, answers in rows])
@@ -208,8 +214,10 @@ def _compare(script, as_json: bool, with_kernel: bool) -> None:
         differs = any(answers[column] != answers["hardware"] for column in columns)
         cells = [", ".join(filter(None, answers[column])) for column in columns]
         table.add_row(text, *cells, "differs" if differs else "")
-    wide = 2 * WIDE if not with_kernel else 3 * WIDE
+    wide = 2 * WIDE if columns == COLUMNS else 3 * WIDE
     Console(highlight=False, width=None if sys.stdout.isatty() else wide).print(table)
+    for one in others:
+        click.echo(f"{one.name}: {one.source}")
 
 
 def _differential(on: str, record: Path | None, replay: Path | None) -> None:

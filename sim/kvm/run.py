@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
+from ...model.hypervisors import HYPERVISORS, HypervisorRegisters, OtherHypervisor
 from ...model.kvm import chains
 from ...model.kvm.chains import Chain
 from ...model.kvm.cpuid import DEFAULT_GUESTS, Guest, kernel_version
@@ -22,6 +23,7 @@ WRITE_ONLY = "write-only"
 COLUMNS = ("svm", "vmx", "hardware")
 """What needs no device: KVM's two modules as the model has them, and the hardware."""
 KERNEL = "this kernel"
+NOT_STATED = "not stated"
 Machine = TypeVar("Machine", Vm, KernelVm)
 
 
@@ -62,13 +64,42 @@ def run_on_kernel(script: Script, device: str = "/dev/kvm") -> tuple[list[Done],
         return _all(script, vm), vm
 
 
-def compare_backends(script: Script, with_kernel: bool = False) -> Iterator[tuple[Access, dict[str, Done]]]:
-    """Each access with what came of it in every column; with the user's own kernel's if asked for."""
+def compare_backends(
+    script: Script, with_kernel: bool = False, with_hypervisors: bool = False
+) -> Iterator[tuple[Access, dict[str, Done]]]:
+    """Each access with what came of it in every column; with other hypervisors' and the user's own kernel's
+    if asked for."""
     results = {column: run_script(script, column)[0] for column in COLUMNS}
+    for one in HYPERVISORS if with_hypervisors else ():
+        results[one.name] = run_hypervisor(script, one)
     if with_kernel:
         results[KERNEL] = run_on_kernel(script)[0]
     for index, access in enumerate(script.accesses):
         yield access, {column: done[index] for column, done in results.items()}
+
+
+def run_hypervisor(script: Script, hypervisor: OtherHypervisor) -> list[Done]:
+    """What another hypervisor does with a guest's accesses, as far as its source states it.
+
+    User space's accesses, filters and exits are KVM's affair and not stated for it.
+    """
+    vcpus = [HypervisorRegisters(hypervisor) for _ in range(script.vcpus)]
+    return [_stated(vcpus, access) for access in script.accesses]
+
+
+def _stated(vcpus: list[HypervisorRegisters], access: Access) -> Done:
+    if access.vcpu is None or access.verb not in ("wrmsr", "rdmsr"):
+        return Done(access, NOT_STATED, "")
+    registers, (index, data) = vcpus[access.vcpu], access.msrs[0]
+    if not registers.states(index):
+        return Done(access, NOT_STATED, "")
+    if access.verb == "rdmsr":
+        value = registers.read(index)
+        return Done(access, "#GP", "") if value is None else Done(access, "read", _hex(value))
+    accepted = registers.write(index, data)
+    value = registers.read(index)
+    back = "unknown" if value is None else _hex(value)
+    return Done(access, "#GP" if not accepted else "accepted" if value == data else "dropped", back)
 
 
 def model_of(script: Script, there: Host, features: frozenset[str]) -> tuple[str, Script]:
