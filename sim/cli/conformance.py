@@ -10,6 +10,7 @@ import click
 
 from ...model.registers import Generation
 from .console import fail, standard_output, stderr_console
+from .options import generation_option, on_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,13 +23,7 @@ VERDICT_STYLES = {"agrees": "green", "differs": "red", "crashes": "bold red", "h
 @click.command("vectors")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="The folder to write to.")
 @click.option("--check", type=click.Path(path_type=Path), help="Instead: run the vectors of this folder.")
-@click.option(
-    "--on",
-    type=click.Choice(["hdl", "model", "lockstep"]),
-    default="model",
-    show_default=True,
-    help="What --check runs them on.",
-)
+@on_option("model", help="What --check runs them on.")
 def vectors_command(out: Path | None, check: Path | None, on: str) -> None:
     """Write test vectors for emulators and cores: JSON, by family, with a schema and loaders in Python and C.
 
@@ -102,11 +97,9 @@ def image_command(out: Path) -> None:
 
 @click.command("conform")
 @click.argument("target")
-@click.option(
-    "--generation",
+@generation_option(
     "generations",
     multiple=True,
-    type=click.Choice([generation.value for generation in Generation], case_sensitive=False),
     help="Processor of the emulator; several are run one after the other. By default all.",
 )
 @click.option(

@@ -6,16 +6,12 @@ import click
 
 from ...model.registers import Generation
 from .console import fail
+from .options import generation_option
 
 BLOCKS = ("pc", "processor", "reporting", "x87", "msr", "chipset", "pic")
 
 
-GENERATION_OPTION = click.option(
-    "--generation",
-    type=click.Choice([generation.value for generation in Generation], case_sensitive=False),
-    default=Generation.AMD64.value,
-    show_default=True,
-)
+GENERATION_OPTION = generation_option(default=Generation.AMD64.value, show_default=True)
 
 
 @click.command("verilog")
@@ -120,11 +116,7 @@ def build_command(
 
 @click.command("prove")
 @click.argument("names", nargs=-1, metavar="[PROPERTY]...")
-@click.option(
-    "--generation",
-    type=click.Choice([generation.value for generation in Generation], case_sensitive=False),
-    help="Only this one.",
-)
+@generation_option(help="Only this one.")
 def prove_command(names: tuple[str, ...], generation: str | None) -> None:
     """Prove the design's properties for all inputs and all time, and reach each state that it should reach.
 

@@ -8,6 +8,7 @@ import click
 
 from ...model.registers import Generation
 from .console import fail, standard_output, stderr_status
+from .options import generation_option
 
 if TYPE_CHECKING:
     from ..fuzz.campaign import CampaignResult
@@ -41,11 +42,7 @@ THREADS_OPTION = click.option("--threads", type=click.IntRange(1), help="By defa
 @click.option(
     "--second-width", type=click.IntRange(1), help="Cycles after which it is over; by default never."
 )
-@click.option(
-    "--generation",
-    type=click.Choice([generation.value for generation in Generation], case_sensitive=False),
-    help="Instead of the scenario's first one.",
-)
+@generation_option(help="Instead of the scenario's first one.")
 @click.option("--html", "page", type=click.Path(path_type=Path), help="Write the map as a page.")
 @click.option("--phase", metavar="N[,M]", help="Also run this phase alone on the HDL; writes its waveform.")
 @ENGINE_OPTION
@@ -205,11 +202,7 @@ class Cycles(click.ParamType):
 @click.command("fuzz")
 @click.option("--cycles", type=Cycles(), default="1e9", show_default=True, help="Over all lanes together.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Replays a campaign.")
-@click.option(
-    "--generation",
-    type=click.Choice([generation.value for generation in Generation], case_sensitive=False),
-    help="Only this one.",
-)
+@generation_option(help="Only this one.")
 @click.option("--state", type=click.Path(path_type=Path), help="Kept here, and gone on from there.")
 @click.option("--dask", metavar="ADDRESS", help="Of a Dask scheduler, whose workers do the work.")
 @ENGINE_OPTION

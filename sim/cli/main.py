@@ -19,6 +19,7 @@ from .console import ASCII_OPTION, SIGNALS_OPTION, canvas_for, fail, standard_ou
 from .hardware import build_command, mutate_command, prove_command, verilog_command
 from .lanes import fuzz_command, sweep_command
 from .msr import msr_command
+from .options import generation_option, on_option
 from .signals import diff_command, signals_command
 from .waves import check_command, explain_command, view_command
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 BUG = 70
 """Exit status of a bug: EX_SOFTWARE of sysexits.h."""
 REPORT = "please report it with the lines above, the command and the files that it read"
-GENERATIONS = [generation.value for generation in Generation]
 
 
 class Cli(click.Group):
@@ -79,16 +79,9 @@ def main() -> None:
 
 @main.command("run")
 @click.argument("scenario", default=None, required=False)
-@click.option(
-    "--generation",
-    type=click.Choice(GENERATIONS, case_sensitive=False),
-    help="Run on this processor generation instead of the scenario's own.",
-)
-@click.option(
-    "--on",
-    type=click.Choice(["hdl", "model", "lockstep"]),
-    default="hdl",
-    show_default=True,
+@generation_option(help="Run on this processor generation instead of the scenario's own.")
+@on_option(
+    "hdl",
     help="The HDL under Amaranth's simulator, the reference model, or both compared in every cycle.",
 )
 @click.option("--board", metavar="PORT", help="On an FPGA board at this serial port, cycle by cycle.")
@@ -172,7 +165,7 @@ def scenarios_command() -> None:
 
 
 @main.command("lockstep")
-@click.option("--generation", type=click.Choice(GENERATIONS, case_sensitive=False), help="Only this one.")
+@generation_option(help="Only this one.")
 @click.option("--cycles", type=click.IntRange(1), default=10_000, show_default=True, help="Per generation.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Replays a run exactly.")
 def lockstep_command(generation: str | None, cycles: int, seed: int) -> None:
@@ -205,7 +198,7 @@ def lockstep_command(generation: str | None, cycles: int, seed: int) -> None:
 
 @main.command("replay")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--on", type=click.Choice(["hdl", "model", "lockstep"]), default="model", show_default=True)
+@on_option("model")
 def replay_command(file: Path, on: str) -> None:
     """Replay sequences measured on silicon, JSON or gzipped JSON, and count the differences.
 
