@@ -59,7 +59,8 @@ BOARDS: Mapping[str, BoardSpec] = {
         ("1", "2", "3", "4"),
         button="button",
         lights=2,
-        synthesis=f"-device u {_FEW_ENABLES}",
+        synthesis="-device u -dffe_min_ce_use 12",
+        seed=1,
         **_ICE40,
     ),
     "hx8k": BoardSpec(
@@ -78,7 +79,7 @@ BOARDS: Mapping[str, BoardSpec] = {
         ("0+", "0-", "1+", "1-"),
         button="button_fire",
         lights=3,
-        seed=10,
+        seed=7,
         **_ECP5,
     ),
     "colorlight": BoardSpec(
