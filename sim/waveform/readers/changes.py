@@ -12,6 +12,8 @@ from . import tokens
 from .header import Header
 
 _OTHER, _SCALAR, _VECTOR, _TIME, _KEYWORD, _IDENTIFIER = range(6)
+_LONG = np.frombuffer(b"brs", dtype=np.uint8)
+"""What begins a value that is a word of its own."""
 _CLASS = np.zeros(256, dtype=np.uint8)
 for _byte in "01xzuwhl-XZUWHL":
     _CLASS[ord(_byte)] = _SCALAR
@@ -136,7 +138,7 @@ class Changes:
         words = tokens.split_words(data)
         if not len(words.starts):
             return 0
-        kinds = _classified(words.first)
+        kinds = _classified(words)
         left = 0
         if kinds[-1] == _VECTOR:
             if is_last:
@@ -242,7 +244,9 @@ class Changes:
         bits = vectors[letter == ord("b")]
         self._read_bits(data, window, words, places, slots, values, bits)
         # An x or z alone stands for all bits.
-        scalars = np.flatnonzero(~is_vector & ((values < 0) & (self._widths[slots] != 1)))
+        is_letter = ~is_vector
+        is_letter[vectors] = ~np.isin(letter, _LONG)
+        scalars = np.flatnonzero(is_letter & (values < 0) & (self._widths[slots] != 1))
         for index in scalars.tolist():
             if not self._is_event[slots[index]]:
                 values[index] = self._code(bytes([first[index]]), int(self._widths[slots[index]]))
@@ -475,9 +479,11 @@ def _smallest(low: int, high: int) -> type[np.integer]:
     return np.int64
 
 
-def _classified(first: np.ndarray) -> np.ndarray:
+def _classified(words: tokens.WordSpans) -> np.ndarray:
     """What each word is. An identifier can begin like a value: what stands before it tells."""
-    kinds = _CLASS[first]
+    kinds = _CLASS[words.first]
+    # Some tools write a space between a single bit and its identifier.
+    kinds[(kinds == _SCALAR) & (words.ends - words.starts == 1)] = _VECTOR
     opens = kinds == _VECTOR
     is_value = opens
     if (opens[1:] & opens[:-1]).any():

@@ -187,6 +187,8 @@ def split_range(name: str) -> tuple[str, tuple[int, int] | None]:
 
 def _name(text: str) -> str:
     """A range stands apart from a name, and its own parts may: a [7 : 0]."""
+    if not text.endswith("]"):
+        return text
     found = re.search(r"\s*((?:\[\s*-?\d+\s*(?::\s*-?\d+\s*)?\]\s*)+)$", text)
     if found and found.start():
         return text[: found.start()] + re.sub(r"\s", "", found[1])

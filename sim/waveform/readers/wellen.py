@@ -53,9 +53,7 @@ def read_binary(file: str, path: str, form: str) -> Contents:
             contents = _fst(names, opened, path)
         else:
             contents = _ghw(opened)
-    if said:
-        raise TraceError(f"{path}: pywellen reads this {form} only in part: {said[0]}")
-    return contents
+    return contents._replace(notes=tuple(f"pywellen says: {line}" for line in dict.fromkeys(said)))
 
 
 @contextmanager
@@ -127,7 +125,8 @@ def _fst(names: FstNames, opened: _Opened, path: str) -> Contents:
     bits: dict[str, list[FstVariable]] = {}
     waves = Names()
     for one in names.variables:
-        bits.setdefault(_base(one), []).append(one)
+        if one.handle not in opened.by_handle:
+            bits.setdefault(_base(one), []).append(one)
     whole: dict[str, Wave] = {}
     for one in names.variables:
         plain, declared = split_range(one.path)
