@@ -1,0 +1,8 @@
+import pytest
+from driven_pic import Chip
+
+
+@pytest.fixture
+def chip(on):
+    """A master or a single chip, on the HDL and on the model."""
+    return Chip(on)
