@@ -47,8 +47,7 @@ def test_the_table(capsys):
         main(["msr", "ignne", "--hypervisors"])
     assert caught.value.code in (0, None)
     out = capsys.readouterr().out
-    assert all(f"{one.name}: {one.source}
-" in out for one in HYPERVISORS)
+    assert all(f"{one.name}: {one.source}\n" in out for one in HYPERVISORS)
     row = next(line for line in out.splitlines() if line.startswith("guest 0 wrmsr IGNNE 1 "))
     assert "#GP, unknown" in row
     assert "dropped, 0h" in row
