@@ -14,7 +14,7 @@ from ..wave import Kind, TraceError
 
 _HIERARCHY, _HIERARCHY_LZ4, _HIERARCHY_LZ4_TWICE = 4, 6, 7
 _ATTRIBUTE, _ATTRIBUTE_END, _SCOPE, _UPSCOPE = 252, 253, 254, 255
-_KINDS = {0: Kind.EVENT, 3: Kind.REAL, 4: Kind.REAL, 8: Kind.REAL, 21: Kind.STRING, 29: Kind.REAL}
+_KINDS = {0: Kind.EVENT, 3: Kind.REAL, 4: Kind.REAL, 20: Kind.REAL, 21: Kind.STRING, 29: Kind.REAL}
 _HEADER = struct.Struct(">QQdQQQQQb")
 
 
@@ -76,8 +76,8 @@ def _unpacked(kind: int, block: bytes) -> bytes:
         return zlib.decompress(block[8:], 31)
     if kind == _HIERARCHY_LZ4:
         return _lz4(block[8:], length)
-    (once,) = struct.unpack_from(">Q", block, 8)
-    return _lz4(_lz4(block[16:], once), length)
+    once, start = _number(block, 8)
+    return _lz4(_lz4(block[start:], once), length)
 
 
 def _lz4(block: bytes, length: int) -> bytes:
