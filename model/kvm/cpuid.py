@@ -86,7 +86,7 @@ class Guest:
 
 DEFAULT_GUESTS = {
     "svm": Guest("AMD", frozenset({"lm", "nx", "syscall", "fxsr_opt", "svm", "osvw", "xsave", "xsaves"})),
-    "vmx": Guest("Intel", frozenset({"lm", "nx", "syscall", "vmx", "xsave", "xsaves", "arch_capabilities"})),
+    "vmx": Guest("Intel", frozenset({"lm", "nx", "syscall", "vmx", "xsave", "xsaves"})),
 }
 """The guest of a script that describes none."""
 
