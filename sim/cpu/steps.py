@@ -318,7 +318,7 @@ def _msr(verb: str, words: list[str]) -> Action:
 
 
 def _mov(verb: str, words: list[str]) -> Action:
-    if words == ["ss"]:
+    if [word.lower() for word in words] == ["ss"]:
         return MovSs()
     targets = ", ".join(["ferr_enable", *(f"cr0.{str(bit.name).lower()}" for bit in Cr0)])
     _exactly(words, 2, 2, f"mov TARGET 0|1 with a target out of {targets}")
@@ -354,7 +354,7 @@ def _popf(verb: str, words: list[str]) -> Action:
 
 def _virq(verb: str, words: list[str]) -> Action:
     _exactly(words, 1, 1, "virq VECTOR or virq off")
-    return Virq(None if words[0] == "off" else operands.number(words[0], bits=8))
+    return Virq(None if words[0].lower() == "off" else operands.number(words[0], bits=8))
 
 
 _PLAIN: dict[str, Action] = {

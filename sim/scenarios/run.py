@@ -82,8 +82,9 @@ class Driver:
         parameters: Parameters = self.machine.parameters
         settled = 2 * parameters.synchroniser_stages + parameters.nowait_window + 8
         while tail:
-            if self.cpu.current is None and not self._pins:
-                tail -= 1
+            # An interrupt taken behind the last step is no end: its handler has to run too.
+            over = self.cpu.current is None
+            tail = tail - (not self._pins) if over else TAIL
             self.step()
             if self.cpu.current is None:
                 continue

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from irq13.model import Generation
 from irq13.sim.scenarios.run import run_scenario
 from irq13.sim.scenarios.scenario import load_scenario, parse_scenario
 from irq13.sim.support.toml_source import Source, SourceError
@@ -188,3 +189,16 @@ def test_a_fault_that_nobody_expects_fails_the_run():
     result = run_scenario(parsed(text), parsed(text).generations[0], "model")
     failed = [verdict.text for verdict in result.verdicts if not verdict.holds]
     assert failed == ["'wrmsr IGNNE 1' does not fault", "'rdmsr HWCR' does not fault"]
+
+
+def test_a_run_lasts_until_the_handlers_behind_its_last_step_are_over():
+    lines = [number for number in range(8) if number != 2]
+    text = "generation = 'P6'\nprogram = '''\nbios\nnop 20\npopf if=1\n'''\npins = '''\n"
+    text += "\n".join(f"irq{line} high at 19" for line in lines) + "\n'''\n[handlers]\n"
+    text += "\n".join(f"{8 + line:02x}h = '''\nout 0x20, 0x20\niret\n'''" for line in lines)
+    done = run_scenario(parsed(text), Generation.P6, "model")
+    assert [event.value for event in done.events if event.kind == "returns"] == [8 + line for line in lines]
+
+
+def test_words_may_be_in_capitals():
+    parsed("program = '''\nMOV SS\nPOPF IF=1\nVIRQ OFF\n'''\n[hypervisor]\nstart = 'VMRUN'")
