@@ -215,9 +215,9 @@ def _program(source: Source) -> Program:
 
 
 def _hypervisor(source: Source, labels: dict[str, int]) -> Hypervisor | None:
-    table = source.get(("hypervisor",), dict, {})
-    if not table:
+    if "hypervisor" not in source.data:
         return None
+    table = source.get(("hypervisor",), dict, {})
     start: tuple[Step, ...] = ()
     exits: dict[int, tuple[Step, ...]] = {}
     ports: dict[int, tuple[Step, ...]] = {}
@@ -231,14 +231,24 @@ def _hypervisor(source: Source, labels: dict[str, int]) -> Hypervisor | None:
         if name == "start":
             start = steps
         elif name.startswith("out "):
-            ports |= {_number(source, key, word, 16): steps for word in name.split()[1:]}
+            for word in name.split()[1:] or [""]:
+                _add(source, key, ports, _number(source, key, word, 16), steps)
         elif name.startswith("handler "):
-            handlers[_number(source, key, name.removeprefix("handler ").strip(), 8)] = steps
+            vector = _number(source, key, name.removeprefix("handler ").strip(), 8)
+            _add(source, key, handlers, vector, steps)
         else:
-            exits[_exit_code(source, key)] = steps
+            _add(source, key, exits, _exit_code(source, key), steps)
     if not start:
         raise source.error(("hypervisor",), "a hypervisor needs start, which ends in vmrun")
     return Hypervisor(start, exits, ports, handlers)
+
+
+def _add(
+    source: Source, key: Key, blocks: dict[int, tuple[Step, ...]], number: int, steps: tuple[Step, ...]
+) -> None:
+    if number in blocks:
+        raise source.error(key, f"{key[-1]!r}: a block of the hypervisor has {number:02X}h already")
+    blocks[number] = steps
 
 
 def _number(source: Source, key: Key, text: str, bits: int) -> int:

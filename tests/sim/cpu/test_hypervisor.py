@@ -339,6 +339,11 @@ class TestReset:
         ("program = 'nop'\n[hypervisor]\nstart = 'vmrun'\n'handler 8h' = 'vmrun'", "handler 8h ends in iret"),
         ("program = 'popf 1'", "expected popf if=0 or popf if=1, not '1'"),
         ("program = 'virq'\n", "expected virq VECTOR or virq off"),
+        ("program = 'nop'\n[hypervisor]", "a hypervisor needs start, which ends in vmrun"),
+        ("program = 'nop'\n[hypervisor]\n7Eh = 'vmrun'\n0x7E = 'vmrun'", "'0x7E': .* has 7Eh already"),
+        ("program = 'nop'\n[hypervisor]\n'handler 8' = 'iret'\n'handler 08h' = 'iret'", "has 08h already"),
+        ("program = 'nop'\n[hypervisor]\n'out 0xf0 240' = 'vmrun'", "has F0h already"),
+        ("program = 'nop'\n[hypervisor]\n'out ' = 'vmrun'", "ports such as 'out 0xf0 0x20'"),
     ],
 )
 def test_what_is_refused_is_one_line(text, message):
