@@ -8,11 +8,6 @@ LINES, FUNCTION_LINES = 400, 60
 LONG_FUNCTIONS = {
     # Tables of data.
     ("sim/conformance/image_cases.py", "_cases"),
-    # States of one machine each, or one straight run with its options.
-    ("hdl/board/design.py", "elaborate"),
-    ("hdl/board/packets.py", "elaborate"),
-    ("sim/cli/msr.py", "msr_command"),
-    ("sim/sweep/sweep.py", "sweep"),
 }
 """What is longer, and is not to grow in number. No file is."""
 

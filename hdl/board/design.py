@@ -94,31 +94,8 @@ class BoardDesign(Parametrised):
         m.submodules.button = FFSynchronizer(self.button, demo.button)
         executes = pc.op.valid & pc.op.ready
         executed = Signal()
-        own = {
-            # Withdrawn until the demo, which is a cycle ahead and one behind, presents the next one.
-            "op_valid": demo.op_valid & ~executes & ~executed,
-            "op_code": demo.op_code,
-            "op_raises": demo.op_raises,
-            "op_control": demo.op_control,
-            "io_write": demo.io_write,
-            "io_address": demo.io_address,
-            "io_write_data": demo.io_write_data,
-        }
-        place = 0
-        for port in inputs:
-            linked = link.inputs[place : place + len(port.signal)]
-            place += len(port.signal)
-            if port.name == "ignne_drive_n":
-                # The pin is asynchronous: the first register that sees it is the PC's synchroniser.
-                m.d.comb += port.value.eq(Mux(link.attached, linked, self.ignne_pin_n))
-                continue
-            value = Mux(link.attached, linked, own.get(port.name, 0))
-            if port.name == "io_address":
-                m.d.comb += port.value.eq(self._decode(m, value))
-                continue
-            registered = Signal(len(port.signal), name=port.name)
-            m.d.sync += registered.eq(value)
-            m.d.comb += port.value.eq(registered)
+        # Withdrawn until the demo, which is a cycle ahead and one behind, presents the next one.
+        self._drive(m, inputs, link, demo, demo.op_valid & ~executes & ~executed)
         m.d.sync += [
             executed.eq(executes),
             self.intr.eq(pc.intr),
@@ -137,6 +114,33 @@ class BoardDesign(Parametrised):
             self.attached.eq(link.attached),
         ]
         return m
+
+    def _drive(self, m, inputs, link, demo, op_valid):
+        """The PC's inputs, from the link or, without a host, from the demo."""
+        own = {
+            "op_valid": op_valid,
+            "op_code": demo.op_code,
+            "op_raises": demo.op_raises,
+            "op_control": demo.op_control,
+            "io_write": demo.io_write,
+            "io_address": demo.io_address,
+            "io_write_data": demo.io_write_data,
+        }
+        offset = 0
+        for port in inputs:
+            linked = link.inputs[offset : offset + len(port.signal)]
+            offset += len(port.signal)
+            if port.name == "ignne_drive_n":
+                # The pin is asynchronous: the first register that sees it is the PC's synchroniser.
+                m.d.comb += port.value.eq(Mux(link.attached, linked, self.ignne_pin_n))
+                continue
+            value = Mux(link.attached, linked, own.get(port.name, 0))
+            if port.name == "io_address":
+                m.d.comb += port.value.eq(self._decode(m, value))
+                continue
+            registered = Signal(len(port.signal), name=port.name)
+            m.d.sync += registered.eq(value)
+            m.d.comb += port.value.eq(registered)
 
     @staticmethod
     def _decode(m, address):

@@ -212,15 +212,7 @@ class PacketSender(Component):
         left = Signal(range(len(payload) // 8))
         counts = Signal()
         m.d.sync += [checksum.data.eq(transmitted.payload), checksum.valid.eq(counts)]
-        identifies, sees, turns = (Signal() for _ in range(3))
-        m.d.sync += Cat(identifies, sees, turns).eq(0)
-        with m.If(identifies):
-            m.d.sync += payload.eq(Identity.const({"version": VERSION, **self.sizes._asdict()}))
-        with m.Elif(sees):
-            m.d.sync += payload.eq(answer.outputs)
-        with m.Elif(turns):
-            # Turned and not shifted out: the same answer may be asked for again.
-            m.d.sync += payload.eq(Cat(payload[8 : 8 * out_bytes], payload[:8]))
+        identifies, sees, turns = self._load(m, payload, answer.outputs, out_bytes)
 
         def send(byte, after):
             """Put a byte on the line, then go on."""
@@ -265,3 +257,16 @@ class PacketSender(Component):
                         m.d.comb += self.answers.ready.eq(after == "WAIT")
                         m.next = after
         return m
+
+    def _load(self, m, payload, outputs, out_bytes):
+        """What the payload takes after each of three signals: identity, outputs, its own next byte."""
+        identifies, sees, turns = (Signal() for _ in range(3))
+        m.d.sync += Cat(identifies, sees, turns).eq(0)
+        with m.If(identifies):
+            m.d.sync += payload.eq(Identity.const({"version": VERSION, **self.sizes._asdict()}))
+        with m.Elif(sees):
+            m.d.sync += payload.eq(outputs)
+        with m.Elif(turns):
+            # Turned and not shifted out: the same answer may be asked for again.
+            m.d.sync += payload.eq(Cat(payload[8 : 8 * out_bytes], payload[:8]))
+        return identifies, sees, turns

@@ -79,7 +79,6 @@ def msr_command(
       irq13 msr ignne --on kvm --compare
       irq13 msr --on kvm --differential
     """
-    from ..kvm import run as msr_run
     from ..kvm import script as msr_script
 
     if script == "explain":
@@ -103,7 +102,14 @@ def msr_command(
     if on == "kvm":
         _on_kernel(chosen, as_json)
         return
-    done, vm = msr_run.run_script(chosen, backend)
+    _on_model(chosen, backend, full_chains, as_json)
+
+
+def _on_model(script, backend: str, full_chains: bool, as_json: bool) -> None:
+    """Each access, KVM's log, and the ways to set_msr."""
+    from ..kvm import run as msr_run
+
+    done, vm = msr_run.run_script(script, backend)
     counts = msr_run.histogram(vm, full_chains)
     if as_json:
         accesses = [{"access": one.access.text, "result": one.result, "value": one.value} for one in done]

@@ -141,13 +141,7 @@ def sweep(
         For ranges that are empty or too many.
     """
     first, second = ranges[0], ranges[1] if len(ranges) > 1 else range(1)
-    if not first or not second:
-        raise InputError("a sweep needs at least one cycle of each event")
-    if len(first) * len(second) > MOST:
-        raise InputError(f"{len(first) * len(second)} phases: at most {MOST} fit into one sweep")
-    last = max(first[-1], second[-1]) + max(one.width or 0 for one in pulses)
-    if last + scenario.limit >= NEVER:
-        raise InputError(f"cycles must stay below {NEVER - scenario.limit}, not {last}")
+    _check_ranges(first, second, pulses, scenario.limit)
     wanted = ("sweep", scenario.parameters_for(generation), scenario.program, scenario.pins, tuple(pulses))
     recipe = cached(wanted, lambda: _recipe(scenario, generation, pulses))
     kernel = recipe.kernel(engine)
@@ -179,6 +173,17 @@ def sweep(
         lanes.cycle,
         recipe.note if engine == "auto" else "",
     )
+
+
+def _check_ranges(first: range, second: range, pulses: Sequence[PinPulse], limit: int) -> None:
+    """Raises InputError for ranges that are empty, too many or too far out."""
+    if not first or not second:
+        raise InputError("a sweep needs at least one cycle of each event")
+    if len(first) * len(second) > MOST:
+        raise InputError(f"{len(first) * len(second)} phases: at most {MOST} fit into one sweep")
+    last = max(first[-1], second[-1]) + max(one.width or 0 for one in pulses)
+    if last + limit >= NEVER:
+        raise InputError(f"cycles must stay below {NEVER - limit}, not {last}")
 
 
 def _recipe(scenario: Scenario, generation: Generation, pulses: Sequence[PinPulse]) -> Recipe:
