@@ -10,6 +10,7 @@ from ..wave import LETTERS, Kind, TraceError, Value
 from . import tokens
 from .header import Header
 from .piece import (
+    BEGUN_CHANGE,
     HIDDEN_SPACE,
     KEYWORD,
     VECTOR,
@@ -68,6 +69,10 @@ class Changes:
         self._time = 0
         self._in_checkpoint = False
 
+    def width(self, identifier: bytes) -> int:
+        """Bits of the widest variable of an identifier."""
+        return int(self._widths[self._slots[identifier]])
+
     def feed(self, text: bytes, is_last: bool) -> bytes:
         """Read a text that ends between words; returns what belongs to the next one.
 
@@ -80,7 +85,12 @@ class Changes:
             text, rest = without_remarks(text, is_last)
         except Wrong as wrong:
             self._fail(text, wrong.fault)
+        if (hole := text.find(b"\0")) >= 0:
+            message = "expected text, not a byte of 0: the file has a hole"
+            self._fail(text, Fault(hole + tokens.MARGIN, message))
         if self._extended:
+            if not is_last and (begun := BEGUN_CHANGE.search(text)):
+                text, rest = text[: begun.start()], text[begun.start() :] + rest
             text = without_strengths(text)
         try:
             left = self._read(text, is_last)
@@ -211,7 +221,8 @@ class Changes:
         for index, place in enumerate(at.tolist()):
             text = data[words.starts[place] + 1 : words.ends[place]].tobytes()
             try:
-                numbers[index] = float(text)
+                # Python takes 1_000 for a number.
+                numbers[index] = float(text.replace(b"_", b"?"))
             except ValueError:
                 message = f"expected a real number, not {text.decode('utf-8', 'replace')!r}"
                 raise Wrong(Fault(int(words.starts[place]), message)) from None

@@ -17,6 +17,12 @@ _KINDS = {
 }
 _UNITS = {"s": 0, "ms": -3, "us": -6, "ns": -9, "ps": -12, "fs": -15, "as": -18, "zs": -21}
 _PASSED_OVER = {"date", "version", "attrbegin", "attrend", "comment"}
+_SCOPES = {
+    "module", "task", "function", "begin", "fork", "root", "generate", "interface", "package", "program",
+    "class", "struct", "union", "union_packed", "sv_array", "unknown",
+}  # fmt: skip
+_MARK = b"\xef\xbb\xbf"
+"""What some editors put before UTF-8."""
 _RANGE = re.compile(r"\[(-?\d+)(?::(-?\d+))?\]$")
 _MOST_BITS = 1 << 24
 
@@ -71,9 +77,10 @@ class _Parser:
         self._unknown: dict[str, int] = {}
         self._at = 0
         self._line = 1
+        self._timed = False
 
     def parse(self) -> Header:
-        position = 0
+        position = len(_MARK) if self._text.startswith(_MARK) else 0
         seen = False
         while match := _SECTION.match(self._text, position):
             position = match.end()
@@ -116,7 +123,9 @@ class _Parser:
     def _scope(self, words: list[str]) -> None:
         if not words:
             self._fail("expected $scope KIND NAME")
-        self._scopes.append(" ".join(words[1:]))
+        # A word alone that is no kind is the name: its kind was left out.
+        is_name = len(words) == 1 and words[0].lower() not in _SCOPES
+        self._scopes.append(" ".join(words if is_name else words[1:]))
 
     def _upscope(self, words: list[str]) -> None:
         if words:
@@ -130,6 +139,7 @@ class _Parser:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(\w+)", text)
         if not match or match[2] not in _UNITS or float(match[1]) == 0:
             self._fail(f"expected a timescale such as 1 ns, not {_short(text)!r}")
+        self._timed = True
         self._header.unit = float(f"{match[1]}e{_UNITS[match[2]]}")
 
     def _var(self, words: list[str]) -> None:
@@ -157,6 +167,8 @@ class _Parser:
         return int(size)
 
     def _finish(self, position: int) -> None:
+        if not self._timed:
+            self._header.notes.append("no $timescale: a unit of time is taken for 1 ns")
         self._header.length = position
         self._header.lines = self._text.count(b"\n", 0, position)
         for keyword, count in self._unknown.items():

@@ -28,6 +28,8 @@ _REMARK = re.compile(
 HIDDEN_SPACE = b"\x7f"
 """Stands for a space within a text until it is decoded."""
 _STRENGTH = re.compile(rb"(?<!\S)p([DUNZduLHXTlh01?FAaBbCcf]+)(\s+)([0-7]+)(\s+)([0-7]+)(\s+)(\S+)(?!\S)")
+BEGUN_CHANGE = re.compile(rb"(?<!\S)p\S+(?:\s+\S+){0,2}\s*\Z")
+"""A change of an extended VCD whose identifier is still to come."""
 _PORT = bytes.maketrans(b"DdLlUuHhNXAaBbCcf?ZTF", b"00001111xxxxxxxxxxzzz")
 
 
@@ -166,7 +168,8 @@ def _stamps(
         word = _word(data, words, int(places[index]))
         time = _odd_time(word[1:])
         if time is None:
-            message = f"expected a time such as #100, not {word!r}"
+            limit = ", and below 2^63" if word[1:].isdecimal() else ""
+            message = f"expected a time such as #100{limit}, not {word!r}"
             faults.append(Fault(int(words.starts[places[index]]), message))
             break
         stamps[index] = time

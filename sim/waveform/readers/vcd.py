@@ -39,7 +39,8 @@ def read_vcd(file: IO[bytes], path: str) -> Contents:
         is_last = not more
         end = more[-1:] or end
         rest += more
-        cut = len(rest) if is_last else max(rest.rfind(b"\n"), rest.rfind(b" "), rest.rfind(b"\t")) + 1
+        # Between lines where it can be: text and the changes of an extended VCD have spaces in them.
+        cut = len(rest) if is_last else (rest.rfind(b"\n") + 1 or _last_space(rest))
         whole, tail = rest[:cut], rest[cut:]
         rest = changes.feed(whole, is_last) + tail
     title, causes = record_in(header.comment, path)
@@ -49,6 +50,10 @@ def read_vcd(file: IO[bytes], path: str) -> Contents:
     if header.extended:
         notes.append("an extended VCD: levels are kept, strengths and directions dropped")
     return Contents(_waves(header, changes), changes.end, header.unit, causes, title, tuple(notes))
+
+
+def _last_space(text: bytes) -> int:
+    return max(text.rfind(b" "), text.rfind(b"\t"), text.rfind(b"\r")) + 1
 
 
 def _header_text(file: IO[bytes]) -> bytes:
@@ -71,9 +76,12 @@ def _waves(header: Header, changes: Changes) -> dict[str, Wave]:
         if wave is None:
             times, codes, kind = changes.of(variable.identifier)
             kind = kind if len(times) else variable.kind
-            width = {Kind.BITS: variable.width, Kind.REAL: 64}.get(kind, 0)
-            wave = Wave(variable.path, times, codes, width, kind, variable.declared, changes.table)
+            width = {Kind.BITS: changes.width(variable.identifier), Kind.REAL: 64}.get(kind, 0)
+            wave = Wave(variable.path, times, codes, width, kind, None, changes.table)
             read[variable.identifier] = wave
+        if wave.kind is Kind.BITS and variable.kind is Kind.BITS and variable.width < wave.width:
+            # Two variables of one identifier, and this is the narrower one.
+            wave = wave.bits(variable.width - 1, 0) if variable.width else wave
         names.add(wave.renamed(variable.path, variable.declared))
     return dict(names)
 
