@@ -22,7 +22,7 @@ class ReservedBits(enum.Enum):
     """What a WRMSR does with bits that are reserved."""
 
     MANUAL = "manual"
-    """APM2 15.30 to the letter: a 1 in a must-be-zero bit is #GP(0)."""
+    """APM2 15.30 as it is written: a 1 in a must-be-zero bit is #GP(0)."""
     SILICON = "silicon"
     """As recorded from three AMD families: IGNNE 63:32 ignored, 31:1 #GP(0); HWCR ignored, read as 0."""
 

@@ -67,7 +67,7 @@ class Simulation:
             self.parameters = on.parameters
             given = parameters if generation is None else {"generation": generation, **parameters}
             if replace(on.parameters, **given) != on.parameters:
-                raise InputError(f"the machine is {on.parameters}: {given} is not to be had")
+                raise InputError(f"the machine is {on.parameters}: {given} is not supported")
         self._machine = machine_for(on, self.parameters)
         self.msr = Registers(self.access_msr, self.parameters)
         """MSRs by number or name: `sim.msr["IGNNE"] = 1`."""

@@ -1,7 +1,7 @@
 """A network of gates, one bit each: what a netlist is lowered to and what a reference is traced into.
 
 The gate library: AND, XOR and MUX of two or three bits, NOT for nothing. A *literal* is a gate's number
-doubled, plus 1 where its complement is meant; 0 and 1 are the constants. Gates that are equal to the letter
+doubled, plus 1 where its complement is meant; 0 and 1 are the constants. Gates that are the same
 are one gate, and what constants decide is no gate at all.
 """
 
@@ -107,7 +107,7 @@ class Graph:
     def cone(self, roots: list[int]) -> list[int]:
         """The numbers of the gates that decide some literals, in an order in which each follows its inputs.
 
-        The order goes deep first: what is read is computed shortly before, so that it need not be kept.
+        The order is depth-first: what is read is computed shortly before, so that it need not be kept.
         """
         order: list[int] = []
         seen = {0}

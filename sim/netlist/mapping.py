@@ -142,7 +142,7 @@ def _complement_input(table: int, place: int) -> int:
 def _cover(
     graph: Graph, roots: list[int], chosen: dict[int, _Cut], price: tuple[int, ...]
 ) -> tuple[Mapping, dict[int, int]]:
-    """The chosen cuts that the roots need, deep first, and how often each value is read."""
+    """The chosen cuts that the roots need, depth-first, and how often each value is read."""
     operations: list[TableOperation] = []
     fanout: dict[int, int] = {}
     seen: set[int] = set()

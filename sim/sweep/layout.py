@@ -91,7 +91,7 @@ def unsupported(program: Program, parameters: Parameters) -> str | None:
         if row and isinstance(action, Wait) and action.signal not in LEVELS:
             known = ", ".join(LEVELS)
             name = f"line {row.step.line}: 'wait {action.signal}'"
-            return f"{name} is not to be had in lanes; expected one of {known}"
+            return f"{name} is not supported in lanes; expected one of {known}"
     return None
 
 

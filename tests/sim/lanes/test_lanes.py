@@ -256,7 +256,7 @@ def test_a_kernel_is_compiled_once(stimulated_pc):
 
 
 def test_a_cache_that_cannot_be_written_is_elsewhere(tmp_path, monkeypatch):
-    """In the folder for temporary files; where that is not to be had either, it is one line."""
+    """In the folder for temporary files; where that cannot be written either, it is one line."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     monkeypatch.setattr(compiled.tempfile, "gettempdir", lambda: str(tmp_path))

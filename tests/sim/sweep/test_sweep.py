@@ -186,7 +186,7 @@ def test_what_a_cpu_in_lanes_cannot_do_is_refused_by_its_line():
     text = "program = '''\nfninit\nwait cr0_ne\n'''\n"
     scenario = scenarios.parse_scenario(Source("wait.toml", text), "wait")
     with pytest.raises(
-        NetlistError, match="line 3: 'wait cr0_ne' is not to be had in lanes; expected one of"
+        NetlistError, match="line 3: 'wait cr0_ne' is not supported in lanes; expected one of"
     ):
         sweep(scenario, Generation.P6, [pin_pulse("nmi")], [range(3)], engine="numpy")
 
