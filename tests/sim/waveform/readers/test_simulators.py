@@ -1,4 +1,4 @@
-"""One small design in five simulators and three formats: the same levels, and the same of each rule."""
+"""One small design in four simulators and three formats: the same levels, and the same of each rule."""
 
 import os
 import subprocess
