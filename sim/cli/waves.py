@@ -139,10 +139,11 @@ def _bounds(
     trace: "Trace", shown: Sequence["Shown"], start: str, end: str | None, path: Path
 ) -> tuple[int, int, int]:
     """First cycle, or moment, and the one behind the last, and how many there are."""
-    from ..waveform.view.text import moments
+    from ..waveform.view.text import Axis, moments
 
     if trace.edges is not None:
-        length = len(trace.edges)
+        # What comes after the last edge is a cycle too, if something happens in it.
+        length = len(Axis(trace, shown, 0, len(trace.edges) + 1).starts)
         first = _cycle(start, trace, "--from")
         last = None if end is None else _cycle(end, trace, "--to") + 1
         what = f"{length} cycles"
@@ -161,7 +162,9 @@ def _bounds(
 
 def _cycle(text: str, trace: "Trace", option: str) -> int:
     time = _parsed(text, trace, option)
-    return int(float(text)) if time is None else trace.cycle(time)
+    if time is None:
+        return int(float(text))
+    return trace.cycle(time) if time <= trace.end else len(trace.clock_edges()) + 1
 
 
 def _time(text: str, trace: "Trace", option: str) -> int:

@@ -80,6 +80,15 @@ def test_view_from_and_to_are_cycles_or_times(clocked):
     assert "x.vcd ends after 10 cycles" in run("view", clocked, "--from", "1us", status=2)
 
 
+def test_view_begins_in_the_last_cycle_where_something_happens_behind_the_last_edge(tmp_path):
+    variables = [("wire 1", "c", "clk"), ("wire 1", "a", "a")]
+    path = write(tmp_path / "x.vcd", variables, "#0\n0c\n0a\n#5\n1c\n#8\n1a\n#10\n0c\n#12\n")
+    for start in ("1", "5ns"):
+        assert run("view", path, "a", "--from", start).splitlines()[1].split() == ["a", "───"]
+    assert "x.vcd ends after 2 cycles" in run("view", path, "a", "--from", "13ns", status=2)
+    assert "x.vcd ends after 1 cycles" in run("view", path, "clk", "--from", "1", status=2)
+
+
 def test_view_says_what_it_leaves_out(tmp_path):
     variables = [("wire 1", f"i{number}", f"s{number}") for number in range(60)]
     path = write(
