@@ -333,4 +333,9 @@ def _decoded_text(text: bytes) -> str:
             return bytes([int(match[1], 8) & 0xFF])
         return bytes([int(match[2], 16) if match[2] else _SIGNS[match[3][0]]])
 
-    return _ESCAPE.sub(character, text.replace(HIDDEN_SPACE, b" ")).decode("utf-8", "replace")
+    plain = _ESCAPE.sub(character, text.replace(HIDDEN_SPACE, b" "))
+    try:
+        return plain.decode()
+    except UnicodeDecodeError:
+        # As VHDL's characters are; and two texts that differ stay two.
+        return plain.decode("latin-1")

@@ -30,6 +30,13 @@ def test_text_with_spaces(tmp_path):
     assert list(Trace.load(path)["t"].values) == ["hello big world", "one"]
 
 
+def test_text_in_latin_1(tmp_path):
+    path = tmp_path / "x.vcd"
+    text = f"{HEADER}$var string 1 s t $end\n{END}#0\nsl\\345ng s\n#5\nsl\xe4ng s\n#6\nsl\xc3\xb6ng s\n"
+    path.write_bytes(text.encode("latin-1"))
+    assert list(Trace.load(path)["t"].values) == ["lång", "läng", "löng"]
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
