@@ -21,7 +21,7 @@ VARIANTS = [
 
 
 @pytest.mark.parametrize(
-    ("seed", "cycles"), [(0, CYCLES), pytest.param(1, 10 * CYCLES, marks=pytest.mark.slow)]
+    ("seed", "cycles"), [(4, CYCLES), pytest.param(1, 10 * CYCLES, marks=pytest.mark.slow)]
 )
 def test_random_stimulus(generation, seed, cycles):
     seen = lockstep(Parameters(generation), seed, cycles)
