@@ -8,7 +8,7 @@ caught here and become one line. What it says of values is taken as it is; what 
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from mmap import ACCESS_READ, mmap
@@ -53,7 +53,8 @@ def read_binary(file: str, path: str, form: str) -> Contents:
             contents = _fst(names, opened, path)
         else:
             contents = _ghw(opened)
-    return contents._replace(notes=tuple(f"pywellen says: {line}" for line in dict.fromkeys(said)))
+    remarks = tuple(f"pywellen says: {line}" for line in dict.fromkeys(said))
+    return contents._replace(notes=(*contents.notes, *remarks))
 
 
 @contextmanager
@@ -146,7 +147,23 @@ def _fst(names: FstNames, opened: _Opened, path: str) -> Contents:
         if declared and abs(declared[0] - declared[1]) + 1 != one.width:
             declared = None
         waves.add(read[one.handle].renamed(plain, declared))
-    return Contents(dict(waves), names.end, names.unit)
+    return Contents(dict(waves), names.end, names.unit, notes=_fst_notes(dict(waves)))
+
+
+def _fst_notes(waves: Mapping[str, Wave]) -> tuple[str, ...]:
+    """What an FST itself does not tell, once for all signals that it concerns."""
+    notes = []
+    broken = [
+        name for name, wave in waves.items() if wave.kind is Kind.REAL and np.isnan(wave.all_values).any()
+    ]
+    if broken:
+        notes.append(
+            f"not a number somewhere: {broken[0]}, one of {len(broken)} such real signals; an FST loses a "
+            "text that was written into a real"
+        )
+    if any(wave.kind is Kind.EVENT for wave in waves.values()):
+        notes.append("events: an FST does not tell one that happens from its listing by $dumpon")
+    return tuple(notes)
 
 
 def _base(variable: FstVariable) -> str:

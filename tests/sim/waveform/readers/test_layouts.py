@@ -1,9 +1,11 @@
 """Layouts that some tools write and IEEE 1364 does not know."""
 
+import numpy as np
 import pytest
 from irq13.sim import Trace
 from irq13.sim.waveform.readers import vcd
-from irq13.sim.waveform.wave import TraceError
+from irq13.sim.waveform.readers.wellen import _fst_notes
+from irq13.sim.waveform.wave import Kind, TraceError, Wave
 
 HEADER = "$timescale 1 ns $end\n$scope module top $end\n$var wire 1 0 a $end\n$var wire 4 x v $end\n"
 END = "$upscope $end\n$enddefinitions $end\n"
@@ -96,3 +98,18 @@ def test_a_file_without_a_timescale_says_what_was_taken(tmp_path):
     assert not Trace.load(path).notes
     path.write_text(text.replace("$timescale 1 ns $end", ""))
     assert Trace.load(path).notes == ("no $timescale: a unit of time is taken for 1 ns",)
+
+
+def test_what_an_fst_loses_is_said():
+    """A text in a real comes as NaN, and $dumpon lists events as if they happened."""
+    time = np.array([0])
+    waves = {
+        "top.state": Wave("top.state", time, np.array([np.nan]), 64, Kind.REAL),
+        "top.level": Wave("top.level", time, np.array([2.5]), 64, Kind.REAL),
+        "top.go": Wave("top.go", time, np.array([1]), 0, Kind.EVENT),
+    }
+    text, events = _fst_notes(waves)
+    assert "not a number somewhere: top.state, one of 1 such" in text
+    assert "events: an FST does not tell" in events
+    del waves["top.state"], waves["top.go"]
+    assert _fst_notes(waves) == ()
