@@ -64,7 +64,7 @@ def _run(kernel, lanes, cycles, threads=1):
     return many
 
 
-@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+@pytest.mark.parametrize("engine", [pytest.param("numpy", marks=pytest.mark.slow), "compiled"])
 def test_lanes_give_the_models_outputs_in_every_cycle(stimulated_pc, expected, engine):
     """A signature over all outputs and 2,000 cycles, on four lanes and every generation."""
     many = _run(stimulated_pc[2].kernel(engine), 4, CYCLES)

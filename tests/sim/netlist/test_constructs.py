@@ -66,7 +66,7 @@ def in_amaranth(design, rows, outputs, domain):
     return seen
 
 
-def assert_same(make, cycles=100, hold=0.3, engine="numpy", domain="sync"):
+def assert_same(make, cycles=60, hold=0.3, engine="numpy", domain="sync"):
     netlist = lower(make())
     widths = {name: len(word) for name, word in netlist.inputs.items()}
     rows = [stimulus(widths, cycles, hold, seed) for seed in range(LANES)]

@@ -122,6 +122,7 @@ def check(seeds, pc, lanes, codes):
     assert {"enters", "returns", "#NM"} <= {kind for kind, _ in kinds}
 
 
+@pytest.mark.slow
 def test_hypervisor_programs_in_lanes_are_those_of_the_cpu(pc):
     check((4, 7, 9, 15, 17, 19), pc, 16, {0x60, 0x61, 0x64, 0x7B, 0x7E, 0x80})
 
