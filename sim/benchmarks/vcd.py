@@ -111,7 +111,7 @@ def _write_vcd(path: Path, size: int) -> int:
 
 def _write_fst(path: Path, size: int) -> None:
     """The same as an FST."""
-    from pylibfst import ffi, lib
+    from pylibfst import ffi, lib  # pyright: ignore[reportMissingImports]
 
     file = lib.fstWriterCreate(str(path).encode(), 1)
     lib.fstWriterSetTimescale(file, -9)
