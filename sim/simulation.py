@@ -23,7 +23,7 @@ from ..model.reporting import Decision
 from ..model.x87 import OperationRequest
 from .cpu.instructions import presented
 from .cpu.operands import unsigned
-from .cpu.steps import x87
+from .cpu.x87_steps import x87
 from .machines.machine import Machine, machine_for
 from .machines.msr_bus import Registers
 from .support.errors import InputError

@@ -3,7 +3,7 @@
 from irq13.model import Cr0, Parameters, PcInputs
 from irq13.model.chipset import IoAccess
 from irq13.model.msr import MsrRequest
-from irq13.sim.cpu.steps import x87
+from irq13.sim.cpu.x87_steps import x87
 from irq13.sim.machines.machine import MACHINES
 
 IDLE = PcInputs()

@@ -15,10 +15,7 @@ from ...model.registers import VMEXIT_CLGI, VMEXIT_IOIO, VMEXIT_STGI, VMEXIT_VMR
 from ...model.reporting import Decision
 from ...model.x87 import OperationRequest
 from ..waveform.signals import BY_NAME, CpuView
-from .events import FAULTS, CpuEvent
-from .program import Instruction, Program
-from .state import ProcessorState
-from .steps import (
+from .actions import (
     Bios,
     Flag,
     Gif,
@@ -38,6 +35,9 @@ from .steps import (
     Wait,
     X87Step,
 )
+from .events import FAULTS, CpuEvent
+from .program import Instruction, Program
+from .state import ProcessorState
 
 Cycles = Generator[PcInputs, PcOutputs, bool]
 """A piece of a program: yields the inputs of each cycle, receives its outputs, returns whether the

@@ -6,8 +6,9 @@ from typing import NamedTuple
 from ...model.chipset import IoAccess
 from ...model.registers import BIOS_WORDS, Parameters
 from ...model.x87 import OperationRequest
+from .actions import Bios, Io, Nop, X87Step
 from .instructions import presented
-from .steps import Bios, Io, Nop, Step, X87Step
+from .steps import Step
 
 
 class Hypervisor(NamedTuple):

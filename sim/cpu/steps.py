@@ -18,150 +18,35 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ...model.chipset import IoAccess
-from ...model.msr import MsrRequest
-from ...model.registers import CONTROL_RESET, Cr0, ExceptionFlag, Operation
-from ...model.x87 import NON_WAITING, OperationRequest
+from ...model.registers import Cr0
 from ..support.errors import InputError
 from ..support.suggest import nearest
 from ..waveform.signals import edge_signal
 from . import operands
-from .instructions import INSTRUCTIONS, lookup
-from .msr_requests import read_request, write_request
-
-
-class X87Step(NamedTuple):
-    """An x87 or MMX instruction, as one or two operations."""
-
-    operations: tuple[OperationRequest, ...]
-
-    @property
-    def waits(self) -> bool:
-        """It checks for a pending exception, so it can freeze or raise #MF."""
-        return self.operations[0].code not in NON_WAITING | {Operation.UNDEFINED}
-
-
-class Nop(NamedTuple):
-    """Nothing, for some cycles."""
-
-    cycles: int
-
-
-class Io(NamedTuple):
-    """IN or OUT of a byte."""
-
-    access: IoAccess
-
-
-class MsrAccess(NamedTuple):
-    """RDMSR or WRMSR."""
-
-    request: MsrRequest
-
-
-class MovCr0(NamedTuple):
-    """A write of one bit of CR0, in effect in the next cycle."""
-
-    bit: Cr0
-    value: bool
-
-
-class MovFerrEnable(NamedTuple):
-    """A write of the chipset's enable bit."""
-
-    value: bool
-
-
-class Wait(NamedTuple):
-    """Until a signal has a level."""
-
-    signal: str
-    level: bool
-
-
-class Reset(NamedTuple):
-    """RESET (one cycle), or INIT, which leaves x87 state and MSRs alone."""
-
-    init: bool
-
-
-class Bios(NamedTuple):
-    """The initialisation of both 8259As."""
-
-
-class Flag(NamedTuple):
-    """STI or CLI."""
-
-    value: bool
-
-
-class Popf(NamedTuple):
-    """POPF as far as it loads IF; it has no shadow (SDM2 POPF)."""
-
-    value: bool
-
-
-class MovSs(NamedTuple):
-    """MOV SS: holds interrupts off until after the next instruction."""
-
-
-class Halt(NamedTuple):
-    """HLT."""
-
-
-class Int(NamedTuple):
-    """INT n."""
-
-    vector: int
-
-
-class Iret(NamedTuple):
-    """IRET."""
-
-
-class Inject(NamedTuple):
-    """Event injection: the guest takes this interrupt at the next VMRUN."""
-
-    vector: int
-
-
-class Virq(NamedTuple):
-    """V_IRQ and V_INTR_VECTOR of the VMCB: the guest takes it once its IF is 1 (APM2 15.21.4)."""
-
-    vector: int | None
-    """None takes it back."""
-
-
-class Vmrun(NamedTuple):
-    """VMRUN: the hypervisor resumes its guest."""
-
-
-class Gif(NamedTuple):
-    """STGI or CLGI: the global interrupt flag."""
-
-    value: bool
-
-
-Action = (
-    X87Step
-    | Nop
-    | Io
-    | MsrAccess
-    | MovCr0
-    | MovFerrEnable
-    | Wait
-    | Reset
-    | Bios
-    | Flag
-    | Popf
-    | MovSs
-    | Halt
-    | Int
-    | Iret
-    | Inject
-    | Virq
-    | Vmrun
-    | Gif
+from .actions import (
+    Action,
+    Bios,
+    Flag,
+    Gif,
+    Halt,
+    Inject,
+    Int,
+    Io,
+    Iret,
+    MovCr0,
+    MovFerrEnable,
+    MovSs,
+    MsrAccess,
+    Nop,
+    Popf,
+    Reset,
+    Virq,
+    Vmrun,
+    Wait,
 )
+from .instructions import INSTRUCTIONS
+from .msr_requests import read_request, write_request
+from .x87_steps import keywords_of, x87
 
 
 class Step(NamedTuple):
@@ -213,71 +98,7 @@ def _action(verb: str, words: list[str]) -> Action:
     if verb not in INSTRUCTIONS:
         known = [*INSTRUCTIONS, *_PARSERS]
         raise InputError(f"unknown step {verb!r}{nearest(verb, known)}")
-    return x87(verb, _keywords(words))
-
-
-_LOADS = ("fldenv", "frstor", "fxrstor", "fxrstor64", "xrstor")
-
-
-def x87(mnemonic: str, keywords: dict[str, str]) -> X87Step:
-    """An x87 or MMX instruction with its operands, as text.
-
-    Raises
-    ------
-    ValueError
-        For an unknown instruction, or an operand that it does not have.
-    """
-    instruction = lookup(mnemonic)
-    allowed = {"fldcw": ("masks", "control")}.get(mnemonic.lower(), ())
-    if instruction.code is Operation.ARITHMETIC:
-        allowed = ("raises",)
-    elif mnemonic.lower() in _LOADS:
-        allowed = ("masks", "control", "flags", "status")
-    for key in keywords:
-        if key not in allowed:
-            takes = " or ".join(f"{name}=..." for name in allowed) or "no operands"
-            raise InputError(f"{mnemonic} takes {takes}, not {key}=...")
-    required = {"masks", "control"} if "masks" in allowed else set()
-    if required and not required & set(keywords):
-        raise InputError(f"{mnemonic} needs masks=... or control=...")
-    request = OperationRequest(
-        instruction.code,
-        instruction.family,
-        operands.flags(keywords.get("raises", "none"), allowed=ExceptionFlag(0x7F)),
-        _control(keywords),
-        _status(keywords),
-    )
-    if instruction.waits_first:
-        return X87Step((OperationRequest(Operation.FWAIT), request))
-    return X87Step((request,))
-
-
-def _control(keywords: dict[str, str]) -> int:
-    if {"masks", "control"} <= set(keywords):
-        raise InputError("masks=... and control=... say the same thing: give one")
-    if "masks" in keywords:
-        return operands.masks(keywords["masks"])
-    return operands.number(keywords.get("control", str(CONTROL_RESET)), bits=16)
-
-
-def _status(keywords: dict[str, str]) -> int:
-    if {"flags", "status"} <= set(keywords):
-        raise InputError("flags=... and status=... say the same thing: give one")
-    if "flags" in keywords:
-        return int(operands.flags(keywords["flags"], allowed=ExceptionFlag(0x7F)))
-    return operands.number(keywords.get("status", "0"), bits=16)
-
-
-def _keywords(words: list[str]) -> dict[str, str]:
-    result: dict[str, str] = {}
-    for word in words:
-        key, found, value = word.partition("=")
-        if not found or not value:
-            raise InputError(f"expected key=value, such as raises=ZE, not {word!r}")
-        if key.lower() in result:
-            raise InputError(f"{key}=... is given twice")
-        result[key.lower()] = value
-    return result
+    return x87(verb, keywords_of(words))
 
 
 def _exactly(words: list[str], least: int, most: int, form: str) -> None:
@@ -306,7 +127,7 @@ def _in(verb: str, words: list[str]) -> Action:
 
 def _msr(verb: str, words: list[str]) -> Action:
     plain = [word for word in words if "=" not in word]
-    extra = _keywords([word for word in words if "=" in word])
+    extra = keywords_of([word for word in words if "=" in word])
     cpl = operands.number(extra.pop("cpl", "0"), bits=2)
     if extra:
         raise InputError(f"{verb} takes cpl=..., not {next(iter(extra))}=...")

@@ -21,10 +21,11 @@ from typing import NamedTuple
 
 from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR, Operation
 from ..cpu import operands
+from ..cpu.actions import Gif, Io, MsrAccess, Vmrun, X87Step
 from ..cpu.diagnosis import REASONS
 from ..cpu.events import CpuEvent
 from ..cpu.instructions import not_everywhere
-from ..cpu.steps import Gif, Io, MsrAccess, Step, Vmrun, X87Step
+from ..cpu.steps import Step
 from ..support.errors import InputError
 from ..support.suggest import nearest
 from ..waveform.signals import BY_NAME, edge_signal

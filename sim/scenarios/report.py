@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ...model.registers import ExceptionFlag
+from ..cpu.actions import X87Step
 from ..cpu.events import CpuEvent
-from ..cpu.steps import X87Step
 from ..waveform.selection import Shown
 from ..waveform.signals import SIGNALS
 from ..waveform.view.text import Canvas, draw

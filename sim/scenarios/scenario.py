@@ -39,8 +39,9 @@ from ...model.registers import (
     Parameters,
 )
 from ..cpu import operands
+from ..cpu.actions import Inject, Iret, Virq, Vmrun
 from ..cpu.program import Hypervisor, Program
-from ..cpu.steps import Inject, Iret, Step, Virq, Vmrun, parse_step
+from ..cpu.steps import Step, parse_step
 from ..support.toml_source import Key, Source, open_shipped, shipped_names
 from .expectations import Expectation, contradiction, parse_expectation
 

@@ -10,8 +10,9 @@ from ...model.chipset import IoAccess
 from ...model.pc import PcInputs
 from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR, Parameters
 from ...model.x87 import OperationRequest
+from ..cpu.actions import Action, Bios, Io, MovFerrEnable, MsrAccess, Reset, X87Step
 from ..cpu.program import Program
-from ..cpu.steps import Action, Bios, Io, MovFerrEnable, MsrAccess, Reset, Step, X87Step
+from ..cpu.steps import Step
 from ..lanes.builder import Builder, Word
 from ..machines.ports import INPUTS, values_of
 from ..netlist.gates import Bit

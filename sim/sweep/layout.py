@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from ...model.registers import Cr0, Parameters
+from ..cpu.actions import Wait
 from ..cpu.program import Instruction, Program, block_of
-from ..cpu.steps import Step, Wait
+from ..cpu.steps import Step
 from ..lanes.builder import Builder, Word
 from ..netlist.gates import Bit
 

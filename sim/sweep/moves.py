@@ -12,8 +12,7 @@ from ...model.registers import (
     VMEXIT_VINTR,
     VMEXIT_VMRUN,
 )
-from ..cpu.events import NMI_VECTOR
-from ..cpu.steps import (
+from ..cpu.actions import (
     Bios,
     Flag,
     Gif,
@@ -33,6 +32,7 @@ from ..cpu.steps import (
     Vmrun,
     Wait,
 )
+from ..cpu.events import NMI_VECTOR
 from ..lanes.builder import Word
 from ..netlist.gates import Bit
 from .layout import LEVELS

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ..cpu.steps import Inject, Virq
+from ..cpu.actions import Inject, Virq
 from ..lanes.builder import Word
 from ..netlist.gates import Bit
 from .layout import CR0_BITS, Frames, LaneWorld, select_frames

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from ..cpu.actions import Flag, Int, Iret, MovCr0, MovSs, Popf
 from ..cpu.events import VECTORS
-from ..cpu.steps import Flag, Int, Iret, MovCr0, MovSs, Popf
 from ..lanes.builder import Word
 from ..netlist.gates import Bit
 from .layout import CR0_BITS, Frames, LaneWorld, Modes, select_frames
