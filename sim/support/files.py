@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,24 +14,35 @@ from typing import IO
 def replacing(path: str | Path) -> Iterator[IO[str]]:
     """A text file that takes its name only when the block ends without an exception.
 
-    Until then it stands under a temporary name in the same folder, and an exception removes it.
+    Until then it stands under a temporary name in the same folder, and an exception removes it. A symbolic
+    link stays one, and what it points to is replaced. A device or a pipe (/dev/null, /dev/stdout) is written
+    as it is: replacing it would take it away from everybody.
 
     Raises
     ------
     OSError
         If the folder does not exist or cannot be written, or the disk is full.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
     try:
         if target.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
-        with _temporary(target) as file:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        with (
+            open(target, "w", encoding="utf-8", newline="\n")
+            if _is_special(target)
+            else _temporary(target) as file
+        ):
             yield file
     except OSError as error:
         if error.filename and not _is_temporary(Path(error.filename), target):
             raise
         # The name that the caller knows.
-        raise OSError(error.errno, error.strerror, str(target)) from None
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _is_special(target: Path) -> bool:
+    """There is something of that name, and it is no plain file."""
+    return target.exists() and not stat.S_ISREG(target.stat().st_mode)
 
 
 def beside(path: str | Path, suffix: str) -> Path:
