@@ -120,6 +120,58 @@ class Gif(NamedTuple):
     value: bool
 
 
+class Jump(NamedTuple):
+    """JMP, JZ or JNZ to a label."""
+
+    label: str
+    zero: bool | None = None
+    """The ZF with which it is taken; None for JMP."""
+
+
+class Loop(NamedTuple):
+    """LOOP: back to a label."""
+
+    label: str
+    rounds: int | None = None
+    """How often the steps from the label on run before it falls through; None: CX counts down."""
+
+
+class Test(NamedTuple):
+    """TEST: ZF := no bit of the mask is set."""
+
+    operand: str
+    mask: int
+
+
+class Compare(NamedTuple):
+    """CMP: ZF := equal."""
+
+    operand: str
+    value: int
+
+
+class Assign(NamedTuple):
+    """MOV of a number to CX or to a byte in memory."""
+
+    operand: str
+    value: int
+
+
+class Count(NamedTuple):
+    """INC or DEC; ZF := the result is 0."""
+
+    operand: str
+    up: bool
+
+
+class Exit(NamedTuple):
+    """The program ends, out of a handler too, as by INT 21h function 4Ch."""
+
+
+class Rsm(NamedTuple):
+    """RSM: the end of SMM; #UD outside (SDM3 34.3.2)."""
+
+
 Action = (
     X87Step
     | Nop
@@ -140,4 +192,12 @@ Action = (
     | Virq
     | Vmrun
     | Gif
+    | Jump
+    | Loop
+    | Test
+    | Compare
+    | Assign
+    | Count
+    | Exit
+    | Rsm
 )

@@ -3,20 +3,24 @@
 It has no registers and no memory, only what the error logic can see: which instruction comes next, whether
 it executes, freezes or faults, which interrupts are taken, and what goes over the buses. One instruction
 takes one cycle, RDMSR and WRMSR two. An external interrupt takes two, one for each INTA pulse; it pushes
-nothing but remembers where to return to. An NMI, a virtual interrupt and an exit instead of an interrupt
-take one.
+nothing but remembers where to return to. An NMI, SMI#, INIT, FLUSH#, a virtual interrupt and an exit instead
+of an interrupt take one, STPCLK# as many as it is asserted.
 """
 
 from collections.abc import Generator
 
 from ...model.chipset import IoAccess
 from ...model.pc import PcInputs, PcOutputs
-from ...model.registers import VMEXIT_CLGI, VMEXIT_IOIO, VMEXIT_STGI, VMEXIT_VMRUN, Parameters
+from ...model.registers import VMEXIT_CLGI, VMEXIT_IOIO, VMEXIT_STGI, VMEXIT_VMRUN, Operation, Parameters
 from ...model.reporting import Decision
 from ...model.x87 import OperationRequest
 from ..waveform.signals import BY_NAME, CpuView
 from .actions import (
+    Assign,
     Bios,
+    Compare,
+    Count,
+    Exit,
     Flag,
     Gif,
     Halt,
@@ -24,20 +28,24 @@ from .actions import (
     Int,
     Io,
     Iret,
+    Jump,
+    Loop,
     MovCr0,
     MovFerrEnable,
     MovSs,
     MsrAccess,
     Popf,
     Reset,
+    Rsm,
+    Test,
     Virq,
     Vmrun,
     Wait,
     X87Step,
 )
 from .events import FAULTS, CpuEvent
-from .program import Instruction, Program
-from .state import ProcessorState
+from .program import Instruction, Place, Program
+from .state import NOWHERE, ProcessorState
 
 Cycles = Generator[PcInputs, PcOutputs, bool]
 """A piece of a program: yields the inputs of each cycle, receives its outputs, returns whether the
@@ -55,6 +63,7 @@ class Cpu(ProcessorState):
     def __init__(self, program: Program, parameters: Parameters) -> None:
         super().__init__(program, parameters)
         self._held = False
+        self._halted_at: Place | None = None
         self._go()
 
     def reset(self) -> None:
@@ -72,10 +81,10 @@ class Cpu(ProcessorState):
     def view(self) -> CpuView:
         """What a waveform shows of the CPU in the present cycle."""
         handler = f"{self._frames[-1].vector:02X}h" if self._frames else "main"
+        handler = "SMM" if self.smm and not self._frames else handler
         handler = "host" if self.host else handler
-        return CpuView(
-            self.current.text if self.current else "-", handler, self.interrupts, self.nmi, self.waiting
-        )
+        step = self.current.text if self.current else "-"
+        return CpuView(step, handler, self.interrupts, waiting=self.waiting, **self.pins)
 
     def _go(self) -> None:
         self._thread = self._run()
@@ -90,7 +99,7 @@ class Cpu(ProcessorState):
             yield self._drive()
             self._held = False
             # What came during RESET is not latched.
-            self._nmi_pending = False
+            self._latched.clear()
         while True:
             if self._interrupted() and not self._shadow:
                 yield from self._interrupt()
@@ -99,8 +108,10 @@ class Cpu(ProcessorState):
             self._in_shadow, self._shadow = self._shadow, False
             instruction = self._place.instruction
             if instruction is None:
+                self._end()
                 break
             self.current = instruction.step
+            self.waiting = None
             place = self._place
             over = yield from self._perform(instruction)
             self.waiting = None
@@ -114,24 +125,53 @@ class Cpu(ProcessorState):
         instruction = self._place.instruction
         self.current = instruction.step if instruction else None
         self._in_shadow = False
+        if not self._stopped():
+            self.waiting = None
+        if (self._latched or self._pins_before["stpclk"]) and (yield from self._class3()):
+            return
         code = self._intercept()
         if code is not None:
             # It stays pending, for the host to take once it sets GIF.
             yield self._drive()
             self._intercepted(code)
         elif self._nmi_due():
-            self._nmi_pending = False
+            self._latched.discard("nmi")
             yield self._drive()
             self._deliver_nmi()
         elif self._intr_due():
             yield self._drive(inta=True)
             outputs = yield self._drive(inta=True)
+            # It is acknowledged: INTR falls behind the last pulse. A trap gate would take it again.
+            self._intr = False
             self._enter(outputs.vector)
         else:
             vector, self._virtual = self._virtual, None
             assert vector is not None
             yield self._drive()
             self._enter(vector)
+
+    def _class3(self) -> Generator[PcInputs, PcOutputs, bool]:
+        """FLUSH#, STPCLK#, SMI#, INIT, in this order before all others (SDM3 table 6-2); False for none."""
+        if "flush" in self._latched:
+            self._latched.discard("flush")
+            yield self._drive()
+            self._record("flushes")
+        elif self._pins_before["stpclk"]:
+            yield self._drive()
+            if self.waiting != "stopped":
+                self._record("stops")
+            self.waiting = "stopped"
+        elif self._smi_due():
+            self._latched.discard("smi")
+            yield self._drive()
+            self._enter_smm()
+        elif self.gif and self._init_due():
+            yield self._drive()
+            self._record("init")
+            self._begin_after_reset(init=True)
+        else:
+            return False
+        return True
 
     def _perform(self, instruction: Instruction) -> Cycles:
         match instruction.step.action:
@@ -149,6 +189,9 @@ class Cpu(ProcessorState):
                 return (yield from self._halt())
             case Vmrun() | Gif() as action:
                 return (yield from self._svm(action))
+            case Rsm():
+                yield self._drive()
+                return self._resume()
             case action:
                 yield self._drive(**_effects(action))
                 if instruction.last:
@@ -178,8 +221,16 @@ class Cpu(ProcessorState):
                 self._injected = vector
             case Virq(vector) if self.host:
                 self._virtual = vector
-            case Reset():
-                self._again()
+            case Reset(init):
+                self._again(init)
+            case Jump(label, zero) if zero in (None, self.stores.zero):
+                self._jump(label)
+            case Loop(label) as loop if self.stores.goes_round(loop, self.current):
+                self._jump(label)
+            case Exit():
+                self._place, self._frames = NOWHERE, ()
+            case Test() | Compare() | Assign() | Count():
+                self.stores.change(action)
 
     def _svm(self, action: Vmrun | Gif) -> Cycles:
         """VMRUN, STGI, CLGI: #UD without EFER.SVME, which is 1 only under a hypervisor (APM3)."""
@@ -212,6 +263,7 @@ class Cpu(ProcessorState):
             return True
         outputs = yield self._drive(io=access)
         if not access.write:
+            self.stores.values["al"] = outputs.io_data
             self._record("reads", outputs.io_data)
         elif last:
             self._record("executes")
@@ -223,8 +275,7 @@ class Cpu(ProcessorState):
             outputs = yield self._drive(operation=operation)
             decision = outputs.decision
             if decision is Decision.READY:
-                if last:
-                    self._record("executes")
+                self._executed(operation, outputs, last)
                 return True
             if decision is Decision.VMEXIT:
                 return self._intercepted(outputs.exit_code)
@@ -240,6 +291,14 @@ class Cpu(ProcessorState):
                 return self._fault("#MF")
             self.waiting = "frozen"
 
+    def _executed(self, operation: OperationRequest, outputs: PcOutputs, last: bool) -> None:
+        """An x87 instruction, with what it stores."""
+        assert self.current is not None
+        fip = self.stores.fip if operation.code in (Operation.FNSTENV, Operation.FNSAVE) else None
+        stored = self.stores.execute(self.current, operation, outputs)
+        if last:
+            self.events.append(CpuEvent(self.cycle - 1, self.current, "executes", stored, fip))
+
     def _msr(self, action: MsrAccess) -> Cycles:
         outputs = yield self._drive(msr=action.request)
         while not outputs.msr_ready:
@@ -252,6 +311,8 @@ class Cpu(ProcessorState):
         if response.fault:
             return self._fault("#GP")
         kind = "executes" if action.request.write else "reads"
+        if not action.request.write:
+            self.stores.values["msr"] = response.data
         self.events.append(CpuEvent(accepted, self.current, kind, response.data))
         return True
 
@@ -269,13 +330,19 @@ class Cpu(ProcessorState):
             self.waiting = "waiting"
 
     def _halt(self) -> Cycles:
-        """HLT is over once it stops the processor: an interrupt returns to what stands behind it."""
+        """HLT is over once it stops the processor: an interrupt returns to what stands behind it.
+
+        After FLUSH#, STPCLK# and SMI# it halts again (SDM3 34.10: the auto-HALT restart that SMM leaves set).
+        """
         yield self._drive()
-        self._record("executes")
+        if self._halted_at is not self._place:
+            self._record("executes")
         while not self._interrupted():
             self.waiting = "halted"
             yield self._drive()
-        return True
+        again = self._stopped() or self._smi_due()
+        self._halted_at = self._place if again else None
+        return not again
 
 
 def _effects(action) -> dict[str, object]:

@@ -39,6 +39,7 @@ REASONS = {
     "interrupts-off": "INTR is asserted, and IF = 0",
     "gif-clear": "GIF = 0 holds all interrupts off until VMRUN or STGI",
     "no-request": "nothing asks for an interrupt",
+    "stopped": "STPCLK# stops the processor",
     "no-signal": "the signal that it waits for does not come",
     "no-end": "it goes on and on",
 }
@@ -64,7 +65,9 @@ def diagnose(cpu: Cpu, outputs: PcOutputs, parameters: Parameters, since: int) -
     """The cause, from what the machine shows while nothing changes any more."""
     step = cpu.current
     assert step is not None
-    if cpu.waiting == "waiting":
+    if cpu.waiting == "stopped":
+        cause = HoldUp("stopped", REASONS["stopped"], "STPCLK# negated, or RESET")
+    elif cpu.waiting == "waiting":
         cause = HoldUp("no-signal", REASONS["no-signal"], "the signal")
     else:
         cause = _interrupt(cpu, outputs, parameters)
@@ -146,6 +149,7 @@ def _ways_out(cpu: Cpu) -> str:
     """What ends the wait whatever the 8259As do. An NMI does not where it is blocked (SDM3 6.7.1)."""
     ways = ["IGNNE#"] if cpu.waiting == "frozen" else []
     ways += ["an NMI"] if cpu.gif and not cpu.nmi_blocked else []
+    ways += ["INIT"] if cpu.gif and cpu.smm is None else []
     return " or ".join([*ways, "RESET"]).replace(" or ", ", ", len(ways) - 1)
 
 

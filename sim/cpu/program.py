@@ -26,6 +26,8 @@ class Hypervisor(NamedTuple):
     """After #VMEXIT(IOIO) of an OUT, by port; the OUT itself does not take place."""
     handlers: Mapping[int, Sequence[Step]] = {}
     """What it has of its own, by vector; for other vectors host and guest share the program's handlers."""
+    traps: frozenset[int] = frozenset()
+    """Which of these have a trap gate."""
 
 
 class Program(NamedTuple):
@@ -38,6 +40,10 @@ class Program(NamedTuple):
     """Where it goes on after the RESET pin."""
     hypervisor: Hypervisor | None = None
     """With one, everything else is its guest."""
+    smi: Sequence[Step] = ()
+    """The handler of SMI#, in SMM; it ends in RSM."""
+    traps: frozenset[int] = frozenset()
+    """Vectors whose handler has a trap gate, which leaves IF as it is; an interrupt gate clears it."""
 
 
 class Instruction(NamedTuple):
@@ -61,6 +67,24 @@ class Place(NamedTuple):
     @property
     def instruction(self) -> Instruction | None:
         return self.block[self.at] if self.at < len(self.block) else None
+
+
+class Target(NamedTuple):
+    """Where a label stands."""
+
+    place: Place
+    in_handler: bool
+    """A jump there keeps the frames of the handlers under way. One into the program itself drops them, as
+    longjmp() restores the stack pointer; IF, NMI blocking and the 8259As' in-service bits stay."""
+
+
+def targets_of(block: tuple[Instruction, ...], in_handler: bool) -> dict[str, Target]:
+    """The labels of a block."""
+    targets: dict[str, Target] = {}
+    for at, instruction in enumerate(block):
+        if instruction.step.label:
+            targets.setdefault(instruction.step.label, Target(Place(block, at), in_handler))
+    return targets
 
 
 def block_of(steps: Sequence[Step], parameters: Parameters) -> tuple[Instruction, ...]:

@@ -8,12 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR, Cr0, Parameters
-from .events import NMI_VECTOR, VECTORS, CpuEvent
-from .program import Instruction, Place, Program, block_of
+from .events import NMI_VECTOR, SMI, VECTORS, CpuEvent
+from .program import Hypervisor, Instruction, Place, Program, Target, block_of, targets_of
 from .steps import Step
+from .stores import Stores
 
 Block = tuple[Instruction, ...]
 NOWHERE = Place((), 0)
+PINS = ("nmi", "init", "smi", "flush", "stpclk")
+"""The processor's pins beside RESET, IGNNE# and INTR. STPCLK# is a level, of the others a rising edge is
+latched; all are active high here."""
 
 
 class Frame(NamedTuple):
@@ -22,6 +26,7 @@ class Frame(NamedTuple):
     place: Place
     interrupts: bool
     vector: int
+    zero: bool = False
 
 
 class World(NamedTuple):
@@ -34,6 +39,18 @@ class World(NamedTuple):
     interrupts: bool
     shadow: bool
     """INTERRUPT_SHADOW of the VMCB; the host has none."""
+    zero: bool = False
+
+
+class Smm(NamedTuple):
+    """What SMI# saves and RSM restores (SDM3 34.4)."""
+
+    place: Place
+    frames: tuple[Frame, ...]
+    cr0: Cr0
+    interrupts: bool
+    zero: bool
+    nmi_blocked: bool
 
 
 class ProcessorState:
@@ -45,53 +62,77 @@ class ProcessorState:
     cycle: number of the present cycle.
     events: what happened so far.
     current: the step under way, or None when the program is over; then no interrupt is taken any more.
-    waiting: 'frozen', 'halted' or 'waiting' while it may stay where it is for ever, else None.
+    waiting: 'frozen', 'halted', 'waiting' or 'stopped' while it may stay where it is for ever, else None.
     cr0, interrupts: CR0 and the interrupt flag IF. RESET and INIT leave both 0 (SDM3 table 9-1).
+    stores: what the program stored, and ZF.
     gif: the global interrupt flag; 1 after RESET (APM2 15.17).
-    nmi: level of the NMI pin, which is set from outside; a rising edge is latched.
+    pins: levels of PINS, which are set from outside.
     nmi_blocked: an NMI was delivered, and no IRET has come since (SDM3 6.7.1).
     host: the hypervisor runs; False without one.
+    smm: what was interrupted by SMI#, or None outside SMM.
     """
 
     def __init__(self, program: Program, parameters: Parameters) -> None:
         self.parameters = parameters
         self.cycle = 0
         self.events: list[CpuEvent] = []
-        self.nmi = self._nmi_before = False
+        self.stores = Stores()
+        self.pins: dict[str, bool] = dict.fromkeys(PINS, False)
+        self._pins_before = dict(self.pins)
         self._intr = False
         self._hypervisor = program.hypervisor
+        self._targets: dict[str, Target] = {}
+        self._main = self._block(program.main, in_handler=False)
+        self._after_reset = self._block(program.after_reset, in_handler=False)
         self._handlers = self._blocks(program.handlers)
+        self._traps = self._host_traps = program.traps
+        self._smi = self._block(program.smi)
         self._host_handlers = self._handlers
+        self._start: Block = ()
         self._exits: dict[int, Block] = {}
         self._ports: dict[int, Block] = {}
         if self._hypervisor:
-            # One IDT serves both, but where the host has a handler of its own (**choice**).
-            self._host_handlers = self._handlers | self._blocks(self._hypervisor.handlers)
-            self._exits = self._blocks(self._hypervisor.exits)
-            self._ports = self._blocks(self._hypervisor.ports)
-        self._after_reset = block_of(program.after_reset, parameters)
-        self._begin(Place(block_of(program.main, parameters), 0))
+            self._load_host(self._hypervisor)
+        self._begin(Place(self._main, 0))
 
-    def _blocks(self, programs: Mapping[int, Sequence[Step]]) -> dict[int, Block]:
-        return {key: block_of(steps, self.parameters) for key, steps in programs.items()}
+    def _load_host(self, host: Hypervisor) -> None:
+        # One IDT serves both, but where the host has a handler of its own (**choice**).
+        self._host_handlers = self._handlers | self._blocks(host.handlers)
+        self._host_traps = self._traps - host.handlers.keys() | host.traps
+        self._start = self._block(host.start, in_handler=False)
+        self._exits = self._blocks(host.exits, in_handler=False)
+        self._ports = self._blocks(host.ports, in_handler=False)
+
+    def _block(self, steps: Sequence[Step], in_handler: bool = True) -> Block:
+        block = block_of(steps, self.parameters)
+        self._targets |= targets_of(block, in_handler)
+        return block
+
+    def _blocks(self, programs: Mapping[int, Sequence[Step]], in_handler: bool = True) -> dict[int, Block]:
+        return {key: self._block(steps, in_handler) for key, steps in programs.items()}
 
     @property
     def guest(self) -> bool:
         """A guest runs, under a hypervisor."""
         return self._hypervisor is not None and not self.host
 
-    def _begin(self, place: Place) -> None:
+    def _begin(self, place: Place, init: bool = False) -> None:
         """Power-up, RESET and INIT: the program begins here, under its hypervisor if it has one.
 
-        What was latched, blocked, injected or intercepted is gone. The detector of NMI edges follows the pin
-        all the time: RESET makes no edge of its own.
+        What was latched, blocked, injected or intercepted is gone. The detectors of edges follow the pins
+        all the time: RESET makes no edge of its own. INIT leaves the x87 state alone (SDM3 table 9-1).
         """
+        if not init:
+            self.stores.reset()
         self.current: Step | None = None
         self.waiting: str | None = None
         self.cr0 = Cr0(0)
         self.interrupts = False
         self.gif = True
-        self.nmi_blocked = self._nmi_pending = False
+        self.nmi_blocked = False
+        self._latched: set[str] = set()
+        self.smm: Smm | None = None
+        self.stores.zero = False
         self._place = place
         self._frames: tuple[Frame, ...] = ()
         self._shadow = self._in_shadow = False
@@ -101,35 +142,71 @@ class ProcessorState:
         self._other = self._world()
         if self._hypervisor:
             self.host = True
-            self._place = Place(block_of(self._hypervisor.start, self.parameters), 0)
+            self._place = Place(self._start, 0)
 
-    def _begin_after_reset(self) -> None:
-        """RESET by its pin: [handlers] reset, or nothing."""
-        self._begin(Place(self._after_reset, 0))
+    def _begin_after_reset(self, init: bool = False) -> None:
+        """RESET or INIT by its pin: [handlers] reset, or nothing."""
+        self._begin(Place(self._after_reset, 0), init)
 
-    def _again(self) -> None:
+    def _again(self, init: bool) -> None:
         """RESET or INIT by an instruction: it goes on at [handlers] reset if there is one, else behind it."""
         behind = NOWHERE if self.host else self._place.next
-        self._begin(Place(self._after_reset, 0) if self._after_reset else behind)
+        self._begin(Place(self._after_reset, 0) if self._after_reset else behind, init)
 
     def _record(self, kind: str, value: int = 0) -> None:
         """An event in the cycle whose outputs have just been received."""
         self.events.append(CpuEvent(self.cycle - 1, self.current, kind, value))
 
+    def _end(self) -> None:
+        """Behind the last step of a block. Of a handler that is worth an event: IRET may be forgotten."""
+        *_, last = self._place.block or (None,)
+        if last and (self._frames or self.smm):
+            vector = self._frames[-1].vector if self._frames else SMI
+            self.events.append(CpuEvent(self.cycle - 1, last.step, "ends", vector))
+
+    def _jump(self, label: str) -> None:
+        """To a label; into the program itself as longjmp() does, which leaves all handlers behind."""
+        target = self._targets[label]
+        # A new object: the CPU tells by it that the step was a jump, to itself too.
+        self._place = Place(*target.place)
+        if not target.in_handler:
+            self._frames = ()
+
     # Interrupts
 
     def _sample(self, intr: bool) -> None:
-        """INTR and the NMI pin at the end of a cycle."""
+        """INTR and the pins at the end of a cycle."""
         self._intr = intr
-        self._nmi_pending |= self.nmi and not self._nmi_before
-        self._nmi_before = self.nmi
+        pins, before = self.pins, self._pins_before
+        if pins != before:
+            self._latched |= {pin for pin in PINS[:-1] if pins[pin] and not before[pin]}
+            self._pins_before = dict(pins)
 
     def _interrupted(self) -> bool:
-        """An interrupt is to be taken, but for a shadow. While GIF = 0 all stay pending (APM2 15.17)."""
-        return self.gif and (self._nmi_due() or self._intr_due() or self._virtual_due())
+        """Something is to be taken, but for a shadow.
+
+        A shadow holds off all but RESET (**choice**: SDM2 STI and MOV leave open whether NMI and SMI# wait
+        too). While GIF = 0 INIT and interrupts stay pending (APM2 15.17).
+        """
+        return (
+            self._stopped()
+            or self._smi_due()
+            or (self.gif and (self._init_due() or self._nmi_due() or self._intr_due() or self._virtual_due()))
+        )
+
+    def _stopped(self) -> bool:
+        """FLUSH# or STPCLK#: afterwards the same instruction begins again."""
+        return "flush" in self._latched or self._pins_before["stpclk"]
+
+    def _smi_due(self) -> bool:
+        return "smi" in self._latched and self.smm is None
+
+    def _init_due(self) -> bool:
+        # In SMM INIT is held as SMI# and NMI are (**choice**: SDM3 34 does not speak of it).
+        return "init" in self._latched and self.smm is None
 
     def _nmi_due(self) -> bool:
-        return self._nmi_pending and not self.nmi_blocked
+        return "nmi" in self._latched and not self.nmi_blocked
 
     def _intr_due(self) -> bool:
         return self._intr and self.interrupts
@@ -153,14 +230,35 @@ class ProcessorState:
             self._give_up(vector)
             return
         self._record("enters", vector)
-        self._frames = (*self._frames, Frame(self._place, self.interrupts, vector))
-        self.interrupts = False
+        self._frames = (*self._frames, Frame(self._place, self.interrupts, vector, self.stores.zero))
+        # A trap gate leaves IF as it is (SDM3 6.12.1.3).
+        self.interrupts &= vector in (self._host_traps if self.host else self._traps)
         self._place = Place(handlers[vector], 0)
 
     def _deliver_nmi(self) -> None:
         # Only the delivery of an NMI blocks others; INT 02h by software does not (SDM3 6.7.1).
         self.nmi_blocked = True
         self._enter(NMI_VECTOR)
+
+    def _enter_smm(self) -> None:
+        """SMI#: NMI is held until RSM or an IRET (SDM3 34.8); CR0.EM and TS are 0 (SDM3 34.5)."""
+        self._record("enters", SMI)
+        state = (self._place, self._frames, self.cr0, self.interrupts, self.stores.zero, self.nmi_blocked)
+        self.smm = Smm(*state)
+        self._place, self._frames = Place(self._smi, 0), ()
+        self.cr0 &= ~(Cr0.EM | Cr0.TS)
+        self.interrupts, self.nmi_blocked = False, True
+
+    def _resume(self) -> bool:
+        """RSM: everything is as SMI# found it, and the instruction there begins again."""
+        if self.smm is None:
+            return self._fault("#UD")
+        self._record("executes")
+        smm, self.smm = self.smm, None
+        self._place, self._frames, self.cr0, self.interrupts, self.stores.zero, self.nmi_blocked = smm
+        target = smm.place.instruction
+        self.events.append(CpuEvent(self.cycle - 1, target.step if target else None, "returns", SMI))
+        return False
 
     def _fault(self, name: str) -> bool:
         """A fault before the instruction: its handler returns to it."""
@@ -176,7 +274,7 @@ class ProcessorState:
             return
         *rest, frame = self._frames
         self._frames = tuple(rest)
-        self._place, self.interrupts = frame.place, frame.interrupts
+        self._place, self.interrupts, self.stores.zero = frame.place, frame.interrupts, frame.zero
         target = frame.place.instruction
         self.events.append(CpuEvent(self.cycle - 1, target.step if target else None, "returns", frame.vector))
 
@@ -189,7 +287,8 @@ class ProcessorState:
     # Host and guest
 
     def _world(self) -> World:
-        return World(self._place, self._frames, self.cr0, self.interrupts, self._in_shadow)
+        zero = self.stores.zero
+        return World(self._place, self._frames, self.cr0, self.interrupts, self._in_shadow, zero)
 
     def _vmrun(self) -> None:
         """The host is kept, the guest goes on with its own CR0, IF and interrupt shadow, and GIF = 1.
@@ -200,7 +299,7 @@ class ProcessorState:
         self._in_shadow = False
         self._place = self._place.next
         guest, self._other = self._other, self._world()
-        self._place, self._frames, self.cr0, self.interrupts, self._shadow = guest
+        self._place, self._frames, self.cr0, self.interrupts, self._shadow, self.stores.zero = guest
         self.host, self.gif = False, True
         vector, self._injected = self._injected, None
         if vector is not None:
@@ -218,6 +317,7 @@ class ProcessorState:
         self._in_shadow = shadow
         host, self._other = self._other, self._world()
         self.cr0, self.interrupts, self._frames = host.cr0, host.interrupts, host.frames
+        self.stores.zero = host.zero
         self._place = Place(block, 0)
         self._in_shadow = self._shadow = False
         self.host, self.gif = True, False

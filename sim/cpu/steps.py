@@ -1,6 +1,7 @@
 """The steps of a program: one line of text each, as in an assembler.
 
 div: fdiv raises=ZE      ; a label, an instruction, a comment
+fstp prefixes=1          ; bytes of prefixes, for FIP
 fldcw masks=PE           ; masks of the control word: a list, all or none; or control=0x37f
 frstor masks=none flags=IE,SF
 out 0xf0                 ; in 0xf0, out 0xf0, 0x00
@@ -11,6 +12,9 @@ wait irq13               ; until the signal is 1; wait ferr_n 0
 sti                      ; cli; popf if=1 sets IF without a shadow
 reset                    ; init
 vmrun                    ; a hypervisor's: stgi, clgi, inject 0x75, virq 0x08
+jmp again                ; to a label; jz, jnz; loop again, 3 (three rounds), or loop again with CX
+test sw, ZE              ; ZF, of what FNSTSW stored; cmp [seen], 2; inc [seen]; mov cx, 5
+exit                     ; the program ends; rsm
 """
 
 import re
@@ -26,6 +30,7 @@ from . import operands
 from .actions import (
     Action,
     Bios,
+    Exit,
     Flag,
     Gif,
     Halt,
@@ -40,10 +45,12 @@ from .actions import (
     Nop,
     Popf,
     Reset,
+    Rsm,
     Virq,
     Vmrun,
     Wait,
 )
+from .branches import assign, branch
 from .instructions import INSTRUCTIONS
 from .msr_requests import read_request, write_request
 from .x87_steps import keywords_of, x87
@@ -57,6 +64,8 @@ class Step(NamedTuple):
     text: str
     """As written, without label and comment."""
     action: Action
+    prefixes: int = 0
+    """Bytes of prefixes of an x87 instruction."""
 
     @property
     def verb(self) -> str:
@@ -83,7 +92,17 @@ def parse_step(line: int, text: str) -> Step | None:
     if not text:
         return None
     verb, *words = text.replace(",", " ").split() if _takes_words(text) else text.split()
-    return Step(line, label if found else None, text, _action(verb.lower(), words))
+    prefixes = 0
+    if verb.lower() in INSTRUCTIONS:
+        prefixes, words = _prefixes(words)
+    return Step(line, label if found else None, text, _action(verb.lower(), words), prefixes)
+
+
+def _prefixes(words: list[str]) -> tuple[int, list[str]]:
+    """prefixes=N of an x87 instruction: bytes, such as a segment override, before its first opcode byte."""
+    given = [word for word in words if word.lower().startswith("prefixes=")]
+    others = [word for word in words if word not in given]
+    return (operands.number(given[0].partition("=")[2], bits=3) if given else 0), others
 
 
 def _takes_words(text: str) -> bool:
@@ -141,7 +160,9 @@ def _msr(verb: str, words: list[str]) -> Action:
 def _mov(verb: str, words: list[str]) -> Action:
     if [word.lower() for word in words] == ["ss"]:
         return MovSs()
-    targets = ", ".join(["ferr_enable", *(f"cr0.{str(bit.name).lower()}" for bit in Cr0)])
+    if assigned := assign(words):
+        return assigned
+    targets = ", ".join(["ferr_enable", *(f"cr0.{str(bit.name).lower()}" for bit in Cr0), "cx", "[NAME]"])
     _exactly(words, 2, 2, f"mov TARGET 0|1 with a target out of {targets}")
     target, value = words[0].lower(), bool(operands.number(words[1], bits=1))
     if target == "ferr_enable":
@@ -182,10 +203,12 @@ _PLAIN: dict[str, Action] = {
     "bios": Bios(),
     "clgi": Gif(False),
     "cli": Flag(False),
+    "exit": Exit(),
     "hlt": Halt(),
     "init": Reset(init=True),
     "iret": Iret(),
     "reset": Reset(init=False),
+    "rsm": Rsm(),
     "stgi": Gif(True),
     "sti": Flag(True),
     "vmrun": Vmrun(),
@@ -209,5 +232,6 @@ _PARSERS: dict[str, Callable[[str, list[str]], Action]] = {
     "inject": _int,
     "popf": _popf,
     "virq": _virq,
+    **dict.fromkeys(("jmp", "jz", "jnz", "loop", "test", "cmp", "inc", "dec"), branch),
     **dict.fromkeys(_PLAIN, _plain),
 }

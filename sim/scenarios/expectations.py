@@ -5,8 +5,10 @@
     ignne_n rises in the same cycle as ferr_n rises
     irq13 rises once                 ; never, twice, 3 times
     check freezes                    ; executes, raises #MF, reads 0x1
+    sw reads 0x8084                  ; what FNSTSW, FNSTCW, RDMSR or IN read
+    env reads fip div                ; the instruction that FNSTENV or FNSAVE has as the last one; or none
     store exits 7Eh                  ; #VMEXIT with this code
-    handler 75h enters               ; returns, returns to check
+    handler 75h enters               ; returns, returns to check; nmi, mf, nm, ud, gp, smi by name
     check is stuck: slave-masked     ; and why; REASONS in diagnosis.py
     program is stuck: no-end         ; wherever, or STEP for a step of the loop
     finally es = 0
@@ -19,17 +21,17 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR, Operation
+from ...model.registers import Operation
 from ..cpu import operands
-from ..cpu.actions import Gif, Io, MsrAccess, Vmrun, X87Step
+from ..cpu.actions import X87Step
 from ..cpu.diagnosis import REASONS
-from ..cpu.events import CpuEvent
-from ..cpu.instructions import not_everywhere
+from ..cpu.events import NAMED_VECTORS, SMI, CpuEvent
 from ..cpu.steps import Step
 from ..support.errors import InputError
 from ..support.suggest import nearest
 from ..waveform.signals import BY_NAME, edge_signal
 from ..waveform.trace import Trace
+from .outcomes import check_possible
 
 FAULTS = ("#MF", "#NM", "#UD", "#GP")
 
@@ -49,6 +51,8 @@ class Occurrence(NamedTuple):
     """The scenario says which, with #."""
     value: int | None = None
     """What a step has to read."""
+    fip: tuple[Step | None, int] | None = None
+    """What it has to store as FIP: a step and how many bytes behind its first, or nothing."""
 
     def cycles(self, trace: Trace, events: Iterable[CpuEvent]) -> list[int]:
         """The cycles in which it happens, in order."""
@@ -62,12 +66,13 @@ class Occurrence(NamedTuple):
             if (event.step is self.step or self.step is None)
             and event.kind == self.kind
             and (self.value is None or self.value == event.value)
+            and (self.fip is None or self.fip == (event.fip or (None, 0)))
         ]
 
     @property
     def same_event(self) -> tuple:
         """Equal for two occurrences of one event."""
-        return self.signal, self.step, self.kind, self.value
+        return self.signal, self.step, self.kind, self.value, self.fip
 
 
 class Verdict(NamedTuple):
@@ -143,7 +148,7 @@ def contradiction(expectations: Sequence[Expectation]) -> tuple[Expectation, str
 
 def unexpected(expectations: Iterable[Expectation], events: Sequence[CpuEvent]) -> list[Verdict]:
     """What goes wrong and no sentence speaks of: a fault, an interrupt without a handler, a hang."""
-    named = {occurrence.same_event for one in expectations for occurrence in one.needs}
+    named = {occurrence.same_event[:4] for one in expectations for occurrence in one.needs}
     verdicts = []
     for event in events:
         step = event.step
@@ -176,14 +181,15 @@ def _occurrence(text: str, steps: Sequence[Step]) -> Occurrence:
         step = None if found[1] == "program" else _step(found[1], steps)
         return Occurrence(text, None, step, f"stuck:{found[2]}")
     found = re.fullmatch(
-        r"(\S+) (rises|falls|executes|freezes|raises (?P<fault>\S+)|(?:reads|exits) (?P<value>\S+))"
+        r"(\S+) (rises|falls|executes|freezes|raises (?P<fault>\S+)|reads fip (?P<fip>\S+)|"
+        r"(?:reads|exits) (?P<value>\S+))"
         r"(?: #(?P<which>\d+))?",
         text,
     )
     if not found:
         raise InputError(
-            "expected SIGNAL rises|falls, STEP executes|freezes|raises #MF|reads VALUE|exits CODE|"
-            f"is stuck: REASON or handler VECTOR enters|returns, not {text!r}"
+            "expected SIGNAL rises|falls, STEP executes|freezes|raises #MF|reads VALUE|reads fip STEP|"
+            f"exits CODE|is stuck: REASON or handler VECTOR enters|returns, not {text!r}"
         )
     subject, verb = found[1], found[2].split()[0]
     which = _which(found["which"])
@@ -191,9 +197,14 @@ def _occurrence(text: str, steps: Sequence[Step]) -> Occurrence:
     if verb in ("rises", "falls"):
         return Occurrence(text, edge_signal(subject).name, None, verb, which, picked)
     step = _step(subject, steps)
+    if found["fip"]:
+        fip = _fip(step, found["fip"], steps)
+        return Occurrence(text, None, step, "executes", which, picked, fip=fip)
     kind = found["fault"] or verb
     value = operands.number(found["value"], bits=64) if found["value"] else None
-    _possible(step, kind, value)
+    check_possible(step, kind, value)
+    if kind == "reads" and isinstance(step.action, X87Step):
+        kind = "executes"  # It is one event.
     return Occurrence(text, None, step, kind, which, picked, value)
 
 
@@ -201,10 +212,22 @@ def _handler(text: str, found: re.Match[str], steps: Sequence[Step]) -> Occurren
     """A handler that is entered, or that returns."""
     if found[2] == "enters" and found[3]:
         raise InputError("a handler enters; it 'returns to' a step")
-    vector = operands.number(found[1], bits=8)
+    named = {**NAMED_VECTORS, "smi": SMI}
+    vector = named[found[1]] if found[1] in named else operands.number(found[1], bits=8)
     step = _step(found[3], steps) if found[3] else None
     picked = found[4] is not None
     return Occurrence(text, None, step, found[2], _which(found[4]), picked, vector)
+
+
+def _fip(step: Step, text: str, steps: Sequence[Step]) -> tuple[Step | None, int]:
+    """The step that FNSTENV or FNSAVE has to name, and LABEL+1 where FIP stands behind a prefix."""
+    codes = (Operation.FNSTENV, Operation.FNSAVE)
+    if not isinstance(step.action, X87Step) or step.action.operations[-1].code not in codes:
+        raise InputError(f"{step.text!r} stores no FIP; fnstenv, fnsave and their forms with a wait do")
+    if text == "none":
+        return None, 0
+    name, _, offset = text.partition("+")
+    return _step(name, steps), operands.number(offset, bits=3) if offset else 0
 
 
 def _which(text: str | None) -> int:
@@ -225,36 +248,6 @@ def _step(name: str, steps: Sequence[Step]) -> Step:
         raise InputError(f"{len(same)} steps are called {name}: give the one that is meant a label")
     known = [step.label for step in steps if step.label] + [step.verb for step in steps]
     raise InputError(f"no step {name!r}{nearest(name, known)}")
-
-
-def _possible(step: Step, kind: str, value: int | None) -> None:
-    """Refuse what can never happen to a step."""
-    possible = _outcomes(step)
-    if kind == "exits" and value in (VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR):
-        return  # They come before any instruction.
-    if kind not in possible:
-        does = kind if kind in ("executes", "freezes", "reads", "exits") else f"raises {kind}"
-        raise InputError(f"'{step.text}' never {does}; it can be: {', '.join(sorted(possible))}")
-
-
-def _outcomes(step: Step) -> set[str]:
-    """What can happen to a step, as kinds of `Event`."""
-    match step.action:
-        case X87Step(operations) as action:
-            codes = [one.code for one in operations]
-            if Operation.UNDEFINED in codes:
-                return {"#NM", "#UD"}
-            possible = {"executes", "#NM"}
-            if action.waits:
-                possible |= {"#MF", "freezes", "exits"}
-            return possible | {"#UD"} if not_everywhere(step.verb, codes[-1]) else possible
-        case MsrAccess(request):
-            return {"#GP", "executes" if request.write else "reads"}
-        case Io(access):
-            return {"executes", "exits"} if access.write else {"reads"}
-        case Vmrun() | Gif():
-            return {"executes", "exits", "#UD"}
-    return {"executes"}
 
 
 def _happens(line: int, text: str, occurrence: Occurrence) -> Expectation:

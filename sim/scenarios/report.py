@@ -7,9 +7,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ...model.registers import ExceptionFlag
+from ...model.registers import ExceptionFlag, Operation
 from ..cpu.actions import X87Step
-from ..cpu.events import CpuEvent
+from ..cpu.events import SMI, CpuEvent
+from ..cpu.stores import STORES
 from ..waveform.selection import Shown
 from ..waveform.signals import SIGNALS
 from ..waveform.view.text import Canvas, draw
@@ -21,6 +22,10 @@ _KINDS = {
     "enters": "waits: the handler of vector {:02X}h is entered",
     "returns": "is returned to by the handler of vector {:02X}h",
     "exits": "#VMEXIT {:02X}h: the hypervisor takes over",
+    "ends": "is the last step of the handler of vector {:02X}h, which ends without IRET: the program is over",
+    "flushes": "waits: FLUSH# writes the caches back",
+    "stops": "waits: STPCLK# stops the processor",
+    "init": "is left: INIT; x87 state and MSRs stay",
     "unhandled": "waits: vector or exit code {:02X}h has no handler",
     "freezes": "freezes: it neither executes nor faults",
     "window": "asserts FERR# and samples INTR before it executes",
@@ -28,6 +33,11 @@ _KINDS = {
     "#NM": "#NM, vector 7: it does not execute",
     "#UD": "#UD, vector 6",
     "#GP": "#GP(0): nothing is written",
+}
+_SMM = {
+    "enters": "waits: SMI#, the handler in SMM is entered",
+    "returns": "is returned to by RSM",
+    "ends": "is the last step of the handler of SMI#, which ends without RSM: the program is over",
 }
 
 
@@ -73,10 +83,28 @@ def _meaning(event: CpuEvent) -> str:
     action = event.step.action if event.step else None
     if event.kind == "executes" and isinstance(action, X87Step):
         raised = action.operations[-1].detected
-        return f"raises {_names(raised)}" if raised else ""
+        if raised:
+            return f"raises {_names(raised)}"
+        return _stores(event, action.operations[-1].code)
     if event.kind.startswith("stuck:"):
         return "goes round and round" if event.kind == "stuck:no-end" else "here it stays"
+    if event.value == SMI and event.kind in ("enters", "returns", "ends"):
+        return _SMM[event.kind]
     return _KINDS[event.kind].format(event.value)
+
+
+def _stores(event: CpuEvent, code: Operation) -> str:
+    """What an x87 instruction stored, as far as it is modelled."""
+    if code not in STORES:
+        return ""
+    fip = event.fip
+    if code in (Operation.FNSTSW, Operation.FNSTCW):
+        return f"reads {event.value:04X}h"
+    where = "none"
+    if fip:
+        where = fip.step.label or f"'{fip.step.text}' (line {fip.step.line})"
+        where += f"+{fip.offset}" if fip.offset else ""
+    return f"stores status word {event.value:04X}h, FIP {where}"
 
 
 def _names(flags: ExceptionFlag) -> str:

@@ -9,6 +9,7 @@ from ..cpu.cpu import Cpu
 from ..cpu.diagnosis import Diagnosis, diagnose, endless
 from ..cpu.events import CpuEvent
 from ..cpu.program import Program
+from ..cpu.state import PINS as CPU_PINS
 from ..machines.machine import Machine, machine_for
 from ..waveform.recorder import Recorder
 from ..waveform.trace import Trace
@@ -100,7 +101,8 @@ class Driver:
         while self._pins and self._pins[0].cycle <= self.cpu.cycle:
             event = self._pins.pop(0)
             self._levels[event.pin] = event.level
-        self.cpu.nmi = self._levels["nmi"]
+            self._quiet = 0
+        self.cpu.pins = {pin: self._levels[pin] for pin in CPU_PINS}
         if self._levels["reset"]:
             self.cpu.reset()
         inputs = self._with_pins(self.cpu.inputs)

@@ -14,11 +14,12 @@
     '''
 
 `[handlers]` has a program for each interrupt vector ("75h"; nmi, mf, nm, ud and gp by name), which ends in
-iret, and one that follows RESET (reset). `[hypervisor]` makes all that a guest: `start` runs before the first
-vmrun, "7Eh" after the FERR_FREEZE exit (EXITS has the others), "out 0xf0 0x20" after an OUT to one of these
-ports, and "handler 08h" takes an interrupt of the host, which otherwise shares [handlers] with its guest.
-`[expect-on]` has further expectations by generation, `[parameters]` what differs from the defaults, and
-`limit` the cycles after which a run is given up. Comments in the blocks begin with `;`.
+iret, jumps elsewhere, or ends the program; "75h trap" has a trap gate. One follows RESET and INIT (reset),
+one is that of SMI# and ends in rsm (smi). `[hypervisor]` makes all that a guest: `start` runs before the
+first vmrun, "7Eh" after the FERR_FREEZE exit (EXITS has the others), "out 0xf0 0x20" after an OUT to one of
+these ports, and "handler 08h" takes an interrupt of the host, which otherwise shares [handlers] with its
+guest. `[expect-on]` has further expectations by generation, `[parameters]` what differs from the defaults,
+and `limit` the cycles after which a run is given up. Comments in the blocks begin with `;`.
 """
 
 from collections.abc import Sequence
@@ -39,19 +40,23 @@ from ...model.registers import (
     Parameters,
 )
 from ..cpu import operands
-from ..cpu.actions import Inject, Iret, Virq, Vmrun
+from ..cpu.actions import Exit, Inject, Iret, Jump, Virq, Vmrun
+from ..cpu.events import NAMED_VECTORS
 from ..cpu.program import Hypervisor, Program
 from ..cpu.steps import Step, parse_step
+from ..support.suggest import nearest
 from ..support.toml_source import Key, Source, open_shipped, shipped_names
 from .expectations import Expectation, contradiction, parse_expectation
+from .jumps import check_jumps, guest_steps, host_steps
 
 DEFAULT = "dos-divide-by-zero"
 """The scenario that `irq13 run` takes without an argument."""
-PINS = {"ignne_n": True, "nmi": False, "reset": False} | {
-    f"irq{number}": False for number in range(16) if number != CASCADE_IRQ
+PINS = {"ignne_n": True, "nmi": False, "reset": False, "init": False} | {
+    # Active low on the package; here as INIT and NMI.
+    **dict.fromkeys(("smi", "flush", "stpclk"), False),
+    **{f"irq{number}": False for number in range(16) if number != CASCADE_IRQ},
 }
 """Pins that a scenario can drive, with the level that they have before the first event."""
-NAMED_VECTORS = {"nmi": 2, "ud": 6, "nm": 7, "gp": 13, "mf": 16}
 EXITS = {
     VMEXIT_INTR: "INTR",
     VMEXIT_NMI: "NMI",
@@ -142,15 +147,9 @@ def parse_scenario(source: Source, name: str) -> Scenario:
     generations = _generations(source)
     parameters = _parameters(source, generations[0])
     program = _program(source)
-    steps = [*program.main, *(step for one in program.handlers.values() for step in one)]
-    steps += program.after_reset
-    if program.hypervisor:
-        host = program.hypervisor
-        steps += [
-            *host.start,
-            *(step for one in (host.exits, host.ports, host.handlers) for x in one.values() for step in x),
-        ]
+    steps = [*guest_steps(program), *host_steps(program)]
     _check_svm(source, generations, steps)
+    check_jumps(source, program)
     scenario = Scenario(
         name,
         source.get(("title",), str, name),
@@ -158,7 +157,7 @@ def parse_scenario(source: Source, name: str) -> Scenario:
         generations,
         parameters,
         program,
-        _pins(source),
+        _pins(source, program),
         _expectations(source, ("expect",), steps),
         _by_generation(source, steps),
         source.get(("limit",), int, 1000),
@@ -199,20 +198,23 @@ def _program(source: Source) -> Program:
     labels: dict[str, int] = {}
     main = _steps(source, ("program",), labels)
     handlers: dict[int, tuple[Step, ...]] = {}
-    after_reset: tuple[Step, ...] = ()
+    special: dict[str, tuple[Step, ...]] = {"reset": (), "smi": ()}
+    traps: set[int] = set()
     for name in source.get(("handlers",), dict, {}):
         key = ("handlers", name)
         steps = _steps(source, key, labels)
-        if name == "reset":
-            after_reset = steps
+        if name in special:
+            special[name] = steps
             continue
-        vector = _vector(source, key)
+        vector = _vector(source, key, name.removesuffix(" trap"))
         if vector in handlers:
             raise source.error(key, f"vector {vector:02X}h has two handlers")
-        if not isinstance(steps[-1].action, Iret):
-            raise source.error(steps[-1].line, f"a handler ends in iret, not in {steps[-1].text!r}")
         handlers[vector] = steps
-    return Program(main, handlers, after_reset, _hypervisor(source, labels))
+        if name.endswith(" trap"):
+            traps.add(vector)
+    return Program(
+        main, handlers, special["reset"], _hypervisor(source, labels), special["smi"], frozenset(traps)
+    )
 
 
 def _hypervisor(source: Source, labels: dict[str, int]) -> Hypervisor | None:
@@ -223,11 +225,12 @@ def _hypervisor(source: Source, labels: dict[str, int]) -> Hypervisor | None:
     exits: dict[int, tuple[Step, ...]] = {}
     ports: dict[int, tuple[Step, ...]] = {}
     handlers: dict[int, tuple[Step, ...]] = {}
+    traps: set[int] = set()
     for name in table:
         key = ("hypervisor", name)
         steps = _steps(source, key, labels)
         last, ends = steps[-1], Iret if name.startswith("handler ") else Vmrun
-        if not isinstance(last.action, ends):
+        if not isinstance(last.action, ends | Jump | Exit):
             raise source.error(last.line, f"{name} ends in {ends.__name__.lower()}, not in {last.text!r}")
         if name == "start":
             start = steps
@@ -235,13 +238,15 @@ def _hypervisor(source: Source, labels: dict[str, int]) -> Hypervisor | None:
             for word in name.split()[1:] or [""]:
                 _add(source, key, ports, _number(source, key, word, 16), steps)
         elif name.startswith("handler "):
-            vector = _number(source, key, name.removeprefix("handler ").strip(), 8)
+            words = name.split()
+            vector = _number(source, key, words[1] if words[2:] in ([], ["trap"]) else "", 8)
             _add(source, key, handlers, vector, steps)
+            traps |= {vector} if words[2:] else set()
         else:
             _add(source, key, exits, _exit_code(source, key), steps)
     if not start:
         raise source.error(("hypervisor",), "a hypervisor needs start, which ends in vmrun")
-    return Hypervisor(start, exits, ports, handlers)
+    return Hypervisor(start, exits, ports, handlers, frozenset(traps))
 
 
 def _add(
@@ -278,15 +283,16 @@ def _check_svm(source: Source, generations: Sequence[Generation], steps: Sequenc
             raise source.error(step.line, f"{step.verb!r} writes a hypervisor's VMCB: it needs [hypervisor]")
 
 
-def _vector(source: Source, key: Key) -> int:
-    name = key[-1]
+def _vector(source: Source, key: Key, name: str) -> int:
     if name in NAMED_VECTORS:
         return NAMED_VECTORS[name]
     try:
         return operands.number(name, bits=8)
     except ValueError:
-        known = ", ".join([*NAMED_VECTORS, "reset"])
-        raise source.error(key, f"expected a vector such as 75h, or {known}, not {name!r}") from None
+        known = ", ".join([*NAMED_VECTORS, "reset, smi"])
+        raise source.error(
+            key, f"expected a vector such as 75h or '75h trap', or {known}, not {key[-1]!r}"
+        ) from None
 
 
 def _steps(source: Source, key: Key, labels: dict[str, int]) -> tuple[Step, ...]:
@@ -309,7 +315,7 @@ def _steps(source: Source, key: Key, labels: dict[str, int]) -> tuple[Step, ...]
     return tuple(steps)
 
 
-def _pins(source: Source) -> tuple[PinEvent, ...]:
+def _pins(source: Source, program: Program) -> tuple[PinEvent, ...]:
     events: dict[tuple[str, int], PinEvent] = {}
     for number, text in source.block(("pins",)):
         words = text.split()
@@ -317,7 +323,10 @@ def _pins(source: Source) -> tuple[PinEvent, ...]:
         if len(words) != 4 or words[1] not in ("low", "high") or words[2] != "at":
             raise source.error(number, f"{form}, not {text!r}")
         if words[0] not in PINS:
-            raise source.error(number, f"no pin {words[0]!r}; expected {', '.join(PINS)}")
+            hint = nearest(words[0], PINS) or f"; expected {', '.join(PINS)}"
+            raise source.error(number, f"no pin {words[0]!r}{hint}")
+        if words[0] == "smi" and not program.smi:
+            raise source.error(number, "smi needs a handler: [handlers] smi, which ends in rsm")
         try:
             cycle = operands.number(words[3], bits=20)
         except ValueError as error:

@@ -27,6 +27,10 @@ def netlist_of(
         For what a CPU in lanes cannot do.
     """
     parameters = scenario.parameters_for(generation)
+    driven = {event.pin for event in scenario.pins} | {one.pin for one in pulses}
+    for pin in ("init", "smi", "flush", "stpclk"):
+        if pin in driven:
+            raise NetlistError(f"pin {pin!r} is not supported in lanes")
     reason = unsupported(scenario.program, parameters)
     if reason:
         raise NetlistError(reason)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from ...model.registers import Cr0, Parameters
-from ..cpu.actions import Wait
+from ..cpu.actions import Assign, Compare, Count, Exit, Jump, Loop, Rsm, Test, Wait
 from ..cpu.program import Instruction, Program, block_of
 from ..cpu.steps import Step
 from ..lanes.builder import Builder, Word
@@ -87,8 +87,12 @@ def lay_out(program: Program, parameters: Parameters) -> Code:
 
 def unsupported(program: Program, parameters: Parameters) -> str | None:
     """What of a program there is not in lanes, in words, or None."""
+    if program.traps:
+        return "a trap gate ([handlers] 'VECTOR trap') is not supported in lanes"
     for row in lay_out(program, parameters).instructions:
         action = row.step.action if row else None
+        if row and isinstance(action, Jump | Loop | Test | Compare | Assign | Count | Exit | Rsm):
+            return f"line {row.step.line}: {row.step.verb!r} is not supported in lanes"
         if row and isinstance(action, Wait) and action.signal not in LEVELS:
             known = ", ".join(LEVELS)
             name = f"line {row.step.line}: 'wait {action.signal}'"

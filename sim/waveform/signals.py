@@ -23,7 +23,12 @@ class CpuView(NamedTuple):
     nmi: bool = False
     """The NMI pin."""
     waiting: str | None = None
-    """'frozen', 'halted' or 'waiting'."""
+    """'frozen', 'halted', 'waiting' or 'stopped'."""
+    init: bool = False
+    smi: bool = False
+    flush: bool = False
+    stpclk: bool = False
+    """The pins of these names, asserted; on the package all but INIT are active low."""
 
 
 Get = Callable[[PcInputs, PcOutputs, CpuView], int | str]
@@ -130,6 +135,17 @@ SIGNALS = (
     Signal("pc.inta", 1, lambda i, o, c: i.inta, "INTA", "INTA: two pulses, the vector in the second"),
     Signal("pc.nmi", 1, lambda i, o, c: c.nmi, "NMI", "NMI"),
     Signal("pc.reset", 1, lambda i, o, c: i.reset, "RESET", "RESET"),
+    Signal("pc.init", 1, lambda i, o, c: c.init, "INIT", "INIT"),
+    Signal("pc.smi", 1, lambda i, o, c: c.smi, "SMI#, active high", "SMI# asserted"),
+    Signal("pc.flush", 1, lambda i, o, c: c.flush, "FLUSH#, active high", "FLUSH# asserted"),
+    Signal(
+        "pc.stpclk",
+        1,
+        lambda i, o, c: c.stpclk,
+        "STPCLK#, active high",
+        "STPCLK# asserted: the processor stops at an instruction boundary",
+        "STPCLK# negated",
+    ),
     Signal("pc.cpu.step", 0, lambda i, o, c: c.step),
     Signal("pc.cpu.handler", 0, lambda i, o, c: c.handler),
     Signal("pc.cpu.if", 1, lambda i, o, c: c.interrupts, "IF"),

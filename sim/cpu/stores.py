@@ -1,0 +1,102 @@
+"""What a program stores and can look at: status word, control word, FIP, an MSR, bytes of memory, and ZF."""
+
+from typing import NamedTuple
+
+from ...model.pc import PcOutputs
+from ...model.registers import CONTROL_FNINIT, CONTROL_RESET, STATUS_B, STATUS_ES, Operation
+from ...model.x87 import OperationRequest
+from .actions import Action, Assign, Compare, Count, Loop, Test
+from .branches import width_of
+from .steps import Step
+
+CONTROL_KEPT = 0x1F00
+"""Control word bits beside the masks that FLDCW keeps: infinity, rounding and precision control."""
+CONTROL_ONES = 0x0040
+"""Control word bit 6 reads as 1, bits 7 and 15:13 as 0, whatever was loaded (**choice**: SDM1 8.1.5 has them
+reserved, and after RESET the word is 0040h)."""
+LOADS = (
+    Operation.FLDCW,
+    Operation.FLDENV,
+    Operation.FRSTOR,
+    Operation.FXRSTOR,
+    Operation.XRSTOR,
+)
+"""What loads a control word from its operand; all but FLDCW load FIP too."""
+STORES = (Operation.FNSTSW, Operation.FNSTCW, Operation.FNSTENV, Operation.FNSAVE)
+"""What stores a word that a program can read back."""
+
+
+class Pointer(NamedTuple):
+    """FIP: the last x87 instruction that was no control instruction (SDM1 8.1.8)."""
+
+    step: Step
+    offset: int = 0
+    """Bytes behind the first one, where its prefixes are not included."""
+
+
+class Stores:
+    """What is in memory and in the registers that programs test.
+
+    Attributes
+    ----------
+    values: by operand, as in `branches`; what is not there is 0. RESET leaves them alone.
+    zero: ZF.
+    fip: None after RESET, FNINIT and FNSAVE, and after an image was loaded, whose FIP nobody knows.
+    after_prefixes: FIP leaves prefixes out: true on the 8087 alone (80287 PRM, appendix B).
+    """
+
+    def __init__(self, after_prefixes: bool = False) -> None:
+        self.values: dict[str, int] = {}
+        self.after_prefixes = after_prefixes
+        self.zero = False
+        self.reset()
+
+    def reset(self) -> None:
+        """RESET, not INIT, which keeps the x87 state."""
+        self._control = CONTROL_RESET
+        self.fip: Pointer | None = None
+
+    def execute(self, step: Step, operation: OperationRequest, outputs: PcOutputs) -> int:
+        """An operation is accepted in the cycle of these outputs; what it stores, else 0."""
+        code = operation.code
+        stored = 0
+        if code is Operation.FNSTCW:
+            stored = self.values["cw"] = int(outputs.masks) | self._control
+        elif code in STORES:
+            stored = int(outputs.flags) | (STATUS_ES | STATUS_B if outputs.es else 0)
+            if code is Operation.FNSTSW:
+                self.values["sw"] = stored
+        if code in LOADS:
+            self._control = operation.control & CONTROL_KEPT | CONTROL_ONES
+        elif code in (Operation.FNINIT, Operation.FNSAVE):
+            self._control = CONTROL_FNINIT & (CONTROL_KEPT | CONTROL_ONES)
+        if code is Operation.ARITHMETIC:
+            self.fip = Pointer(step, step.prefixes if self.after_prefixes else 0)
+        elif code in (*LOADS[1:], Operation.FNINIT, Operation.FNSAVE):
+            self.fip = None
+        return stored
+
+    def change(self, action: Action) -> None:
+        """What TEST, CMP, MOV, INC and DEC do."""
+        values = self.values
+        match action:
+            case Test(operand, mask):
+                self.zero = not values.get(operand, 0) & mask
+            case Compare(operand, value):
+                self.zero = values.get(operand, 0) == value
+            case Assign(operand, value):
+                values[operand] = value
+            case Count(operand, up):
+                values[operand] = (values.get(operand, 0) + (1 if up else -1)) % (1 << width_of(operand))
+                self.zero = values[operand] == 0
+
+    def goes_round(self, loop: Loop, step: Step | None) -> bool:
+        """LOOP, a step of the program: whether it jumps."""
+        if loop.rounds is None:
+            values = self.values
+            values["cx"] = (values.get("cx", 0) - 1) % (1 << width_of("cx"))
+            return values["cx"] != 0
+        counter = f"loop {step}"
+        done = self.values.get(counter, 0) + 1
+        self.values[counter] = done % loop.rounds
+        return done < loop.rounds

@@ -1,0 +1,44 @@
+"""Where the jumps of a program lead: each to a label of its own world, host or guest."""
+
+from collections.abc import Iterator, Sequence
+
+from ..cpu.actions import Jump, Loop
+from ..cpu.program import Program
+from ..cpu.steps import Step
+from ..support.suggest import nearest
+from ..support.toml_source import Source
+
+
+def check_jumps(source: Source, program: Program) -> None:
+    """Raises SourceError for a label that there is not, and for a jump between host and guest."""
+    guest, host = [*guest_steps(program)], [*host_steps(program)]
+    for own, other, way in (
+        (guest, host, "a guest enters its hypervisor by an exit"),
+        (host, guest, "a hypervisor enters its guest by vmrun"),
+    ):
+        labels, others = ({step.label for step in one if step.label} for one in (own, other))
+        for step in own:
+            if not isinstance(step.action, Jump | Loop) or step.action.label in labels:
+                continue
+            label = step.action.label
+            if label in others:
+                raise source.error(step.line, f"{step.text!r} cannot be: {way}, not by a jump")
+            hint = nearest(label, labels) or f"; expected {', '.join(sorted(labels)) or 'a label'}"
+            raise source.error(step.line, f"no label {label!r} to go to{hint}")
+
+
+def guest_steps(program: Program) -> Iterator[Step]:
+    """Every step but a hypervisor's."""
+    blocks: list[Sequence[Step]] = [program.main, program.after_reset, program.smi]
+    for block in [*blocks, *program.handlers.values()]:
+        yield from block
+
+
+def host_steps(program: Program) -> Iterator[Step]:
+    """Every step of a hypervisor."""
+    if program.hypervisor:
+        host = program.hypervisor
+        yield from host.start
+        for blocks in (host.exits, host.ports, host.handlers):
+            for block in blocks.values():
+                yield from block
