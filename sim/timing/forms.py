@@ -145,7 +145,7 @@ class Span:
         ValueError
             If the amount is no number of at least 0, the unit is none, or cycles are not whole.
         """
-        unit = {"cycle": CYCLES, "second": "s", "seconds": "s"}.get(unit, unit)
+        unit = {"cycle": CYCLES, "second": "s", "seconds": "s", "µs": "us", "μs": "us"}.get(unit, unit)
         if unit != CYCLES and unit not in UNITS:
             raise InputError(f"expected cycles or one of {', '.join(UNITS)}, not {unit!r}")
         return cls(_amount(amount, unit), unit)

@@ -198,11 +198,16 @@ def _event(words: list[_Word]) -> RuleEvent:
         return RuleEvent(str(words[0]), Happening.BECOMES, _constant(words[2]))
     if len(words) == 2 and words[1] in _EVENTS.split("|"):
         return RuleEvent(str(words[0]), Happening(str(words[1])))
-    raise InputError(f"expected SIGNAL {_EVENTS} or SIGNAL becomes VALUE, not {' '.join(words)!r}")
+    shown = " ".join(words)
+    if any(not word.quoted and re.search(r"[=<>]", word) for word in words):
+        raise InputError(f"expected SIGNAL = VALUE, with = alone and spaces around it, not {shown!r}")
+    raise InputError(f"expected SIGNAL {_EVENTS} or SIGNAL becomes VALUE, not {shown!r}")
 
 
 def _span(words: list[_Word], clocks: list[str]) -> Span:
     words = _without_clock(words, clocks)
+    if len(words) == 1 and (joined := re.fullmatch(r"([\d.]+)([a-zµμ]+)", words[0])):
+        words = [_Word(joined[1]), _Word(joined[2])]
     if len(words) != 2:
         raise InputError(f"expected a number and a unit, such as 3 cycles or 2.5 ns, not {' '.join(words)!r}")
     return Span.of(str(words[0]), str(words[1]))

@@ -1,5 +1,6 @@
 """Whether the values of a signal are the one that a rule names, for all of them at once."""
 
+from math import isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +63,9 @@ def _reals(wave: Wave, constant: RuleValue | None, values: np.ndarray) -> Compar
         return Compared(np.append(~known, True), np.ones(len(values), dtype=bool))
     if constant.real is None:
         raise TraceError(f"{wave.name} is a real number: expected one, not {str(constant)!r}")
+    if isnan(constant.real):
+        # It is no number, and never equal to itself.
+        return Compared(np.append(~known, False), np.ones(len(values), dtype=bool))
     return Compared(np.append(values == constant.real, False), known)
 
 

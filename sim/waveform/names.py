@@ -6,7 +6,7 @@ from collections.abc import Iterable
 _WIDTH = re.compile(r" ?\[-?\d+(:-?\d+)?\]$")
 _RANGE = re.compile(r" ?\[-?\d+:-?\d+\]$")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
-_CLOCK = re.compile(r"([a-z]*clk|[a-z]*clock|ck)(i|o|in|out)?\d*")
+_CLOCK = re.compile(r"([a-z]*clk|[a-z]*clock|[bmst]?ck)(i|o|p|n|in|out)?\d*(x\d*)?")
 _NOT_A_CLOCK = """
     en ena enable enabled gate gating valid ready rst reset cnt count counter div sel select locked lock
     stable ok fail detect edge period freq cycles cycle stop running pulse tick mux domain

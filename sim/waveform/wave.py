@@ -229,6 +229,8 @@ class Wave:
 
     def levels(self) -> np.ndarray:
         """Of a one-bit signal, for each of `all_values`: 0, 1, or 2 for neither. Raises EdgeError."""
+        if self.kind is Kind.EVENT:
+            raise EdgeError(f"{self.name} is an event: it happens, and does not fall")
         if not self.is_bit:
             raise EdgeError(f"{self.name} {self._what()}: it can change, but not rise or fall")
         return self._cached("bits", self._read_levels)

@@ -26,6 +26,7 @@ from .piece import (
 
 _LONG = np.frombuffer(b"brs", dtype=np.uint8)
 """What begins a value that is a word of its own."""
+_LONG_EITHER = b"brsBRS"
 UNKNOWN = LETTERS[2:]
 """The letters of a bit that is neither 0 nor 1, in the order of their codes: x is -1."""
 _BIT = np.zeros(256, dtype=np.int64)
@@ -112,7 +113,7 @@ class Changes:
         times, codes = self._numbers.joined(slot)
         real_times, reals = self._reals.joined(slot)
         if self._textual[slot]:
-            return times, codes, Kind.STRING
+            return *self._as_texts(slot, times, codes, real_times, reals), Kind.STRING
         if not len(real_times):
             return times, codes, Kind.EVENT if self._is_event[slot] else Kind.BITS
         if len(times):
@@ -122,6 +123,25 @@ class Changes:
             real_times = np.concatenate([times, real_times])[order]
             reals = np.concatenate([others, reals])[order]
         return real_times, reals, Kind.REAL
+
+    def _as_texts(
+        self, slot: int, times: np.ndarray, codes: np.ndarray, real_times: np.ndarray, reals: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """All values of a variable of which some are text: bits and reals as text, too."""
+        width = int(self._widths[slot])
+        texts = {
+            code: self._code(f"{value:0{width}b}".encode(), -1)
+            for code in np.unique(codes).tolist()
+            if isinstance(value := code if code >= 0 else self.table[-1 - code], int)
+        }
+        if texts:
+            codes = np.array([texts.get(code, code) for code in codes.tolist()], dtype=np.int64)
+        if len(real_times):
+            numbers = [self._code(f"{value!r}".encode(), -1) for value in reals.tolist()]
+            order = np.argsort(np.concatenate([times, real_times]), kind="stable")
+            times = np.concatenate([times, real_times])[order]
+            codes = np.concatenate([codes.astype(np.int64), np.array(numbers, dtype=np.int64)])[order]
+        return times, codes
 
     def _as_float(self, code: int) -> float:
         value = code if code >= 0 else self.table[-1 - code]
@@ -146,21 +166,26 @@ class Changes:
         is_vector = kinds[places] == VECTOR
         vectors = np.flatnonzero(is_vector)
         letter = first[vectors] | 0x20
-        bits = vectors[letter == ord("b")]
+        is_text = self._is_text[slots]
+        is_text[vectors] |= letter == ord("s")
+        bits = vectors[(letter == ord("b")) & ~is_text[vectors]]
         self._read_bits(piece, values, bits)
         # An x or z alone stands for all bits.
         is_letter = ~is_vector
         is_letter[vectors] = ~np.isin(letter, _LONG)
+        is_letter &= ~is_text
         scalars = np.flatnonzero(is_letter & (values < 0) & (self._widths[slots] != 1))
         for index in scalars.tolist():
             if not self._is_event[slots[index]]:
                 values[index] = self._code(bytes([first[index]]), int(self._widths[slots[index]]))
-        for index in vectors[letter == ord("s")].tolist():
+        for index in np.flatnonzero(is_text).tolist():
             at = places[index]
-            text = data[words.starts[at] + 1 : words.ends[at]].tobytes()
-            values[index] = self._code(text, -1)
+            # A text variable may have bits for values, too: they are text as they stand.
+            begin = words.starts[at] + int(first[index] in _LONG_EITHER)
+            end = words.ends[at] if is_vector[index] else begin + 1
+            values[index] = self._code(data[begin:end].tobytes(), -1)
             self._textual[slots[index]] = True
-        reals = vectors[letter == ord("r")]
+        reals = vectors[(letter == ord("r")) & ~is_text[vectors]]
         numbers = self._floats(piece, places[reals])
         keep = self._happening(piece) if self._is_event.any() else None
         if len(reals):

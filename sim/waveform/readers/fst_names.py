@@ -145,7 +145,12 @@ def _variables(hierarchy: bytes) -> list[FstVariable]:
 
 def _text(block: bytes, position: int) -> tuple[str, int]:
     end = block.index(b"\0", position)
-    return block[position:end].decode("utf-8", "replace"), end + 1
+    text = block[position:end]
+    try:
+        return text.decode(), end + 1
+    except UnicodeDecodeError:
+        # Names that differ stay apart.
+        return text.decode("latin-1"), end + 1
 
 
 def _number(block: bytes, position: int) -> tuple[int, int]:

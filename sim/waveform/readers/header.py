@@ -77,7 +77,9 @@ class _Parser:
         self._unknown: dict[str, int] = {}
         self._at = 0
         self._line = 1
-        self._timed = False
+        self._timescale_text = ""
+        self._codec = "utf-8"
+        """Of the section at hand."""
 
     def parse(self) -> Header:
         position = len(_MARK) if self._text.startswith(_MARK) else 0
@@ -90,7 +92,7 @@ class _Parser:
                 self._no_section(match[3].decode("utf-8", "replace"), seen)
             seen = True
             keyword = match[1][1:].decode()
-            body = (match[2] or b"").decode("utf-8", "replace")
+            body = self._decoded(match[2] or b"")
             if keyword == "enddefinitions":
                 self._finish(position)
                 return self._header
@@ -98,6 +100,15 @@ class _Parser:
         if seen:
             raise TraceError(f"{self._path}:{self._line_of(len(self._text))}: expected $enddefinitions")
         raise TraceError(f"{self._path}: expected a VCD with $enddefinitions; this is none")
+
+    def _decoded(self, body: bytes) -> str:
+        """UTF-8, or what it is not, Latin-1: so names that differ stay apart."""
+        try:
+            self._codec = "utf-8"
+            return body.decode()
+        except UnicodeDecodeError:
+            self._codec = "latin-1"
+            return body.decode("latin-1")
 
     def _no_section(self, word: str, seen: bool) -> NoReturn:
         if not seen:
@@ -139,8 +150,11 @@ class _Parser:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(\w+)", text)
         if not match or match[2] not in _UNITS or float(match[1]) == 0:
             self._fail(f"expected a timescale such as 1 ns, not {_short(text)!r}")
-        self._timed = True
-        self._header.unit = float(f"{match[1]}e{_UNITS[match[2]]}")
+        unit = float(f"{match[1]}e{_UNITS[match[2]]}")
+        if self._timescale_text and unit != self._header.unit:
+            self._fail(f"expected one timescale, not {text} after {self._timescale_text}")
+        self._timescale_text = text
+        self._header.unit = unit
 
     def _var(self, words: list[str]) -> None:
         if len(words) < 4:
@@ -156,7 +170,7 @@ class _Parser:
         if kind is not Kind.BITS:
             width, declared = 64 if kind is Kind.REAL else 0, None
         path = ".".join([*filter(None, self._scopes), name])
-        variable = Variable(path, identifier.encode(), width, kind, declared, self._line)
+        variable = Variable(path, identifier.encode(self._codec), width, kind, declared, self._line)
         self._header.variables.append(variable)
 
     def _width(self, size: str) -> int:
@@ -167,7 +181,7 @@ class _Parser:
         return int(size)
 
     def _finish(self, position: int) -> None:
-        if not self._timed:
+        if not self._timescale_text:
             self._header.notes.append("no $timescale: a unit of time is taken for 1 ns")
         self._header.length = position
         self._header.lines = self._text.count(b"\n", 0, position)

@@ -45,7 +45,7 @@ def read_vcd(file: IO[bytes], path: str) -> Contents:
         rest = changes.feed(whole, is_last) + tail
     title, causes = record_in(header.comment, path)
     notes = [*header.notes]
-    if end != b"\n":
+    if end not in (b"\n", b"\r"):
         notes.append("the last line does not end: it may be cut off")
     if header.extended:
         notes.append("an extended VCD: levels are kept, strengths and directions dropped")

@@ -93,6 +93,27 @@ CASES = [
     ("0 req=0 ack=0\n15 req=1\n35 ack=1\n150", "ack rises exactly 2 cycles after req rises", ("pass", 1, [])),
     ("0 req=0 ack=0\n15 req=1\n35 ack=1\n150", "ack rises exactly 1 cycle by clk2 after req rises", ("pass", 1, [])),
     ("0 req=0 ack=0\n15 req=1\n35 ack=1\n150", "ack rises exactly 2 cycles after req rises by clk2", ("FAIL", 1, [15])),
+    # Both at one time; at the first and the last instant.
+    ("0 req=0 ack=0\n12 req=1 ack=1\n60", "ack rises within 0 cycles after req rises", ("pass", 1, [])),
+    ("0 req=0 ack=0\n12 req=1 ack=1\n60", "ack rises exactly 0 ns after req rises", ("pass", 1, [])),
+    ("0 req=0 ack=0\n60 req=1 ack=1", "ack rises within 1 cycle after req rises", ("pass", 1, [])),
+    ("0 req=0 ack=0\n60 req=1 ack=1", "ack rises exactly 1 cycle after req rises", ("undecided", 1, [])),
+    ("0 req=0\n60 req=1", "req high at least 1 ns", ("undecided", 1, [])),
+    ("0 req=0\n60 req=1\n60 req=0", "req high at least 1 ns", ("FAIL", 1, [60])),
+    ("0 req=0\n0 req=1\n0 req=0\n60", "req rises never", ("FAIL", 1, [0])),
+    ("0 req=0\n0 req=1\n0 req=0\n60", "req = 1 never", ("pass", 1, [])),
+    ("5 ack=1\n9 ack=0\n30", "ack falls never while req unknown", ("FAIL", 1, [9])),
+    ("0 req=0 ack=0\n12 req=1\n16 ack=1\n60", "ack rises within 0.004us after req rises", ("pass", 1, [])),
+    ("0 req=0 ack=0\n12 req=1\n16 ack=1\n60", "ack rises within 3999 ps after req rises", ("FAIL", 1, [12])),
+    ("0 req=0 ack=0\n12 req=1\n16 ack=1\n60", "ack rises exactly 4e-9 s after req rises", ("pass", 1, [])),
+    # Values.
+    ("0 bus=0\n9 bus=1100\n30 bus=11\n50", "bus = 0Ch never while bus[3:2] = 3", ("FAIL", 1, [9])),
+    ("0 bus=0\n9 bus=x\n12 bus=0\n30 bus=11\n50", "bus becomes 0b11 never", ("FAIL", 1, [30])),
+    ("0 bus=11\n9 bus=x\n12 bus=11\n50", "bus becomes 3 never", ("pass", 1, [])),
+    ("0 temp=0\n7 temp=nan\n9 temp=1e-3\n60", "temp = nan never", ("FAIL", 1, [7])),
+    ("0 temp=0\n7 temp=-1\n9 temp=1e-3\n60", "temp becomes 0.001 never while temp = 1e-3", ("FAIL", 1, [9])),
+    ("0 ack=0\n7 go=1\n7 go=1\n9 ack=1\n60", "go rises never while ack = 0", ("FAIL", 1, [7, 7])),
+    ("0 ack=0\n7 go=1\n9 go=1\n9 ack=1\n60", "order go changes, ack rises", ("undecided", 2, [])),
 ]  # fmt: skip
 
 
@@ -133,6 +154,8 @@ def test_the_output_names_the_clock_and_the_time(check):
         ("bus = 16 never", "top.bus has 4 bits: it is never 16"),
         ("bus = RUN never", "top.bus has 4 bits: expected a number such as 12, 0xC, 0b1x0z, or x or z, not 'RUN'"),
         ("temp = RUN never", "top.temp is a real number: expected one, not 'RUN'"),
+        ("go falls never", "top.go is an event: it happens, and does not fall"),
+        ("bus=1 never", "expected SIGNAL = VALUE, with = alone and spaces around it, not 'bus=1'"),
         ("go = 1 never", "top.go is an event: it happens, but it has no value"),
         ("bus[4] rises never", "top.bus has no bits [4:4]"),
         ("rec rises never", "no signal 'rec' (did you mean req?)"),
