@@ -6,7 +6,7 @@ from typing import NamedTuple
 from amaranth.hdl import Assert, Assume, ClockDomain, Elaboratable, Module, Signal, Value
 from amaranth.lib.wiring import In
 
-from ..model.registers import Generation, Parameters
+from ..model.registers import Generation, HwcrLayout, Parameters
 
 ALL = tuple(Generation)
 
@@ -21,6 +21,8 @@ class Property(NamedTuple):
     depth: int
     """Steps of the induction, or cycles within which a state has to be reached."""
     is_cover: bool = False
+    layouts: tuple[HwcrLayout, ...] = (HwcrLayout.MINIMAL,)
+    """The layouts of HWCR on which it is shown."""
 
 
 class Proof(Elaboratable):

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from amaranth.hdl import Cat, Mux, Signal, Value
 from amaranth.lib.wiring import In
 
-from ..model.registers import PORT_F0, Generation, Operation
+from ..model.registers import PORT_F0, Generation, HwcrLayout, Msr, Operation
+from .msr import MsrFile
 from .pc import Pc
 from .processor import Processor
 from .proof import ALL, Proof, Property, inputs_of
@@ -100,6 +101,37 @@ def a_faulting_msr_write_changes_nothing(proof: Proof) -> None:
     idle = Signal()
     proof.m.d.sync += idle.eq(~(pc.msr.request.valid & pc.msr.request.ready) & ~pc.reset)
     proof.after_first(~idle | (state == proof.past(state)))
+
+
+SET_ONLY = {HwcrLayout.MINIMAL: (), HwcrLayout.K8: (0,), HwcrLayout.ZEN: (0, 27)}
+LOCKED = {HwcrLayout.MINIMAL: (), HwcrLayout.K8: (), HwcrLayout.ZEN: (13, 14)}
+HWCR_RESET = {HwcrLayout.MINIMAL: 0, HwcrLayout.K8: 0x0200_0020, HwcrLayout.ZEN: 0x0100_0010}
+NEVER_MOVES = {
+    HwcrLayout.MINIMAL: ~0x180,
+    HwcrLayout.K8: 0xFFFF_FFFF_3FF0_0020,
+    HwcrLayout.ZEN: ~0xC_4E36_6789,
+}
+
+
+def hwcr_moves_by_its_rules_alone(proof: Proof) -> None:
+    """Only a legal write and RESET move it: a set-only bit upwards, a locked one before SmmLock."""
+    msr = proof.free(MsrFile(proof.parameters), "msr")
+    layout, hwcr, request = proof.parameters.hwcr, msr.hwcr(), msr.msr.request
+    before, reset = proof.past(hwcr), proof.past(msr.reset)
+    taken = proof.past(request.valid & request.ready)
+    wrote = taken & proof.past(request.payload.write & (request.payload.address == Msr.HWCR))
+    legal = wrote & ~msr.msr.response.payload.fault
+    proof.after_first(Mux(reset, hwcr == HWCR_RESET[layout], legal | (hwcr == before)))
+    never = NEVER_MOVES[layout] & (1 << 64) - 1
+    proof.always(hwcr & never == HWCR_RESET[layout] & never)
+    for bit in SET_ONLY[layout]:
+        proof.after_first(reset | ~before[bit] | hwcr[bit])
+    for bit in LOCKED[layout]:
+        proof.after_first(reset | ~before[0] | (hwcr[bit] == before[bit]))
+    # What is read a cycle later is what was there.
+    reads = taken & proof.past(~request.payload.write & (request.payload.address == Msr.HWCR)) & ~reset
+    answer = msr.msr.response.payload
+    proof.after_first(~(reads & ~answer.fault) | (answer.data == before))
 
 
 def with_ignne_em_the_pin_has_no_influence(proof: Proof) -> None:
@@ -215,6 +247,14 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "msr-fault", "a faulting MSR write changes nothing", a_faulting_msr_write_changes_nothing, ALL, 2
+    ),
+    Property(
+        "hwcr",
+        "HWCR moves by legal writes and RESET alone, a set-only bit upwards, a locked one before SmmLock",
+        hwcr_moves_by_its_rules_alone,
+        (Generation.AMD64,),
+        2,
+        layouts=tuple(HwcrLayout),
     ),
     Property(
         "ignne-em",

@@ -6,7 +6,18 @@ A decision that the manuals leave open is marked **choice**, with its reason.
 """
 
 from .pc import Pc, PcInputs, PcOutputs
-from .registers import Cr0, ExceptionFlag, Family, Generation, Hwcr, Msr, Operation, Parameters, ReservedBits
+from .registers import (
+    Cr0,
+    ExceptionFlag,
+    Family,
+    Generation,
+    Hwcr,
+    HwcrLayout,
+    Msr,
+    Operation,
+    Parameters,
+    ReservedBits,
+)
 
 __all__ = [
     "Cr0",
@@ -14,6 +25,7 @@ __all__ = [
     "Family",
     "Generation",
     "Hwcr",
+    "HwcrLayout",
     "Msr",
     "Operation",
     "Parameters",

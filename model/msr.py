@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from .registers import HWCR_IMPLEMENTED, IGNNE_BIT, Generation, Hwcr, Msr, Parameters, ReservedBits
+from . import hwcr
+from .registers import IGNNE_BIT, Generation, Hwcr, HwcrLayout, Msr, Parameters, ReservedBits
 
 
 class MsrRequest(NamedTuple):
@@ -36,13 +37,11 @@ def violation(request: MsrRequest, parameters: Parameters) -> str | None:
         return f"{Msr(request.address).name} does not exist on {parameters.generation.value}"
     if not request.write:
         return None
-    manual = parameters.reserved_bits is ReservedBits.MANUAL
     if request.address == Msr.HWCR:
-        if manual and request.data & ~HWCR_IMPLEMENTED:
-            return "HWCR bits other than 7 and 8 are reserved"
-    elif manual and request.data & ~IGNNE_BIT:
+        return hwcr.refusal(parameters.hwcr, parameters.reserved_bits, request.data)
+    if parameters.reserved_bits is ReservedBits.MANUAL and request.data & ~IGNNE_BIT:
         return "IGNNE bits 63:1 must be zero"
-    elif request.data & 0xFFFF_FFFE:
+    if request.data & 0xFFFF_FFFE:
         return "IGNNE bits 31:1 must be zero"
     return None
 
@@ -52,7 +51,8 @@ class MsrFile:
 
     Attributes
     ----------
-    hwcr: HWCR, reset value 0.
+    hwcr: HWCR, all of it; the reset value is the layout's.
+    in_effect: IgnneEm and AllowFerrOnNe as they act. Family 0Fh, without AllowFerrOnNe, acts as if it were 1.
     ignne: bit 0 of the IGNNE MSR, reset value 0. INIT changes neither (**choice**: manuals are silent).
     response: the answer on the response port, or None.
     """
@@ -62,7 +62,8 @@ class MsrFile:
         self.reset()
 
     def reset(self) -> None:
-        self.hwcr = Hwcr(0)
+        there = self.parameters.generation is Generation.AMD64
+        self._set_hwcr(hwcr.RESET_VALUES[self.parameters.hwcr] if there else 0)
         self.ignne = False
         self.response: MsrResponse | None = None
 
@@ -96,9 +97,15 @@ class MsrFile:
 
     def _write(self, request: MsrRequest) -> None:
         if request.address == Msr.HWCR:
-            self.hwcr = Hwcr(request.data & HWCR_IMPLEMENTED)
+            self._set_hwcr(hwcr.written(self.parameters.hwcr, self.hwcr, request.data))
         else:
             self.ignne = bool(request.data & IGNNE_BIT)
+
+    def _set_hwcr(self, value: int) -> None:
+        self.hwcr = Hwcr(value)
+        self.in_effect = self.hwcr & (Hwcr.IGNNE_EM | Hwcr.ALLOW_FERR_ON_NE)
+        if self.parameters.generation is Generation.AMD64 and self.parameters.hwcr is HwcrLayout.K8:
+            self.in_effect |= Hwcr.ALLOW_FERR_ON_NE
 
     def _read(self, address: int, ignne: bool) -> int:
         # IGNNE reads the stored bit, also while IgnneEm = 0 (**choice**: "current value of IGNNE" in

@@ -55,6 +55,7 @@ class PcOutputs(NamedTuple):
     """Control word bits 5:0."""
     es: bool
     hwcr: Hwcr
+    """IgnneEm and AllowFerrOnNe, as they act."""
     ignne_msr: bool
     ferr_enable: bool
     msr_ready: bool

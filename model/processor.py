@@ -41,6 +41,7 @@ class ProcessorOutputs(NamedTuple):
     ignne: bool
     """IGNNE in effect."""
     hwcr: Hwcr
+    """IgnneEm and AllowFerrOnNe, as they act."""
     ignne_msr: bool
     """Bit 0 of the IGNNE MSR."""
     vmexit: bool
@@ -70,7 +71,7 @@ class Processor:
     @property
     def ignne(self) -> bool:
         """IGNNE in effect: the MSR's bit if HWCR.IgnneEm, else the synchronised pin (APM2 15.30.2)."""
-        return self.msr.ignne if Hwcr.IGNNE_EM in self.msr.hwcr else self.synchroniser[-1]
+        return self.msr.ignne if Hwcr.IGNNE_EM in self.msr.in_effect else self.synchroniser[-1]
 
     def step(self, inputs: ProcessorInputs) -> ProcessorOutputs:
         """One cycle: the settled outputs, then the rising edge."""
@@ -91,7 +92,7 @@ class Processor:
             masks=self.state.masks,
             es=self.state.es,
             ignne=self.ignne,
-            hwcr=self.msr.hwcr,
+            hwcr=self.msr.in_effect,
             ignne_msr=self.msr.ignne,
             msr_ready=self.msr.ready(inputs.msr_response_ready),
             msr_response=self.msr.response,
@@ -130,6 +131,6 @@ class Processor:
             inputs.operation,
             inputs.cr0,
             self.ignne,
-            Hwcr.ALLOW_FERR_ON_NE in self.msr.hwcr,
+            Hwcr.ALLOW_FERR_ON_NE in self.msr.in_effect,
             inputs.guest_mode and inputs.intercept_ferr_freeze,
         )

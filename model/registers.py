@@ -27,6 +27,17 @@ class ReservedBits(enum.Enum):
     """As recorded from three AMD families: IGNNE 63:32 ignored, 31:1 #GP(0); HWCR ignored, read as 0."""
 
 
+class HwcrLayout(enum.Enum):
+    """Which bits of HWCR exist, and what a write does with the others."""
+
+    MINIMAL = "minimal"
+    """IgnneEm and AllowFerrOnNe, as far as the manuals describe FERR# and IGNNE#; all else is reserved."""
+    K8 = "k8"
+    """Family 0Fh, as recorded from a part: bit 7 is DISLOCK, nothing is #GP(0)."""
+    ZEN = "zen"
+    """Family 17h on (PPR MSRC001_0015): software has to read, modify and write."""
+
+
 class ExceptionFlag(enum.IntFlag):
     """Status word bits 0-6; bits 0-5 are also the control word masks IM..PM (SDM1 8.1.3, 8.1.5)."""
 
@@ -113,18 +124,26 @@ class Msr(enum.IntEnum):
 
 
 class Hwcr(enum.IntFlag):
-    """The HWCR bits that exist here; all others are reserved (PPR MSRC001_0015). Reset value 0."""
+    """The HWCR bits that have an effect here (PPR MSRC001_0015)."""
 
     ALLOW_FERR_ON_NE = 1 << 7
-    """AllowFerrOnNe: FERR# is signalled also while CR0.NE = 1."""
+    """AllowFerrOnNe: FERR# is signalled also while CR0.NE = 1. Family 0Fh has DISLOCK there instead."""
     IGNNE_EM = 1 << 8
     """IgnneEm: the IGNNE MSR replaces the pin."""
 
 
+HWCR_NAMES = {
+    **{0: "SmmLock", 3: "TlbCacheDis", 4: "INVDWBINVD", 7: "AllowFerrOnNe", 8: "IgnneEm", 9: "MonMwaitDis"},
+    **{10: "MonMwaitUserEn", 13: "SmiSpCycDis", 14: "RsmSpCycDis", 17: "Wrap32Dis", 18: "McStatusWrEn"},
+    **{20: "IoCfgGpFault", 21: "LockTscToCurrentP0", 24: "TscFreqSel", 25: "CpbDis", 26: "EffFreqCntMwait"},
+    **{27: "EffFreqReadOnlyLock", 30: "IRPerfEn", 33: "SmmPgCfgLock", 34: "DownGradeFp512ToFP256"},
+    35: "CpuidFltEn",
+}
+"""The manual's names of HWCR bits, family 17h on."""
+
+
 IGNNE_BIT = 1 << 0
 """Bit 0 of the IGNNE MSR: the processor-internal IGNNE signal. Bits 63:1 must be zero. Reset value 0."""
-HWCR_IMPLEMENTED = int(Hwcr.ALLOW_FERR_ON_NE | Hwcr.IGNNE_EM)
-"""The HWCR bits that can be written."""
 
 VMEXIT_FERR_FREEZE = 0x7E
 """SVM exit code of the FERR_FREEZE intercept, VMCB offset 00Ch bit 30 (APM2 15.14.2, appendix C)."""
@@ -185,10 +204,13 @@ class Parameters:
     """A P6 that is a Pentium 4 with SSE3: it has FISTTP. AMD64 always has it, I486 never."""
     fpu_irq: int = 13
     """The interrupt request that FF1 drives: 13 on a PC/AT, 8 on a PC-98; 0..15, not 2."""
+    hwcr: HwcrLayout = HwcrLayout.MINIMAL
+    """The bits of HWCR on AMD64."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "generation", _member(Generation, "generation", self.generation))
         object.__setattr__(self, "reserved_bits", _member(ReservedBits, "reserved_bits", self.reserved_bits))
+        object.__setattr__(self, "hwcr", _member(HwcrLayout, "hwcr", self.hwcr))
         _at_least("synchroniser_stages", self.synchroniser_stages, 2)
         _at_least("nowait_window", self.nowait_window, 1)
         _at_least("fpu_irq", self.fpu_irq, 0)

@@ -256,7 +256,7 @@ class Simulation:
 
     @property
     def hwcr(self) -> Hwcr:
-        """HWCR as it stands; `msr["HWCR"]` reads it over the bus."""
+        """IgnneEm and AllowFerrOnNe as they act; `msr["HWCR"]` reads the whole register over the bus."""
         return self._now.hwcr
 
     @property

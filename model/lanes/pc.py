@@ -10,7 +10,16 @@ A word is a list of bits, the lowest first. Inputs and outputs go by the names o
 
 from collections.abc import Mapping
 
-from ..registers import CASCADE_IRQ, CONTROL_RESET, PIC_MASTER, PIC_SLAVE, Parameters
+from ..registers import (
+    CASCADE_IRQ,
+    CONTROL_RESET,
+    PIC_MASTER,
+    PIC_SLAVE,
+    Generation,
+    HwcrLayout,
+    Parameters,
+)
+from .hwcr import held_bits, readable_bits
 from .pic import PIC_STATE, LanePic, PicBus, PicState
 from .processor import Bit, ProcessorCycle, Word, mux, mux_word
 
@@ -25,20 +34,27 @@ def lane_registers(parameters: Parameters) -> dict[str, tuple[int, int]]:
         "immediate": (6, 0),
         "window": (window, 0),
         "pin": (parameters.synchroniser_stages, 0),
-        "allow_ferr_on_ne": (1, 0),
+        "allow_ferr_on_ne": (1, int(_always_allows(parameters))),
         "ignne_em": (1, 0),
         "ignne_msr": (1, 0),
         "response_valid": (1, 0),
         "response_fault": (1, 0),
-        "response_hwcr": (2, 0),
+        "response_hwcr": (len(readable_bits(parameters.hwcr)), 0),
         "response_ignne": (1, 0),
         "ff1": (1, 0),
         "ff2": (1, 0),
         "enabled": (1, int(parameters.ferr_enable)),
         "ferr_seen": (1, 0),
     }
+    if held := len(held_bits(parameters.hwcr)):
+        own["hwcr_held"] = (held, 0)
     pics = {f"{pic}.{name}": value for pic in ("master", "slave") for name, value in PIC_STATE.items()}
     return own | pics
+
+
+def _always_allows(parameters: Parameters) -> bool:
+    """Family 0Fh has no AllowFerrOnNe, and FERR# under NE = 1."""
+    return parameters.hwcr is HwcrLayout.K8 and parameters.generation is Generation.AMD64
 
 
 class LanePc:

@@ -5,18 +5,18 @@ from typing import Any
 
 from ..registers import (
     CONTROL_FNINIT,
-    HWCR_IMPLEMENTED,
     PORT_F0,
     VMEXIT_FERR_FREEZE,
     ExceptionFlag,
     Family,
     Generation,
-    Hwcr,
+    HwcrLayout,
     Msr,
     Operation,
     Parameters,
     ReservedBits,
 )
+from .hwcr import MASKS, after_write, faults, held_bits, readable_bits
 
 Bit = Any
 Word = list[Bit]
@@ -271,23 +271,22 @@ class ProcessorCycle:
         legal = self._zero
         if self._generation is Generation.AMD64:
             privileged = ~self._any(self._in["msr_request_cpl"])
-            wrong = (hwcr & self._reserved_hwcr(data)) | (ignne & self._reserved_ignne(data))
+            wrong = (hwcr & self._wrong_hwcr(data)) | (ignne & self._reserved_ignne(data))
             legal = privileged & (hwcr | ignne) & ~(writes & wrong)
         stores = taken & legal & writes
         reads = taken & legal & ~writes
         allow, em, bit = (self._one_bit(name) for name in ("allow_ferr_on_ne", "ignne_em", "ignne_msr"))
         after = self._after
-        after["allow_ferr_on_ne"] = [mux(stores & hwcr, data[7], allow)]
-        after["ignne_em"] = [mux(stores & hwcr, data[8], em)]
-        assert HWCR_IMPLEMENTED == Hwcr.IGNNE_EM | Hwcr.ALLOW_FERR_ON_NE
+        answer = self._access_hwcr(stores & hwcr, data, {7: allow, 8: em})
         after["ignne_msr"] = [mux(stores & ignne, data[0], self._emulated(bit))]
         after["response_valid"] = [mux(gone, request, self._one_bit("response_valid"))]
         after["response_fault"] = [mux(gone, ~legal, self._one_bit("response_fault"))]
-        after["response_hwcr"] = mux_word(
-            gone, [reads & hwcr & allow, reads & hwcr & em], state["response_hwcr"]
-        )
+        read = [reads & hwcr & one for one in answer]
+        after["response_hwcr"] = mux_word(gone, read, state["response_hwcr"])
         after["response_ignne"] = mux_word(gone, [reads & ignne & bit], state["response_ignne"])
-        value = [*state["response_ignne"], *[self._zero] * 6, *state["response_hwcr"], *[self._zero] * 55]
+        value = [*state["response_ignne"], *[self._zero] * 63]
+        for number, one in zip(readable_bits(self._parameters.hwcr), state["response_hwcr"], strict=True):
+            value[number] = value[number] | one
         out |= {
             "msr_request_ready": [gone],
             "msr_response_valid": state["response_valid"],
@@ -298,10 +297,24 @@ class ProcessorCycle:
             "ignne_msr": [bit],
         }
 
-    def _reserved_hwcr(self, data: Word) -> Bit:
-        if self._parameters.reserved_bits is ReservedBits.SILICON:
-            return self._zero
-        return self._any(bit for place, bit in enumerate(data) if not HWCR_IMPLEMENTED >> place & 1)
+    def _access_hwcr(self, written: Bit, data: Word, bits: dict[int, Bit]) -> Word:
+        """HWCR after this cycle; gives what it reads in this one."""
+        layout, held = self._parameters.hwcr, held_bits(self._parameters.hwcr)
+        acts = {8: "ignne_em"} if layout is HwcrLayout.K8 else {7: "allow_ferr_on_ne", 8: "ignne_em"}
+        if held:
+            bits = bits | dict(zip(held, self._state["hwcr_held"], strict=True))
+        new = after_write(layout, bits, data)
+        for number, name in acts.items():
+            self._after[name] = [mux(written, new[number], bits[number])]
+        if layout is HwcrLayout.K8:
+            self._after["allow_ferr_on_ne"] = self._state["allow_ferr_on_ne"]
+        if held:
+            self._after["hwcr_held"] = [mux(written, new[number], bits[number]) for number in held]
+        ones = MASKS[layout].ones
+        return [self._one if ones >> number & 1 else bits[number] for number in readable_bits(layout)]
+
+    def _wrong_hwcr(self, data: Word) -> Bit:
+        return faults(self._parameters.hwcr, self._parameters.reserved_bits, data, self._any)
 
     def _reserved_ignne(self, data: Word) -> Bit:
         high = 32 if self._parameters.reserved_bits is ReservedBits.SILICON else 64

@@ -1,12 +1,13 @@
 """The commands for hardware: verilog, build, prove, mutate."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ...model.registers import Generation
 from .console import fail
-from .options import generation_option
+from .options import generation_option, parameter_option
 
 BLOCKS = ("pc", "processor", "reporting", "x87", "msr", "chipset", "pic")
 
@@ -17,13 +18,7 @@ GENERATION_OPTION = generation_option(default=Generation.AMD64.value, show_defau
 @click.command("verilog")
 @click.option("--block", type=click.Choice(BLOCKS), default="pc", show_default=True, help="What to write.")
 @GENERATION_OPTION
-@click.option(
-    "--parameter",
-    "assignments",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A parameter of the design, as often as needed: nowait_window=7, port_emulation=1, ...",
-)
+@parameter_option("nowait_window=7, port_emulation=1, hwcr=zen")
 @click.option(
     "--language",
     type=click.Choice(["verilog", "systemverilog", "vhdl"]),
@@ -34,7 +29,7 @@ GENERATION_OPTION = generation_option(default=Generation.AMD64.value, show_defau
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=".", help="The folder.")
 @click.option("--force", is_flag=True, help="Replace files that are there already and differ.")
 def verilog_command(
-    block: str, generation: str, assignments: tuple[str, ...], language: str, out: Path, force: bool
+    block: str, generation: str, parameters: dict[str, Any], language: str, out: Path, force: bool
 ) -> None:
     """Write a block as Verilog-2001, with a FuseSoC core file and templates in Verilog and VHDL.
 
@@ -47,20 +42,10 @@ def verilog_command(
       irq13 verilog --block reporting --generation I486 --parameter nowait_window=7 --out rtl
       irq13 verilog --language vhdl --out rtl
     """
-    from ..hardware.parameters import parameters_from
+    from ...model.registers import Parameters
     from ..hardware.verilog import export, write_verilog
 
-    given = {"generation": generation}
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{assignment!r} is not NAME=VALUE", param_hint="--parameter")
-        given[name] = value
-    try:
-        parameters = parameters_from(given)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--parameter") from None
-    exported = export(block, parameters, language)
+    exported = export(block, Parameters(Generation(generation), **parameters), language)
     out.mkdir(parents=True, exist_ok=True)
     for path in write_verilog(exported, out, force=force):
         click.echo(path)
@@ -132,13 +117,16 @@ def prove_command(names: tuple[str, ...], generation: str | None) -> None:
     chosen = selected(names)
     generations = [Generation(generation)] if generation else list(Generation)
     width = max(len(prop.name) for prop in chosen)
-    click.echo(f"{'property':<{width}}  {'on':<5}  {'':<7}  depth  seconds")
+    click.echo(f"{'property':<{width}}  {'on':<13}  {'':<7}  depth  seconds")
     failed = count = 0
     for one in prove(chosen, generations):
         word = ("reached" if one.prop.is_cover else "proved") if one.holds else "FAILS"
         says = "" if one.prop.is_cover else f"  {one.prop.says}"
         numbers = f"{one.depth:>5}  {one.seconds:>7.1f}"
-        click.echo(f"{one.prop.name:<{width}}  {one.generation.value:<5}  {word:<7}  {numbers}{says}")
+        on = one.parameters.generation.value
+        if len(one.prop.layouts) > 1:
+            on += f" {one.parameters.hwcr.value}"
+        click.echo(f"{one.prop.name:<{width}}  {on:<13}  {word:<7}  {numbers}{says}")
         count += 1
         failed += not one.holds
     click.echo(f"\n{count - failed} of {count} hold")
@@ -148,10 +136,11 @@ def prove_command(names: tuple[str, ...], generation: str | None) -> None:
 
 @click.command("mutate")
 @GENERATION_OPTION
+@parameter_option("hwcr=zen")
 @click.option("--count", type=click.IntRange(1), default=200, show_default=True, help="Mutants, at most.")
 @click.option("--cycles", type=click.IntRange(1), default=20_000, show_default=True, help="Of stimulus.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Chooses both.")
-def mutate_command(generation: str, count: int, cycles: int, seed: int) -> None:
+def mutate_command(generation: str, parameters: dict[str, Any], count: int, cycles: int, seed: int) -> None:
     """Break the netlist in COUNT places, one at a time, and see whether the lockstep stimulus notices.
 
     For a mutant that survives it ABC finds inputs that show it, which are run too, or proves that it behaves
@@ -173,7 +162,8 @@ def mutate_command(generation: str, count: int, cycles: int, seed: int) -> None:
     equivalent = survivors = 0
     try:
         with Console(stderr=True).status("mutating") as status:
-            for one in mutate(Parameters(Generation(generation)), count, cycles, seed, status.update):
+            design = Parameters(Generation(generation), **parameters)
+            for one in mutate(design, count, cycles, seed, status.update):
                 if one.killed_in is not None:
                     (found if one.searched else noticed).append(one.killed_in)
                 elif one.equivalent:

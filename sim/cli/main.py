@@ -4,10 +4,11 @@ import os
 import sys
 import traceback
 import warnings
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -19,7 +20,7 @@ from .console import ASCII_OPTION, SIGNALS_OPTION, canvas_for, fail, standard_ou
 from .hardware import build_command, mutate_command, prove_command, verilog_command
 from .lanes import fuzz_command, sweep_command
 from .msr import msr_command
-from .options import generation_option, on_option
+from .options import generation_option, on_option, parameter_option
 from .signals import diff_command, signals_command
 from .waves import check_command, explain_command, view_command
 
@@ -84,6 +85,7 @@ def main() -> None:
     "hdl",
     help="The HDL under Amaranth's simulator, the reference model, or both compared in every cycle.",
 )
+@parameter_option("hwcr=zen, reserved_bits=silicon")
 @click.option("--board", metavar="PORT", help="On an FPGA board at this serial port, cycle by cycle.")
 @click.option("--vcd", type=click.Path(path_type=Path), help="Where the waveform goes.")
 @SIGNALS_OPTION
@@ -92,6 +94,7 @@ def run_command(
     scenario: str | None,
     generation: str | None,
     on: str,
+    parameters: dict[str, Any],
     board: str | None,
     vcd: Path | None,
     signals: tuple[str, ...],
@@ -106,6 +109,7 @@ def run_command(
     Example:
       irq13 run
       irq13 run ignne-msr --on lockstep --vcd /tmp/msr.vcd
+      irq13 run ignne-msr --parameter hwcr=k8
     """
     from ..machines.machine import Divergence
     from ..scenarios.report import render
@@ -115,6 +119,7 @@ def run_command(
     from ..waveform.vcd_writer import write_waveform
 
     chosen = load_scenario(scenario or DEFAULT)
+    chosen = replace(chosen, parameters=replace(chosen.parameters, **parameters))
     machine = _board(board) if board else None
     generations = [Generation(generation)] if generation else list(chosen.generations)
     if machine is not None and not generation:
@@ -166,9 +171,10 @@ def scenarios_command() -> None:
 
 @main.command("lockstep")
 @generation_option(help="Only this one.")
+@parameter_option("hwcr=zen")
 @click.option("--cycles", type=click.IntRange(1), default=10_000, show_default=True, help="Per generation.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Replays a run exactly.")
-def lockstep_command(generation: str | None, cycles: int, seed: int) -> None:
+def lockstep_command(generation: str | None, parameters: dict[str, Any], cycles: int, seed: int) -> None:
     """Compare model and HDL on every output, cycle by cycle, on random stimulus.
 
     Exit status 1 at the first difference, which is shown with its seed, cycle and what came before.
@@ -188,7 +194,7 @@ def lockstep_command(generation: str | None, cycles: int, seed: int) -> None:
         with Progress(console=Console(stderr=True), transient=True) as progress:
             advance = partial(progress.advance, progress.add_task(one.value, total=cycles))
             try:
-                seen = lockstep(Parameters(one), seed, cycles, advance)
+                seen = lockstep(Parameters(one, **parameters), seed, cycles, advance)
             except Divergence as error:
                 progress.stop()
                 fail(str(error), 1)

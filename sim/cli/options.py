@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ...model.registers import Generation
+from ..hardware.parameters import values_from
 
 GENERATIONS = [generation.value for generation in Generation]
 MACHINE_NAMES = ["hdl", "model", "lockstep"]
@@ -22,3 +23,32 @@ def on_option(default: str, **settings: Any) -> Callable:
     """`--on`, the machine that something runs on; `settings` as of `click.option`."""
     kind = click.Choice(MACHINE_NAMES)
     return click.option("--on", type=kind, default=default, show_default=True, **settings)
+
+
+def parameter_option(examples: str) -> Callable:
+    """`--parameter NAME=VALUE`, as often as needed; gives a dictionary of values of `Parameters`."""
+    return click.option(
+        "--parameter",
+        "parameters",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=_parameters,
+        help=f"A parameter of the design, as often as needed: {examples}, ...",
+    )
+
+
+def _parameters(ctx: click.Context, option: click.Parameter, assignments: tuple[str, ...]) -> dict[str, Any]:
+    if not assignments:
+        return {}
+    given = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{assignment!r} is not NAME=VALUE", param_hint="--parameter")
+        if name == "generation":
+            raise click.BadParameter("the generation is --generation", param_hint="--parameter")
+        given[name] = value
+    try:
+        return values_from(given)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--parameter") from None

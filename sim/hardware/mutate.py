@@ -210,7 +210,8 @@ _ROW = 4 * (_words(INPUT_BITS) + 2 * _words(OUTPUT_BITS))
 
 def _random_inputs(parameters: Parameters, cycles: int, seed: int) -> Iterator[int]:
     """The stimulus of the lockstep comparison, packed, with anything in the inputs that mean nothing."""
-    pc, stimulus, pick, outputs = model.Pc(parameters), RandomStimulus(seed), random.Random(seed), None
+    pc, pick, outputs = model.Pc(parameters), random.Random(seed), None
+    stimulus = RandomStimulus(seed, parameters.hwcr)
     for _ in range(cycles):
         inputs = stimulus.next(outputs)
         outputs = pc.step(inputs)

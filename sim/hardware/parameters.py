@@ -18,13 +18,22 @@ def parameters_from(assignments: dict[str, str]) -> Parameters:
     InputError
         For a name that there is not, or a value that does not fit; says what was expected.
     """
+    return Parameters(**values_from(assignments))
+
+
+def values_from(assignments: dict[str, str]) -> dict[str, Any]:
+    """Values of `Parameters` by name, of the right type; raises as `parameters_from` does."""
     kinds = get_type_hints(Parameters)
     values: dict[str, Any] = {}
     for name, text in assignments.items():
         if name not in kinds:
             raise InputError(f"no parameter {name!r}: expected one of {', '.join(kinds)}")
         values[name] = _value(name, kinds[name], text)
-    return Parameters(**values)
+        try:
+            Parameters(**{name: values[name]})
+        except (TypeError, ValueError) as error:
+            raise InputError(str(error)) from None
+    return values
 
 
 def _value(name: str, kind: Any, text: str) -> Any:

@@ -18,7 +18,7 @@ class ProofResult(NamedTuple):
     """What came of one property on one generation."""
 
     prop: Property
-    generation: Generation
+    parameters: Parameters
     holds: bool
     depth: int
     """Steps of the induction that were enough, or the cycle in which a state was reached."""
@@ -35,11 +35,11 @@ def selected(names: tuple[str, ...]) -> list[Property]:
 
 
 def prove(properties: list[Property], generations: list[Generation]) -> Iterator[ProofResult]:
-    """Each property on each generation that it speaks of. Raises ToolError if Yosys cannot be run."""
+    """Each property on each generation and layout of HWCR that it speaks of. ToolError without Yosys."""
     for prop in properties:
         for generation in generations:
-            if generation in prop.generations:
-                yield prove_one(prop, Parameters(generation))
+            for layout in prop.layouts if generation in prop.generations else ():
+                yield prove_one(prop, Parameters(generation, hwcr=layout))
 
 
 def prove_one(prop: Property, parameters: Parameters) -> ProofResult:
@@ -51,7 +51,7 @@ def prove_one(prop: Property, parameters: Parameters) -> ProofResult:
     proved = "Induction step proven: SUCCESS!" in said
     holds = refuted if prop.is_cover else proved
     elapsed = time.monotonic() - start
-    return ProofResult(prop, parameters.generation, holds, max(steps, default=0), elapsed)
+    return ProofResult(prop, parameters, holds, max(steps, default=0), elapsed)
 
 
 def script(prop: Property, parameters: Parameters) -> str:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from ...model.chipset import FLOATING, IoAccess
+from ...model.hwcr import KINDS, HwcrBit
 from ...model.msr import MsrRequest
 from ...model.pc import PcInputs, PcOutputs
 from ...model.registers import (
@@ -16,6 +17,7 @@ from ...model.registers import (
     Cr0,
     ExceptionFlag,
     Family,
+    HwcrLayout,
     Msr,
     Operation,
     Parameters,
@@ -38,10 +40,12 @@ class RandomStimulus:
     Parameters
     ----------
     seed: the same seed gives the same stimulus, as long as the outputs are the same.
+    hwcr: what is mostly written to HWCR is legal in this layout.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, hwcr: HwcrLayout = HwcrLayout.MINIMAL) -> None:
         self._random = random.Random(seed)
+        self._hwcr = hwcr
         self._cycle = 0
         self._held: OperationRequest | None = None
         self._pin = True
@@ -134,11 +138,25 @@ class RandomStimulus:
     def _request(self) -> MsrRequest:
         pick = self._random
         address = pick.choice((*Msr, *Msr, *Msr, Msr.IGNNE ^ 1, pick.getrandbits(32)))
-        good = pick.choice((0, 1)) if address == Msr.IGNNE else pick.choice((0, 0x80, 0x100, 0x180))
+        good = pick.choice((0, 1)) if address == Msr.IGNNE else self._legal_hwcr()
         bad = good | 1 << pick.randrange(64)
         data = good if self._chance(0.7) else pick.choice((bad, pick.getrandbits(64)))
         cpl = 0 if self._chance(0.9) else pick.randrange(4)
         return MsrRequest(int(address), self._chance(0.7), data, cpl)
+
+    def _legal_hwcr(self) -> int:
+        pick = self._random
+        value = pick.choice((0, 0x80, 0x100, 0x180))
+        if self._hwcr is HwcrLayout.MINIMAL:
+            return value
+        # SmmLock stays until RESET, and would freeze what it freezes nearly always.
+        value |= pick.getrandbits(64) & pick.getrandbits(64) & ~(pick.randrange(20) > 0)
+        for bit, kind in enumerate(KINDS[self._hwcr]):
+            if kind is HwcrBit.ONE:
+                value |= 1 << bit
+            elif kind in (HwcrBit.RESERVED, HwcrBit.REFUSED):
+                value &= ~(1 << bit)
+        return value
 
     def _io(self) -> IoAccess:
         if self._words:
@@ -191,7 +209,7 @@ def lockstep(
         At the first difference; names seed, cycle, signals, and the cycles before.
     """
     machine = LockstepMachine(parameters)
-    stimulus = RandomStimulus(seed)
+    stimulus = RandomStimulus(seed, parameters.hwcr)
     seen: Counter[str] = Counter()
     outputs = None
     for cycle in range(cycles):

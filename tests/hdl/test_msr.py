@@ -1,9 +1,13 @@
 """HWCR and the IGNNE MSR: access rules in both reserved-bit modes, on HDL and model."""
 
+from contextlib import nullcontext
+
 import pytest
+from amaranth.sim import Simulator
 from driven_pc import IDLE, RESET, DrivenPc, rdmsr, wrmsr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from irq13 import hdl
 from irq13.model import Hwcr, Msr, Parameters
 from irq13.model.msr import MsrFile, MsrRequest, violation
 from irq13.sim import GeneralProtection, Simulation
@@ -18,18 +22,159 @@ def may_write(mode, address, value):
     return not value & (0xFFFF_FFFE if mode == "silicon" else ~1)
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_every_single_bit_of_both_msrs(on, mode):
-    dut = DrivenPc(on, "AMD64", reserved_bits=mode)
-    for address in Msr:
+LAYOUTS = {
+    # Kind of each bit that is not reserved: w is written and read back, s set-only, l as w until SmmLock,
+    # f keeps its reset value, 1 reads 1, g is #GP whatever the mode. Then the reset value.
+    "minimal": ({"w": [7, 8]}, 0),
+    "k8": (
+        {"s": [0], "w": [*range(1, 5), *range(6, 20), 30, 31], "f": [5, *range(20, 30), *range(32, 64)]},
+        0x0200_0020,
+    ),
+    "zen": (
+        {
+            "s": [0, 27],
+            "w": [3, 7, 8, 9, 10, 17, 18, 20, 21, 25, 26, 30, 34, 35],
+            "l": [13, 14],
+            "f": [24],
+            "1": [4],
+            "g": [33],
+        },
+        0x0100_0010,
+    ),
+}
+
+
+def expected(layout, mode, old, value):
+    """HWCR after a write, or None for #GP(0)."""
+    kinds = {bit: kind for kind, bits in LAYOUTS[layout][0].items() for bit in bits}
+    new = 0
+    for bit in range(64):
+        was, wanted, kind = old >> bit & 1, value >> bit & 1, kinds.get(bit, "r")
+        if (kind == "g" and wanted) or (mode == "manual" and (kind, wanted) in (("r", 1), ("1", 0))):
+            return None
+        new |= {"w": wanted, "s": was | wanted, "l": was if old & 1 else wanted}.get(kind, was) << bit
+    return new
+
+
+def hwcr_cases(layout, mode):
+    """Every bit written 0 and 1, from reset and from all ones that can be had: set-up, value, outcome."""
+    reset = LAYOUTS[layout][1]
+    ones = sum(1 << bit for kind, bits in LAYOUTS[layout][0].items() if kind in "wsl1f" for bit in bits)
+    for first, old in ((None, reset), (ones, expected(layout, mode, reset, ones))):
         for bit in range(64):
-            kept = 0x80 if address == Msr.HWCR else 1
-            dut.run(wrmsr(address, kept), IDLE)
-            out = dut.run(wrmsr(address, 1 << bit), IDLE)
-            legal = may_write(mode, address, 1 << bit)
-            assert out[1].msr_response == (not legal, 0), (address, bit)
-            stored = 1 << bit & (0x180 if address == Msr.HWCR else 1) if legal else kept
-            assert dut.run(rdmsr(address), IDLE)[1].msr_response == (False, stored), (address, bit)
+            for value in (old | 1 << bit, old & ~(1 << bit)):
+                yield first, value, old, expected(layout, mode, old, value)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_single_bit_of_hwcr(layout, mode):
+    """On the HDL, and on the model and its rule in words, against the table above."""
+    parameters = Parameters("AMD64", hwcr=layout, reserved_bits=mode)
+    dut, results = hdl.MsrFile(parameters), []
+    request, response = dut.msr.request, dut.msr.response
+
+    async def access(ctx, write, value=0):
+        ctx.set(request.payload, {"write": write, "address": Msr.HWCR, "data": value, "cpl": 0})
+        await ctx.tick()
+        return ctx.get(response.payload.fault), ctx.get(response.payload.data)
+
+    async def bench(ctx):
+        ctx.set(request.valid, 1)
+        ctx.set(response.ready, 1)
+        for first, value, _, _ in hwcr_cases(layout, mode):
+            ctx.set(dut.reset, 1)
+            await ctx.tick()
+            ctx.set(dut.reset, 0)
+            if first is not None:
+                await access(ctx, 1, first)
+            fault, data = await access(ctx, 1, value)
+            assert data == 0
+            results.append(
+                (fault, await access(ctx, 0), ctx.get(dut.ignne_em), ctx.get(dut.allow_ferr_on_ne))
+            )
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    for (first, value, old, new), seen in zip(hwcr_cases(layout, mode), results, strict=True):
+        kept = old if new is None else new
+        allows = layout == "k8" or kept >> 7 & 1
+        assert seen == (new is None, (False, kept), kept >> 8 & 1, allows), f"{value:x} over {old:x}"
+        file = MsrFile(parameters)
+        for data in (first, value):
+            if data is not None:
+                file.clock(MsrRequest(Msr.HWCR, True, data), True)
+        assert (file.response.fault, file.hwcr) == (new is None, kept)
+        assert (Hwcr.IGNNE_EM in file.in_effect, Hwcr.ALLOW_FERR_ON_NE in file.in_effect) == seen[2:]
+        file.clock(MsrRequest(Msr.HWCR), True)
+        assert file.response == (False, kept)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_single_bit_of_ignne(on, mode):
+    dut = DrivenPc(on, "AMD64", reserved_bits=mode)
+    for bit in range(64):
+        dut.run(wrmsr(Msr.IGNNE, 1), IDLE)
+        out = dut.run(wrmsr(Msr.IGNNE, 1 << bit), IDLE)
+        legal = may_write(mode, Msr.IGNNE, 1 << bit)
+        assert out[1].msr_response == (not legal, 0), bit
+        stored = 1 << bit & 1 if legal else 1
+        assert dut.run(rdmsr(Msr.IGNNE), IDLE)[1].msr_response == (False, stored), bit
+
+
+@given(
+    st.sampled_from(list(LAYOUTS)),
+    st.sampled_from(MODES),
+    st.lists(st.integers(0, 2**64 - 1), max_size=6),
+    st.integers(0, 63),
+)
+def test_what_software_reads_modifies_and_writes_is_never_refused(layout, mode, values, bit):
+    """Whatever was written before, a bit that can be written changes alone."""
+    with Simulation("AMD64", on="model", hwcr=layout, reserved_bits=mode) as sim:
+        for value in values:
+            before = sim.msr["HWCR"]
+            after = expected(layout, mode, before, value)
+            with nullcontext() if after is not None else pytest.raises(GeneralProtection, match="HWCR bit"):
+                sim.msr["HWCR"] = value
+            assert sim.msr["HWCR"] == (before if after is None else after)
+        old = sim.msr["HWCR"]
+        sim.msr["HWCR"] = old
+        assert sim.msr["HWCR"] == old
+        if bit in LAYOUTS[layout][0]["w"]:
+            sim.msr["HWCR"] = old ^ 1 << bit
+            assert sim.msr["HWCR"] == old ^ 1 << bit
+
+
+def test_zen_says_what_is_wrong_with_a_write():
+    with Simulation("AMD64", on="model", hwcr="zen") as sim:
+        for value, rule in (
+            (0x100, r"HWCR bit 4 \(INVDWBINVD\) reads 1 and must be written as 1: read, modify, write"),
+            (0x1000030, "HWCR bit 5 is reserved"),
+            (0x8000_0000_1000_0030, "HWCR bits 5, 28, 63 are reserved"),
+            (0x2_0100_0010, r"HWCR bit 33 \(SmmPgCfgLock\) can be set in SMM only"),
+        ):
+            with pytest.raises(GeneralProtection, match=f"{rule}$"):
+                sim.msr["HWCR"] = value
+        sim.msr["HWCR"] |= 0x100
+        assert sim.msr["HWCR"] == 0x100_0110
+
+
+@pytest.mark.parametrize(("layout", "asserts"), [("minimal", False), ("k8", True), ("zen", False)])
+def test_ferr_under_ne_by_layout(on, layout, asserts):
+    """Family 0Fh has no AllowFerrOnNe, and FERR# whatever NE is; a RESET changes nothing about that."""
+    with Simulation("AMD64", on=on, hwcr=layout) as sim:
+        sim.reset()
+        sim.ne = True
+        sim.issue("fninit")
+        sim.issue("fldcw", masks="none")
+        sim.issue("fdiv", raises="ZE")
+        sim.step(3)
+        assert sim.ferr_n != asserts
+        sim.msr["HWCR"] |= 0x80
+        sim.step(2)
+        assert not sim.ferr_n
 
 
 @given(st.integers(0, 2**64 - 1), st.sampled_from(list(Msr)), st.sampled_from(MODES), st.integers(0, 3))

@@ -4,7 +4,7 @@ Each function answers for one signal or a family of them; `cause_of` finds it.
 """
 
 from ....model.msr import violation
-from ....model.registers import Cr0, ExceptionFlag, Generation, Hwcr, Msr
+from ....model.registers import Cr0, ExceptionFlag, Generation, Hwcr, HwcrLayout, Msr
 from ....model.reporting import Decision
 from ....model.x87 import NON_WAITING
 from ..signals import BY_NAME
@@ -58,7 +58,8 @@ def _conditions(moment: Moment) -> str:
     parts = [f"CR0.NE = {int(Cr0.NE in before.inputs.cr0)}"]
     if moment.parameters.generation is Generation.AMD64:
         if Hwcr.ALLOW_FERR_ON_NE in before.outputs.hwcr:
-            parts.append("HWCR.AllowFerrOnNe = 1")
+            k8 = moment.parameters.hwcr is HwcrLayout.K8
+            parts.append("family 0Fh has no AllowFerrOnNe" if k8 else "HWCR.AllowFerrOnNe = 1")
     else:
         parts.append(f"IGNNE {'' if before.outputs.ignne else 'not '}in effect")
     return "; ".join(parts)

@@ -12,13 +12,18 @@ from irq13.model.registers import Generation
 from irq13.sim.hardware.prove import prove_one, selected
 
 ROOT = Path(__file__).parents[3]
-CASES = [(prop, generation) for prop in PROPERTIES for generation in prop.generations]
+CASES = [
+    (prop, Parameters(generation, hwcr=layout))
+    for prop in PROPERTIES
+    for generation in prop.generations
+    for layout in prop.layouts
+]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("prop", "generation"), CASES, ids=lambda one: getattr(one, "name", None))
-def test_it_holds(prop, generation):
-    assert prove_one(prop, Parameters(generation)).holds
+@pytest.mark.parametrize(("prop", "parameters"), CASES, ids=lambda one: getattr(one, "name", None))
+def test_it_holds(prop, parameters):
+    assert prove_one(prop, parameters).holds
 
 
 @pytest.mark.slow
@@ -37,6 +42,7 @@ MF = "may_run & waiting & self.es & ne)"
 REPORTS = "self.es & allowed & ~window_end & (self.ferr | op.window | (due & ~gated))"
 TAKEN = "(error & ~error_before) | (self.irq13 & ~f0_write)"
 WRITES_IGNNE = "with m.If(at_ignne & ~ignne_bad):\n                m.d.sync += self.ignne"
+SETS = "yield bit, self._registers[bit] | value[bit]"
 INT = "self._int_held | (self._found & ~self._quiet)"
 HELD = "goes_on & Mux(self._after_first"
 RESTS = "self._quiet.eq(self._polled | last | "
@@ -56,6 +62,11 @@ MUTANTS = {
     "ignne-n": ("P6", "chipset", "~(ff2 & ~self.ferr_n)", "~ff2"),
     "never-lost": ("P6", "chipset", f"({TAKEN})", "((error & ~error_before) | self.irq13) & ~f0_write"),
     "msr-fault": ("AMD64", "msr", WRITES_IGNNE, WRITES_IGNNE.replace(" & ~ignne_bad", "")),
+    # On the layout zen, which is the last one of this property.
+    "hwcr: set-only": ("AMD64", "msr", SETS, "yield bit, value[bit]"),
+    "hwcr: locked": ("AMD64", "msr", "Mux(self._registers[0], ", "Mux(0, "),
+    "hwcr: a fault": ("AMD64", "msr", "with m.If(at_hwcr & ~hwcr_bad):", "with m.If(at_hwcr):"),
+    "hwcr: a read": ("AMD64", "msr", "range(64) if self._bits.ones", "range(24) if self._bits.ones"),
     "ignne-em": ("AMD64", "processor", "msr.ignne, pin)", "msr.ignne | pin, pin)"),
     "8259a-mask": ("AMD64", "pic", "asked.eq(self.irr & ~self.imr)", "asked.eq(self.irr & ~(self.imr >> 1))"),
     "8259a-order": ("AMD64", "pic", "self._below(m, asked | self._busy)", "self._below(m, asked)"),
@@ -77,12 +88,15 @@ from irq13.model import Parameters
 from irq13.sim.hardware.prove import prove_one, selected
 assert hdl.__path__[0].startswith(sys.argv[1]), hdl.__path__
 (prop,) = selected((sys.argv[2],))
-print("HOLDS" if prove_one(prop, Parameters(sys.argv[3])).holds else "FAILS")
+parameters = Parameters(sys.argv[3], hwcr=prop.layouts[-1])
+print("HOLDS" if prove_one(prop, parameters).holds else "FAILS")
 """
 
 
 def test_every_property_has_a_mutant():
-    assert {prop.name for prop in PROPERTIES if not prop.is_cover} <= set(MUTANTS)
+    assert {prop.name for prop in PROPERTIES if not prop.is_cover} <= {
+        name.partition(":")[0] for name in MUTANTS
+    }
 
 
 @pytest.mark.parametrize("name", MUTANTS)

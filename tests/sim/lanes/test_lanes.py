@@ -175,17 +175,24 @@ def test_seeds_differ_by_lane_and_generator_and_are_never_0():
     assert (seeds(3, 10, 40)["word1"] == seeds(3, 50)["word1"][40:]).all()
 
 
+OTHERS = {"port_emulation": True, "synchroniser_stages": 3, "reserved_bits": "silicon", "nowait_window": 2}
+OTHERS |= {"fpu_irq": 8, "ferr_enable": False, "hwcr": "k8"}
+GENERATIONS = ("I486", "P6", "AMD64")
+
+
 @pytest.mark.parametrize(
-    "parameters",
-    [{}, {"port_emulation": True, "synchroniser_stages": 3, "reserved_bits": "silicon", "nowait_window": 2}],
-    ids=["defaults", "others"],
+    "chosen",
+    [
+        *map(Parameters, GENERATIONS),
+        *(Parameters(one, **OTHERS) for one in GENERATIONS),
+        Parameters("AMD64", hwcr="zen"),
+    ],
+    ids=[*GENERATIONS, *(f"{one} others" for one in GENERATIONS), "AMD64 zen"],
 )
-def test_the_reference_in_lanes_is_the_scalar_model(generation, parameters):
+def test_the_reference_in_lanes_is_the_scalar_model(chosen):
     """64 models with stimulus of their own, and one reference in 64 lanes: every output, every cycle."""
-    others = {"fpu_irq": 8, "ferr_enable": False} if parameters else {}
-    chosen = Parameters(generation, **parameters, **others)
     models = [Pc(chosen) for _ in range(64)]
-    stimuli, outputs = [RandomStimulus(seed) for seed in range(64)], [None] * 64
+    stimuli, outputs = [RandomStimulus(seed, chosen.hwcr) for seed in range(64)], [None] * 64
     zero = np.zeros(1, dtype=np.uint64)
     reference = LanePc(chosen, zero)
     state = {
