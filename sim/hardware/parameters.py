@@ -1,10 +1,11 @@
 """`Parameters` from text, as a command line has them, and as part of a name."""
 
 import enum
+import re
 from dataclasses import fields
 from typing import Any, get_type_hints
 
-from ...model.registers import Parameters
+from ...model.registers import Generation, Parameters
 from ..support.errors import InputError
 
 _WORDS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
@@ -62,3 +63,21 @@ def suffix_of(parameters: Parameters) -> str:
             value = value.value if isinstance(value, enum.Enum) else value
             words += [field.name, str(int(value) if isinstance(value, bool) else value)]
     return "_".join(words).lower()
+
+
+def block_of_module(module: str) -> tuple[str, Parameters]:
+    """The block and the parameters that a module's name says, as `export` has called it.
+
+    Raises
+    ------
+    InputError
+        For a name that is none of those.
+    """
+    generations = {str(one.value).lower(): one for one in Generation}
+    found = re.fullmatch(rf"irq13_([a-z0-9]+)_({'|'.join(generations)})((?:_\w+)?)", module)
+    names = "|".join(field.name for field in fields(Parameters))
+    rest = found[3] if found else "_"
+    assignments = dict(re.findall(rf"_({names})_([a-z0-9]+)", rest))
+    if found is None or rest != "".join(f"_{name}_{value}" for name, value in assignments.items()):
+        raise InputError(f"{module!r} is no module of irq13 verilog, such as irq13_pc_i486")
+    return found[1], parameters_from({"generation": found[2], **assignments})

@@ -137,54 +137,43 @@ class HdlMachine:
                 await ctx.delay(0)
 
 
-class LockstepMachine:
-    """Model and HDL side by side; every output is compared in every cycle.
-
-    Raises
-    ------
-    Divergence
-        From `settle` and `step`, at the first difference; and if the chipset asserts IGNNE# while FERR# is
-        negated, which no program may bring about (SDM1 D.2.1.2).
+class OutputComparison:
+    """Outputs against the model's, cycle by cycle, with the cycles before for the message.
 
     Parameters
     ----------
-    pc: as of `HdlMachine`.
+    other: what is compared with the model, for the message.
     """
 
     HISTORY = 12
     """Cycles shown before a divergence."""
 
-    def __init__(self, parameters: Parameters, pc: hdl.Pc | None = None) -> None:
-        self.parameters = parameters
-        self._model = ModelMachine(parameters)
-        self._hdl = HdlMachine(parameters, pc)
+    def __init__(self, other: str = "HDL") -> None:
+        self._other = other
         self._cycle = 0
         self._history: deque[tuple[int, PcInputs, PcOutputs]] = deque(maxlen=self.HISTORY)
 
-    def power_up(self) -> None:
-        """Begin again, as after construction."""
-        self._model = ModelMachine(self.parameters)
-        self._hdl.power_up()
-        self._cycle = 0
-        self._history.clear()
-
-    def settle(self, inputs: PcInputs) -> PcOutputs:
-        return self._compare(inputs, self._model.settle(inputs), self._hdl.settle(inputs))
-
-    def step(self, inputs: PcInputs) -> PcOutputs:
-        outputs = self._compare(inputs, self._model.step(inputs), self._hdl.step(inputs))
+    def passed(self, inputs: PcInputs, outputs: PcOutputs) -> None:
+        """A cycle is over."""
         self._history.append((self._cycle, inputs, outputs))
         self._cycle += 1
-        return outputs
 
-    def _compare(self, inputs: PcInputs, expected: PcOutputs, got: PcOutputs) -> PcOutputs:
+    def compare(self, inputs: PcInputs, expected: PcOutputs, got: PcOutputs) -> PcOutputs:
+        """The outputs of both.
+
+        Raises
+        ------
+        Divergence
+            At a difference; and if the chipset asserts IGNNE# while FERR# is negated, which no program may
+            bring about (SDM1 D.2.1.2).
+        """
         muted = not expected.chipset_ignne_n and expected.ferr_n
         if expected == got and not muted:
             return expected
-        what = "IGNNE# is active while FERR# is not" if muted else "model and HDL differ"
+        what = "IGNNE# is active while FERR# is not" if muted else f"model and {self._other} differ"
         lines = [f"cycle {self._cycle}: {what}"]
         lines += [
-            f"  {name}: model {_show(a)}, HDL {_show(b)}"
+            f"  {name}: model {_show(a)}, {self._other} {_show(b)}"
             for name, a, b in zip(PcOutputs._fields, expected, got, strict=True)
             if a != b
         ]
@@ -194,6 +183,40 @@ class LockstepMachine:
                 f"  {cycle}: {describe_fields(past, PcInputs())} -> {describe_fields(outputs, IDLE_OUTPUTS)}"
             )
         raise Divergence("\n".join(lines))
+
+
+class LockstepMachine:
+    """Model and HDL side by side; every output is compared in every cycle.
+
+    Raises
+    ------
+    Divergence
+        From `settle` and `step`, as of `OutputComparison.compare`.
+
+    Parameters
+    ----------
+    pc: as of `HdlMachine`.
+    """
+
+    def __init__(self, parameters: Parameters, pc: hdl.Pc | None = None) -> None:
+        self.parameters = parameters
+        self._model = ModelMachine(parameters)
+        self._hdl = HdlMachine(parameters, pc)
+        self._comparison = OutputComparison()
+
+    def power_up(self) -> None:
+        """Begin again, as after construction."""
+        self._model = ModelMachine(self.parameters)
+        self._hdl.power_up()
+        self._comparison = OutputComparison()
+
+    def settle(self, inputs: PcInputs) -> PcOutputs:
+        return self._comparison.compare(inputs, self._model.settle(inputs), self._hdl.settle(inputs))
+
+    def step(self, inputs: PcInputs) -> PcOutputs:
+        outputs = self._comparison.compare(inputs, self._model.step(inputs), self._hdl.step(inputs))
+        self._comparison.passed(inputs, outputs)
+        return outputs
 
 
 MACHINES: dict[str, Callable[[Parameters], HdlMachine | ModelMachine | LockstepMachine]] = {
