@@ -100,10 +100,13 @@ class Cpu(ProcessorState):
             self._held = False
             # What came during RESET is not latched.
             self._latched.clear()
+        fresh = True
         while True:
-            if self._interrupted() and not self._shadow:
+            # RESET and power-up: the first instruction begins whatever the pins do.
+            if not fresh and self._interrupted() and not self._shadow:
                 yield from self._interrupt()
                 continue
+            fresh = False
             # It ends here: it does not hold off what ends a freeze (SDM3 27.1).
             self._in_shadow, self._shadow = self._shadow, False
             instruction = self._place.instruction

@@ -327,6 +327,8 @@ def _pins(source: Source, program: Program) -> tuple[PinEvent, ...]:
             raise source.error(number, f"no pin {words[0]!r}{hint}")
         if words[0] == "smi" and not program.smi:
             raise source.error(number, "smi needs a handler: [handlers] smi, which ends in rsm")
+        if words[0] == "smi" and program.hypervisor:
+            raise source.error(number, "smi under a [hypervisor] is not supported")
         try:
             cycle = operands.number(words[3], bits=20)
         except ValueError as error:

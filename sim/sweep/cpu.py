@@ -18,8 +18,14 @@ from ..machines.ports import INPUTS, values_of
 from ..netlist.gates import Bit
 from .layout import CR0_BITS, CR0_PORTS, DEPTH, Frames, LaneWorld, Modes, lay_out
 from .moves import Moves
+from .smm import LaneSmm
 from .svm import Svm
 from .transitions import Transitions
+
+TAKEN = ("flush", "stop", "smi", "init", "nmi")
+"""What has its cycle at a boundary, beside INTA and what a hypervisor adds."""
+LATCHED = ("flush", "smi", "init", "nmi")
+"""Pins of which a rising edge is latched."""
 
 
 class LaneCpu:
@@ -29,23 +35,25 @@ class LaneCpu:
     ----------
     build: where it goes. Its registers are called `cpu.*`.
     program, parameters: what it runs, and on what.
-    nmi, reset: the pins.
+    pins: levels of the pins of `state.PINS` and `reset`, active high.
 
     Attributes
     ----------
     inputs: what it drives, by port.
     done: the program is over.
     modes: host, GIF, NMI blocking and V_IRQ as they stand.
-    svm: what a hypervisor adds, or None.
+    svm, smm: what a hypervisor and SMI# add, or None.
+    takes: what of TAKEN has its cycle.
+    zero: ZF.
     """
 
     def __init__(
-        self, build: Builder, program: Program, parameters: Parameters, nmi: Bit, reset: Bit
+        self, build: Builder, program: Program, parameters: Parameters, pins: Mapping[str, Bit]
     ) -> None:
         self.build = build
         self.code = lay_out(program, parameters)
         self.hypervisor = program.hypervisor is not None
-        self._nmi, self.reset = nmi, reset
+        self._pins, self.reset = pins, pins["reset"]
         self._restarts: dict[str, int] = {}
         self._declare()
         self._decode()
@@ -64,6 +72,7 @@ class LaneCpu:
             self.begun(f"{name}.valid", DEPTH, 0, 0),
             [self.begun(f"{name}.place{level}", width, 0, 0) for level in range(DEPTH)],
             self.begun(f"{name}.if", DEPTH, 0, 0),
+            self.begun(f"{name}.zf", DEPTH, 0, 0),
         )
 
     def no_frames(self) -> Frames:
@@ -80,20 +89,22 @@ class LaneCpu:
         self._place = begun("place", code.width, start, restart)
         (self._first_pulse,) = begun("first_pulse", 1, 0, 0)
         (self.second_pulse,) = begun("second_pulse", 1, 0, 0)
-        (self.takes_nmi,) = begun("takes_nmi", 1, 0, 0)
+        self.takes = {name: begun(f"takes_{name}", 1, 0, 0)[0] for name in TAKEN}
         (self.awaits,) = begun("awaits", 1, 0, 0)
         (self.done,) = begun("done", 1, at_end(start), at_end(restart))
-        (self.interrupts,) = begun("if", 1, 0, 0)
-        (self._nmi_pending,) = begun("nmi_pending", 1, 0, 0)
-        (self._nmi_before,) = begun("nmi_before", 1, 0, 0)
+        (self.interrupts,), (self.zero,) = begun("if", 1, 0, 0), begun("zf", 1, 0, 0)
+        self._pending = {pin: begun(f"{pin}_pending", 1, 0, 0)[0] for pin in LATCHED}
+        self._before = {pin: begun(f"{pin}_before", 1, 0, 0)[0] for pin in LATCHED}
         (blocked,) = begun("nmi_blocked", 1, 0, 0)
         self._cr0 = begun("cr0", len(CR0_BITS), 0, 0)
         self.frames = self.declare_frames("frame")
         self.svm = Svm(self) if self.hypervisor else None
         self.takes_exit = self.takes_virtual = build.zero
-        self.modes = Modes(build.one, build.one, blocked, build.zero, build.constant(0, 9))
+        self.smm = LaneSmm(self) if code.smi is not None else None
+        smm = self.smm.inside if self.smm else build.zero
+        self.modes = Modes(build.one, build.one, blocked, build.zero, build.constant(0, 9), smm)
         if self.svm:
-            self.modes = Modes(self.svm.host, self.svm.gif, blocked, build.zero, self.svm.virtual_now)
+            self.modes = Modes(self.svm.host, self.svm.gif, blocked, build.zero, self.svm.virtual_now, smm)
 
     def _decode(self) -> None:
         """Which instruction is under way."""
@@ -101,10 +112,12 @@ class LaneCpu:
         # While RESET is asserted nothing is driven, and nothing comes of anything.
         go = ~self.reset
         self._first_pulse, self.second_pulse = self._first_pulse & go, self.second_pulse & go
-        self.takes_nmi, self.awaits = self.takes_nmi & go, self.awaits & go
+        self.takes = {name: takes & go for name, takes in self.takes.items()}
+        self.awaits = self.awaits & go
         if self.svm:
             self.takes_exit, self.takes_virtual = self.svm.takes_exit & go, self.svm.takes_virtual & go
-        takes = self._first_pulse | self.second_pulse | self.takes_nmi | self.takes_exit | self.takes_virtual
+        takes = self._first_pulse | self.second_pulse | self.takes_exit | self.takes_virtual
+        takes = takes | build.any(self.takes.values())
         waiting = takes | self.awaits | self.done
         running = go & ~waiting
         self.at = [build.equal(self._place, place) & running for place in range(len(self.code.instructions))]
@@ -181,20 +194,31 @@ class LaneCpu:
                 return PcInputs(reset=not init)
         return PcInputs()
 
+    def reads_msr(self, outputs: Mapping[str, Word]) -> Bit:
+        """RDMSR gets its answer in this cycle."""
+        places = self.code.where(
+            lambda step: isinstance(step.action, MsrAccess) and not step.action.request.write
+        )
+        reads = self.build.any(self.build.equal(self._place, place) for place in places)
+        (valid,), (fault,) = outputs["msr_response_valid"], outputs["msr_response_fault"]
+        return self.awaits & reads & valid & ~fault
+
     # What it does
 
     def react(self, outputs: Mapping[str, Word]) -> None:
         """The rising edge, after the PC has shown these outputs."""
         build = self.build
-        (intr,) = outputs["intr"]
-        pending = self._nmi_pending | (self._nmi & ~self._nmi_before)
-        now = LaneWorld(self._place, self.frames, self._cr0, self.interrupts)
-        moves = Moves(self, outputs, Due(pending, intr, now.interrupts, self.modes).any)
+        # In the last INTA pulse INTR is still high: acknowledged, and not to be taken again.
+        intr = outputs["intr"][0] & ~self.second_pulse
+        pins, stop = self._pins, self._pins["stpclk"]
+        pending = {pin: self._pending[pin] | (pins[pin] & ~self._before[pin]) for pin in LATCHED}
+        now = LaneWorld(self._place, self.frames, self._cr0, self.interrupts, self.zero)
+        moves = Moves(self, outputs, Due(build, pending, stop, intr, now.interrupts, self.modes))
         leads = Transitions(self, moves, outputs["vector"], now)
         after, modes = leads.world, leads.modes
-        pending = pending & ~moves.again
+        pending = {pin: level & ~moves.again for pin, level in pending.items()}
         # The boundary: an interrupt, the end, or the next instruction.
-        due = Due(pending, intr, after.interrupts, modes)
+        due = Due(build, pending, stop, intr, after.interrupts, modes)
         takes = due.any & ~modes.shadow & ~moves.stays
         ends = build.any(
             build.equal(after.place, place) for place, row in enumerate(self.code.instructions) if row is None
@@ -206,19 +230,34 @@ class LaneCpu:
         follow("awaits", [moves.asks | (self.awaits & ~outputs["msr_response_valid"][0])])
         follow("done", [self.done | (~moves.stays & ~takes & ends)])
         follow("if", [after.interrupts])
-        # The detector of edges follows the pin during RESET too, and latches none.
-        build.follow("cpu.nmi_before", [self._nmi])
+        follow("zf", [after.zero])
+        # The detectors of edges follow the pins during RESET too, and latch none.
+        for pin in LATCHED:
+            build.follow(f"cpu.{pin}_before", [pins[pin]])
         follow("nmi_blocked", [modes.nmi_blocked])
         follow("cr0", after.cr0)
         self.follow_frames("frame", after.frames)
+        if self.smm:
+            follow("smm", [modes.smm])
         if self.svm:
             follow("host", [modes.host])
             follow("gif", [modes.gif])
             self.svm.follow(moves.stays, modes.shadow)
         leads.keep_records()
 
-    def _follow_interrupts(self, takes: Bit, due: "Due", pending: Bit, modes: Modes) -> None:
-        """What is taken at the boundary: NMI, INTR, then a virtual interrupt, or an exit in their place."""
+    def _follow_interrupts(self, takes: Bit, due: "Due", pending: dict[str, Bit], modes: Modes) -> None:
+        """What is taken at the boundary: FLUSH#, STPCLK#, SMI#, INIT; then `_follow_vectors`."""
+        for name, wanted in (("flush", due.flush), ("stop", due.stop), ("smi", due.smi), ("init", due.init)):
+            taken, takes = takes & wanted, takes & ~wanted
+            self.follow(f"takes_{name}", [taken])
+            # INIT forgets all that was latched, once it has its cycle.
+            if name in ("flush", "smi"):
+                self.follow(f"{name}_pending", [pending[name] & ~taken])
+        self.follow("init_pending", [pending["init"]])
+        self._follow_vectors(takes, due, pending["nmi"], modes)
+
+    def _follow_vectors(self, takes: Bit, due: "Due", pending: Bit, modes: Modes) -> None:
+        """NMI, INTR, then a virtual interrupt, or an exit in their place."""
         follow, exits = self.follow, self.code.exits
         guest, zero = ~modes.host, self.build.zero
         nmi = takes & due.nmi
@@ -246,16 +285,23 @@ class LaneCpu:
         follow = self.follow
         follow(f"{name}.valid", frames.valid)
         follow(f"{name}.if", frames.interrupts)
+        follow(f"{name}.zf", frames.zeros)
         for level, place in enumerate(frames.places):
             follow(f"{name}.place{level}", place)
 
 
 class Due:
-    """Which interrupts are to be taken, but for a shadow."""
+    """What is to be taken, but for a shadow."""
 
-    def __init__(self, pending: Bit, intr: Bit, interrupts: Bit, modes: Modes) -> None:
-        self.nmi = pending & ~modes.nmi_blocked
+    def __init__(
+        self, build: Builder, pending: Mapping[str, Bit], stop: Bit, intr: Bit, interrupts: Bit, modes: Modes
+    ) -> None:
+        self.flush, self.stop = pending["flush"], stop
+        self.smi = pending["smi"] & ~modes.smm
+        self.init = pending["init"] & ~modes.smm & modes.gif
+        self.nmi = pending["nmi"] & ~modes.nmi_blocked
         self.intr = intr & interrupts
         virtual = ~modes.host & modes.virtual[8] & interrupts
-        # While GIF = 0 all stay pending (APM2 15.17).
-        self.any = modes.gif & (self.nmi | self.intr | virtual)
+        # While GIF = 0 INIT and interrupts stay pending (APM2 15.17).
+        vectors = modes.gif & (self.nmi | self.intr | virtual)
+        self.any = build.any([self.flush, self.stop, self.smi, self.init, vectors])

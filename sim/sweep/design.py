@@ -28,9 +28,8 @@ def netlist_of(
     """
     parameters = scenario.parameters_for(generation)
     driven = {event.pin for event in scenario.pins} | {one.pin for one in pulses}
-    for pin in ("init", "smi", "flush", "stpclk"):
-        if pin in driven:
-            raise NetlistError(f"pin {pin!r} is not supported in lanes")
+    if "smi" in driven and (not scenario.program.smi or scenario.program.hypervisor):
+        raise NetlistError("smi needs a handler ([handlers] smi) and a program without [hypervisor]")
     reason = unsupported(scenario.program, parameters)
     if reason:
         raise NetlistError(reason)
@@ -46,7 +45,8 @@ class _Bench:
         self._clock = build.register("clock", CLOCK_BITS)
         build.follow("clock", build.plus_one(self._clock))
         pins = self._pins(scenario)
-        cpu = LaneCpu(build, scenario.program, parameters, pins["nmi"][0], pins["reset"][0])
+        levels = {pin: level for pin, (level,) in pins.items()}
+        cpu = LaneCpu(build, scenario.program, parameters, levels)
         inputs = dict(cpu.inputs)
         inputs["ignne_drive_n"] = pins["ignne_n"]
         inputs["irq"] = [pins[f"irq{line}"][0] if f"irq{line}" in pins else build.zero for line in range(16)]

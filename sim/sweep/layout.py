@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from ...model.registers import Cr0, Parameters
-from ..cpu.actions import Assign, Compare, Count, Exit, Jump, Loop, Rsm, Test, Wait
-from ..cpu.program import Instruction, Program, block_of
+from ..cpu.actions import Wait
+from ..cpu.program import Instruction, Program, block_of, targets_of
 from ..cpu.steps import Step
 from ..lanes.builder import Builder, Word
 from ..netlist.gates import Bit
@@ -42,6 +42,13 @@ class Code(NamedTuple):
     exits: dict[int, int]
     ports: dict[int, int]
     host_handlers: dict[int, int]
+    smi: int | None
+    """The handler of SMI#."""
+    traps: frozenset[int]
+    host_traps: frozenset[int]
+    """Vectors with a trap gate."""
+    labels: dict[str, tuple[int, bool]]
+    """Where each label stands, and whether that is in a handler."""
 
     @property
     def width(self) -> int:
@@ -68,31 +75,37 @@ def lay_out(program: Program, parameters: Parameters) -> Code:
     """Each block behind the other, with an end behind each."""
     rows: list[Instruction | None] = []
 
-    def put(steps) -> int:
+    labels: dict[str, tuple[int, bool]] = {}
+
+    def put(steps, in_handler: bool = True) -> int:
         at = len(rows)
-        rows.extend([*block_of(steps, parameters), None])
+        block = block_of(steps, parameters)
+        for label, target in targets_of(block, in_handler).items():
+            labels[label] = at + target.place.at, in_handler
+        rows.extend([*block, None])
         return at
 
     host = program.hypervisor
-    main = put(program.main)
+    main = put(program.main, in_handler=False)
     nowhere = len(rows) - 1
-    after_reset = put(program.after_reset)
+    after_reset = put(program.after_reset, in_handler=False)
     handlers = {vector: put(steps) for vector, steps in program.handlers.items()}
-    start = put(host.start) if host else None
-    exits = {code: put(steps) for code, steps in host.exits.items()} if host else {}
-    ports = {port: put(steps) for port, steps in host.ports.items()} if host else {}
+    smi = put(program.smi) if program.smi else None
+    start = put(host.start, in_handler=False) if host else None
+    exits = {code: put(steps, in_handler=False) for code, steps in host.exits.items()} if host else {}
+    ports = {port: put(steps, in_handler=False) for port, steps in host.ports.items()} if host else {}
     own = {vector: put(steps) for vector, steps in host.handlers.items()} if host else {}
-    return Code(rows, main, after_reset, nowhere, handlers, start, exits, ports, handlers | own)
+    host_traps = program.traps - own.keys() | host.traps if host else program.traps
+    gates = program.traps, host_traps
+    return Code(
+        rows, main, after_reset, nowhere, handlers, start, exits, ports, handlers | own, smi, *gates, labels
+    )
 
 
 def unsupported(program: Program, parameters: Parameters) -> str | None:
     """What of a program there is not in lanes, in words, or None."""
-    if program.traps:
-        return "a trap gate ([handlers] 'VECTOR trap') is not supported in lanes"
     for row in lay_out(program, parameters).instructions:
         action = row.step.action if row else None
-        if row and isinstance(action, Jump | Loop | Test | Compare | Assign | Count | Exit | Rsm):
-            return f"line {row.step.line}: {row.step.verb!r} is not supported in lanes"
         if row and isinstance(action, Wait) and action.signal not in LEVELS:
             known = ", ".join(LEVELS)
             name = f"line {row.step.line}: 'wait {action.signal}'"
@@ -106,6 +119,8 @@ class Frames(NamedTuple):
     valid: Word
     places: list[Word]
     interrupts: Word
+    zeros: Word
+    """ZF."""
 
 
 class LaneWorld(NamedTuple):
@@ -115,6 +130,8 @@ class LaneWorld(NamedTuple):
     frames: Frames
     cr0: Word
     interrupts: Bit
+    zero: Bit
+    """ZF."""
 
 
 class Modes(NamedTuple):
@@ -127,6 +144,8 @@ class Modes(NamedTuple):
     """Interrupts are held off until after the next instruction."""
     virtual: Word
     """V_IRQ and V_INTR_VECTOR: valid in bit 8."""
+    smm: Bit
+    """The handler of SMI# runs."""
 
 
 def select_frames(build: Builder, condition: Bit, yes: Frames, no: Frames) -> Frames:
@@ -135,4 +154,5 @@ def select_frames(build: Builder, condition: Bit, yes: Frames, no: Frames) -> Fr
         build.select(condition, yes.valid, no.valid),
         [build.select(condition, a, b) for a, b in zip(yes.places, no.places, strict=True)],
         build.select(condition, yes.interrupts, no.interrupts),
+        build.select(condition, yes.zeros, no.zeros),
     )

@@ -14,6 +14,7 @@ from ...model.registers import (
 )
 from ..cpu.actions import (
     Bios,
+    Exit,
     Flag,
     Gif,
     Halt,
@@ -28,6 +29,7 @@ from ..cpu.actions import (
     Nop,
     Popf,
     Reset,
+    Rsm,
     Virq,
     Vmrun,
     Wait,
@@ -36,12 +38,13 @@ from ..cpu.events import NMI_VECTOR
 from ..lanes.builder import Word
 from ..netlist.gates import Bit
 from .layout import LEVELS
+from .memory import LaneMemory
 
 if TYPE_CHECKING:
-    from .cpu import LaneCpu
+    from .cpu import Due, LaneCpu
 
 
-class Exit(NamedTuple):
+class VmExit(NamedTuple):
     """A #VMEXIT."""
 
     event: Bit
@@ -63,27 +66,31 @@ class Moves:
     enters: interrupts by vector, from the bus where that is None.
     exits: #VMEXITs.
     vmrun: the guest goes on.
-    again: RESET or INIT by an instruction.
-    nmi: an NMI is delivered.
+    again: RESET or INIT by an instruction, or INIT by its pin.
+    nmi, smi: an NMI or an SMI is delivered.
+    jumps: to a place; whether it keeps the frames of the handlers under way.
+    memory: what the program tests and counts.
     stays: the same instruction, or the same wait, in the next cycle.
     asks: an MSR access was accepted, and its response comes in the next cycle.
     """
 
-    def __init__(self, cpu: "LaneCpu", outputs: Mapping[str, Word], interrupted: Bit) -> None:
+    def __init__(self, cpu: "LaneCpu", outputs: Mapping[str, Word], due: "Due") -> None:
         self._cpu, self._build, self._code = cpu, cpu.build, cpu.code
         self._outputs = outputs
         self.faults: list[tuple[Bit, str]] = []
         self.steps: list[Bit] = []
         self.enters: list[tuple[Bit, int]] = []
-        self.exits: list[Exit] = []
+        self.exits: list[VmExit] = []
         self._retries: list[Bit] = []
         self.asks = self._build.zero
-        self.again = cpu.performs(Reset)
-        self._x87(interrupted)
+        self.again = cpu.performs(Reset) | cpu.takes["init"]
+        self.memory = LaneMemory(cpu, outputs)
+        self._x87(due.any)
         self._msr()
         self._io()
-        self._waits(interrupted)
+        self._waits(due)
         self._svm()
+        self._jumps()
         self._interrupts()
         plain = cpu.performs(MovCr0, MovFerrEnable, MovSs, Flag, Popf, Inject, Virq, Nop)
         self.steps.append(plain)
@@ -99,7 +106,7 @@ class Moves:
         # External interrupts win over #MF at the same boundary (SDM3 table 6-2).
         self.faults.append((answer("mf") & ~interrupted, "#MF"))
         self._retries += [(answer(name) & interrupted) for name in ("mf", "freeze", "window")]
-        self.exits.append(Exit(answer("vmexit"), self._code.exits.get(VMEXIT_FERR_FREEZE), shadow=True))
+        self.exits.append(VmExit(answer("vmexit"), self._code.exits.get(VMEXIT_FERR_FREEZE), shadow=True))
 
     def _msr(self) -> None:
         cpu = self._cpu
@@ -116,12 +123,19 @@ class Moves:
         if self._code.ports:
             for port, places in cpu.port_places().items():
                 event = ~cpu.modes.host & build.any(cpu.at[place] for place in places)
-                self.exits.append(Exit(event, self._code.ports[port], over=True))
+                self.exits.append(VmExit(event, self._code.ports[port], over=True))
                 taken = taken | event
         self.steps.append(cpu.performs(Io, Bios) & ~taken)
 
-    def _waits(self, interrupted: Bit) -> None:
-        cpu = self._cpu
+    def _jumps(self) -> None:
+        """To labels; EXIT is one to the end, out of all handlers."""
+        cpu, labels = self._cpu, self._code.labels
+        self.jumps = [(event, *labels[label]) for event, label in self.memory.jumps]
+        self.jumps.append((cpu.performs(Exit), self._code.nowhere, False))
+        self.steps += self.memory.passed
+
+    def _waits(self, due: "Due") -> None:
+        cpu, interrupted = self._cpu, due.any
         for place in self._code.where(lambda step: isinstance(step.action, Wait)):
             action = self._code.action(place, Wait)
             port, bit = LEVELS[action.signal]
@@ -129,7 +143,10 @@ class Moves:
             comes = cpu.at[place] & (level if action.level else ~level)
             self.steps.append(comes)
             self._retries.append(cpu.at[place] & ~comes & interrupted)
-        self.steps.append(cpu.performs(Halt) & interrupted)
+        # After FLUSH#, STPCLK# and SMI# it halts again.
+        halts_again = due.flush | due.stop | due.smi
+        self.steps.append(cpu.performs(Halt) & interrupted & ~halts_again)
+        self._retries.append(cpu.performs(Halt) & halts_again)
 
     def _svm(self) -> None:
         """VMRUN, STGI, CLGI: #UD without a hypervisor; an exit, or in the guest perhaps one."""
@@ -140,27 +157,31 @@ class Moves:
             return
         guest = ~cpu.modes.host
         self.vmrun = cpu.performs(Vmrun) & cpu.modes.host
-        self.exits.append(Exit(cpu.performs(Vmrun) & guest, exits.get(VMEXIT_VMRUN), shadow=True))
+        self.exits.append(VmExit(cpu.performs(Vmrun) & guest, exits.get(VMEXIT_VMRUN), shadow=True))
         self.stgi, self.clgi = (cpu.performs_action(Gif(value)) for value in (True, False))
         if VMEXIT_STGI in exits:
-            self.exits.append(Exit(self.stgi & guest, exits[VMEXIT_STGI], shadow=True))
+            self.exits.append(VmExit(self.stgi & guest, exits[VMEXIT_STGI], shadow=True))
             self.stgi = self.stgi & ~guest
         if VMEXIT_CLGI in exits:
-            self.exits.append(Exit(self.clgi & guest, exits[VMEXIT_CLGI], shadow=True))
+            self.exits.append(VmExit(self.clgi & guest, exits[VMEXIT_CLGI], shadow=True))
             self.clgi = self.clgi & ~guest
         self.steps += [self.stgi, self.clgi]
 
     def _interrupts(self) -> None:
         """What an interrupt comes to in its last cycle."""
         cpu, exits = self._cpu, self._code.exits
-        self.nmi, virtual = cpu.takes_nmi, cpu.takes_virtual
+        self.nmi, self.smi, virtual = cpu.takes["nmi"], cpu.takes["smi"], cpu.takes_virtual
+        self._retries += [cpu.takes["flush"], cpu.takes["stop"]]
+        outside = cpu.performs(Rsm) & ~cpu.modes.smm
+        self.resumes = cpu.performs(Rsm) & cpu.modes.smm
+        self.faults.append((outside, "#UD"))
         if VMEXIT_NMI in exits:
-            self.exits.append(Exit(self.nmi & ~cpu.modes.host, exits[VMEXIT_NMI]))
+            self.exits.append(VmExit(self.nmi & ~cpu.modes.host, exits[VMEXIT_NMI]))
             self.nmi = self.nmi & cpu.modes.host
         if VMEXIT_INTR in exits:
-            self.exits.append(Exit(cpu.takes_exit, exits[VMEXIT_INTR]))
+            self.exits.append(VmExit(cpu.takes_exit, exits[VMEXIT_INTR]))
         if VMEXIT_VINTR in exits:
-            self.exits.append(Exit(virtual, exits[VMEXIT_VINTR]))
+            self.exits.append(VmExit(virtual, exits[VMEXIT_VINTR]))
             virtual = self._build.zero
         self.virtual = virtual
         self.enters.append((self.nmi, NMI_VECTOR))
@@ -176,6 +197,9 @@ class Moves:
                 *(event for event, _ in self.enters),
                 *self._retries,
                 *(one.event for one in self.exits),
+                *(event for event, _, _ in self.jumps),
+                self.smi,
+                self.resumes,
                 cpu.performs(Iret),
                 self.vmrun,
                 self.again,

@@ -39,11 +39,13 @@ class Svm:
             cpu.declare_frames("guest.frame"),
             begun("guest.cr0", cr0, 0, 0),
             begun("guest.if", 1, 0, 0)[0],
+            begun("guest.zf", 1, 0, 0)[0],
         )
         (self.guest_shadow,) = begun("guest.shadow", 1, 0, 0)
         self._kept_frames = cpu.declare_frames("kept.frame")
         self._kept_cr0 = begun("kept.cr0", cr0, 0, 0)
         (self._kept_if,) = begun("kept.if", 1, 0, 0)
+        (self._kept_zero,) = begun("kept.zf", 1, 0, 0)
         self._next: dict[str, Word] = {}
         self._next_frames: Frames | None = None
 
@@ -56,10 +58,12 @@ class Svm:
             select_frames(build, vmrun, guest.frames, now.frames),
             select(vmrun, guest.cr0, now.cr0),
             select(vmrun, [guest.interrupts], [now.interrupts])[0],
+            select(vmrun, [guest.zero], [now.zero])[0],
         )
         self._cpu.follow_frames("kept.frame", select_frames(build, vmrun, now.frames, self._kept_frames))
         self._cpu.follow("kept.cr0", select(vmrun, now.cr0, self._kept_cr0))
         self._cpu.follow("kept.if", select(vmrun, [now.interrupts], [self._kept_if]))
+        self._cpu.follow("kept.zf", select(vmrun, [now.zero], [self._kept_zero]))
         injected = vmrun & self.injected[8]
         self._next["injected"] = self._written(Inject, select(vmrun, build.constant(0, 9), self.injected))
         return base, injected
@@ -92,6 +96,7 @@ class Svm:
             "guest.place": select(leaves, select(over, behind, now.place), guest.place),
             "guest.cr0": select(leaves, now.cr0, guest.cr0),
             "guest.if": select(leaves, [now.interrupts], [guest.interrupts]),
+            "guest.zf": select(leaves, [now.zero], [guest.zero]),
             "guest.shadow": select(leaves, [shadow], [self.guest_shadow]),
         }
         self._next_frames = select_frames(build, leaves, now.frames, guest.frames)
@@ -100,6 +105,7 @@ class Svm:
             select_frames(build, leaves, self._kept_frames, world.frames),
             select(leaves, self._kept_cr0, world.cr0),
             select(leaves, [self._kept_if], [world.interrupts])[0],
+            select(leaves, [self._kept_zero], [world.zero])[0],
         )
 
     def restart(self, again: Bit, place: Word) -> None:

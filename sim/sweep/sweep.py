@@ -224,6 +224,8 @@ _STUCK_BY = (
     "chipset.ferr_enable",
     "cpu.if",
     "cpu.place",
+    "cpu.smm",
+    "cpu.takes_stop",
     "processor.msr.ignne_em",
     "processor.reporting.ferr",
     *(

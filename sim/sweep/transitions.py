@@ -27,6 +27,7 @@ class Transitions:
         self._seen: dict[str, Bit] = {}
         self._behind = cpu.build.plus_one(now.place)
         self._enters: list[tuple[Bit, int]] = []
+        self._clears_if: list[Bit] = []
         self._lost: list[Bit] = []
         base, injected = now, cpu.build.zero
         if cpu.svm:
@@ -39,6 +40,9 @@ class Transitions:
             world = cpu.svm.exited(world, now, self._behind, moves)
             handled = [one for one in moves.exits if one.target is not None]
             self.record("exited", self._build.any(one.event for one in handled))
+        if cpu.smm:
+            world = cpu.smm.switched(world, now, moves.smi)
+            modes = cpu.smm.modes(modes, moves.smi)
         self.world, self.modes = self._restarted(world, modes)
 
     # What is entered
@@ -46,6 +50,9 @@ class Transitions:
     def _enter(self, event: Bit, vector: int, handlers: dict[int, int]) -> None:
         if vector in handlers:
             self._enters.append((event, handlers[vector]))
+            code = self._code
+            if vector not in (code.host_traps if handlers is code.host_handlers else code.traps):
+                self._clears_if.append(event)
             self.record(f"entered_{vector:02x}", event)
         else:
             self._lost.append(event)
@@ -112,18 +119,22 @@ class Transitions:
             ((event, build.constant(at, code.width)) for event, at in self._enters), code.width
         )
         place = build.select(step, self._behind, base.place)
+        jumps = [(event, build.constant(at, code.width)) for event, at, _ in self._moves.jumps]
+        jumping = build.any(event for event, _ in jumps)
+        place = build.select(jumping, build.one_of(jumps, code.width), place)
         place = build.select(returns, now.frames.places[0], place)
         place = build.select(entering, target, place)
         place = build.select(losing, build.constant(code.nowhere, code.width), place)
         frames = select_frames(self._build, returns, self._popped(now.frames), base.frames)
-        frames = select_frames(
-            self._build, entering, self._pushed(base.frames, after_int, base.interrupts), frames
-        )
-        frames = select_frames(self._build, losing, cpu.no_frames(), frames)
+        frames = select_frames(self._build, entering, self._pushed(base, after_int), frames)
+        # A jump out of the handlers leaves their frames behind, as longjmp() does.
+        leaving = losing | build.any(event for event, _, keeps in self._moves.jumps if not keeps)
+        frames = select_frames(self._build, leaving, cpu.no_frames(), frames)
         self.record("overflow", entering & base.frames.valid[-1])
         interrupts = build.select(returns, [now.frames.interrupts[0]], [base.interrupts])[0]
-        interrupts = self._flag(interrupts & ~entering & ~losing)
-        return LaneWorld(place, frames, self._cr0(base.cr0), interrupts)
+        interrupts = self._flag(interrupts & ~build.any(self._clears_if) & ~losing)
+        (zero,) = build.select(returns, [now.frames.zeros[0]], [base.zero])
+        return LaneWorld(place, frames, self._cr0(base.cr0), interrupts, self._moves.memory.zero(zero))
 
     def _flag(self, interrupts: Bit) -> Bit:
         cpu = self._cpu
@@ -144,19 +155,22 @@ class Transitions:
         shadow = cpu.performs(MovSs) | (cpu.performs_action(Flag(True)) & ~cpu.interrupts)
         blocked = (cpu.modes.nmi_blocked | moves.nmi) & ~cpu.performs(Iret)
         if cpu.svm is None:
-            return Modes(build.one, build.one, blocked, shadow, cpu.modes.virtual)
+            return Modes(build.one, build.one, blocked, shadow, cpu.modes.virtual, cpu.modes.smm)
         shadow = shadow | (moves.vmrun & cpu.svm.guest_shadow & ~injected)
         leaves = build.any(one.event for one in moves.exits if one.target is not None)
         host = (cpu.modes.host & ~moves.vmrun) | leaves
         gif = (cpu.modes.gif | moves.vmrun | moves.stgi) & ~moves.clgi & ~leaves
-        return Modes(host, gif, blocked, shadow, cpu.svm.virtual())
+        return Modes(host, gif, blocked, shadow, cpu.svm.virtual(), cpu.modes.smm)
 
     def _restarted(self, world: LaneWorld, modes: Modes) -> tuple[LaneWorld, Modes]:
-        """RESET or INIT by an instruction: [handlers] reset if there is one, else what stands behind it."""
+        """RESET or INIT: [handlers] reset if there is one, else what stands behind the instruction."""
         cpu, build, code, again = self._cpu, self._build, self._code, self._moves.again
         go_on = self._behind
         if code.has_reset:
             go_on = build.constant(code.after_reset, code.width)
+        else:
+            # Behind INIT by its pin there is nothing.
+            go_on = build.select(cpu.takes["init"], build.constant(code.after_reset, code.width), go_on)
         start = go_on if code.start is None else build.constant(code.start, code.width)
         if cpu.svm:
             nowhere = build.constant(code.nowhere, code.width)
@@ -167,6 +181,7 @@ class Transitions:
             select_frames(self._build, again, cpu.no_frames(), world.frames),
             [bit & clear for bit in world.cr0],
             world.interrupts & clear,
+            world.zero & clear,
         )
         modes = Modes(
             modes.host | again,
@@ -174,16 +189,19 @@ class Transitions:
             modes.nmi_blocked & clear,
             modes.shadow & clear,
             [bit & clear for bit in modes.virtual],
+            modes.smm & clear,
         )
         return world, modes
 
     # Frames
 
-    def _pushed(self, frames: Frames, place: Word, interrupts: Bit) -> Frames:
+    def _pushed(self, world: LaneWorld, place: Word) -> Frames:
+        frames = world.frames
         return Frames(
             [self._build.one, *frames.valid[:-1]],
             [place, *frames.places[:-1]],
-            [interrupts, *frames.interrupts[:-1]],
+            [world.interrupts, *frames.interrupts[:-1]],
+            [world.zero, *frames.zeros[:-1]],
         )
 
     def _popped(self, frames: Frames) -> Frames:
@@ -192,6 +210,7 @@ class Transitions:
             [*frames.valid[1:], zero],
             [*frames.places[1:], frames.places[-1]],
             [*frames.interrupts[1:], zero],
+            [*frames.zeros[1:], zero],
         )
 
     # What ever happened, as registers `seen.*`

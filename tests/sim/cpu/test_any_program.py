@@ -15,12 +15,20 @@ OPERANDS = {
     "in": ["0x20", "0xf0"],
     "wrmsr": ["HWCR 0x100", "IGNNE 1", "0x1b 0", "HWCR 0 cpl=3"],
     "rdmsr": ["HWCR", "IGNNE"],
-    "mov": ["ss", "cr0.ne 1", "cr0.ts 1", "cr0.em 1", "cr0.ts 0", "ferr_enable 0"],
+    "mov": ["ss", "cr0.ne 1", "cr0.ts 1", "cr0.em 1", "cr0.ts 0", "ferr_enable 0", "cx, 2", "[n], 1"],
     "wait": ["irq13", "ferr_n 0", "halted", ""],
     "int": ["0x75", "2", "0x40"],
     "inject": ["0x75", "2", "0x99"],
     "virq": ["0x40", "off"],
     "popf": ["if=1", "if=0"],
+    "jmp": ["a", "b", "h"],
+    "jz": ["a", "b"],
+    "jnz": ["a", "b", "h"],
+    "loop": ["a", "a, 3", "b, 2"],
+    "test": ["sw, ZE", "sw, ES", "cw, ZM", "msr, 0x100", "al, 1", "[n], 1"],
+    "cmp": ["[n], 2", "cx, 1"],
+    "inc": ["[n]"],
+    "dec": ["[n]", "cx"],
     "fldcw": ["masks=none", "control=0x37f"],
     "fdiv": ["raises=ZE"],
     "fsin": ["raises=IE,SF"],
@@ -31,19 +39,27 @@ VERBS = sorted({*_PARSERS, *OPERANDS, "fwait", "fld1", "emms", "fnclex", "fclex"
 step = st.sampled_from([f"{verb} {words}" for verb in VERBS for words in OPERANDS.get(verb, [""])])
 
 
-def block(end):
-    return st.lists(step, max_size=12).map(lambda steps: "'''\n" + "\n".join([*steps, *end]) + "\n'''")
+def block(end, first=()):
+    return st.lists(step, max_size=12).map(
+        lambda steps: "'''\n" + "\n".join([*first, *steps, *end]) + "\n'''"
+    )
 
 
 @st.composite
 def scenarios(draw):
     generation = draw(st.sampled_from(["I486", "P6", "AMD64", "AMD64"]))
-    lines = [f"generation = '{generation}'", "limit = 300", f"program = {draw(block(['nop']))}"]
+    lines = [
+        f"generation = '{generation}'",
+        "limit = 300",
+        f"program = {draw(block(['b: nop'], ['a: nop']))}",
+    ]
     pins = draw(st.lists(st.tuples(st.sampled_from(sorted(PINS)), st.integers(0, 99)), max_size=6))
     text = {(pin, at): f"{pin} {('low', 'high')[at & 1]} at {at}" for pin, at in pins}
     lines += ["pins = '''", *text.values(), "'''", "[handlers]"]
-    for name in draw(st.sets(st.sampled_from(["nmi", "ud", "nm", "gp", "mf", "08h", "40h", "75h"]))):
-        lines.append(f"{name} = {draw(block(['iret']))}")
+    for name in draw(st.sets(st.sampled_from(["nmi", "ud", "nm", "gp", "mf", "08h trap", "40h", "75h"]))):
+        first = ["h: nop"] if name == "75h" else []
+        lines.append(f"'{name}' = {draw(block([draw(st.sampled_from(['iret', 'nop', 'exit']))], first))}")
+    lines += [f"smi = {draw(block(['rsm']))}"] if draw(st.booleans()) else []
     lines += [f"reset = {draw(block(['nop']))}"] if draw(st.booleans()) else []
     if generation == "AMD64" and draw(st.booleans()):
         lines += ["[hypervisor]", f"start = {draw(block(['vmrun']))}"]

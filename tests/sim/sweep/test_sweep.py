@@ -269,3 +269,46 @@ def test_the_page_has_every_phase():
     text = heatmap_page(done)
     assert text.count("<tr>") == len(done.outcomes) + 1
     assert np.array_equal(done.table[:, 0], np.concatenate([np.full(b - a + 1, o) for a, b, o in stretches]))
+
+
+def test_the_grown_language_in_lanes():
+    """Loops, counters, a handler that ends by a jump, SMM; STPCLK# for ever is diagnosed."""
+    text = """generation = "I486"
+limit = 300
+program = '''
+again:  bios
+        sti
+        fninit
+        fldcw masks=none
+        fdiv raises=ZE
+check:  fwait
+out:    fnclex
+        loop again, 2
+'''
+[handlers]
+75h = '''
+        fnstsw
+        out 0xf0
+        out 0xa0, 0x20
+        out 0x20, 0x20
+        inc [times]
+        cmp [times], 2
+        jz out
+        test sw, ZE
+        jz lost
+        fnclex
+lost:   iret
+'''
+smi = '''
+        mov cx, 3
+round:  loop round
+        rsm
+'''
+"""
+    scenario = scenarios.parse_scenario(Source("x.toml", text), "x")
+    pulses = [pin_pulse("smi"), pin_pulse("stpclk")]
+    ranges = [range(0, 60, 4), range(0, 200, 9)]
+    done = sweep(scenario, Generation.I486, pulses, ranges, engine="numpy", threads=1)
+    found = {(one.verdict, one.detail) for one in done.outcomes}
+    # Late enough it finds the program at its end.
+    assert found == {("deadlocked", "stopped"), ("handled", "")}
