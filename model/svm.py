@@ -6,14 +6,16 @@ Sources: APM2 15.30.1 to 15.30.4. Linux' own rules for the same registers are in
 import enum
 from collections.abc import Callable
 
-from .msr import MsrRequest, MsrResponse
-from .registers import Msr
+from .msr import MsrRequest, MsrResponse, violation
+from .registers import Msr, Parameters
 
 EFER, VM_CR, SMM_CTL, VM_HSAVE_PA, XSS = 0xC000_0080, 0xC001_0114, 0xC001_0116, 0xC001_0117, 0xDA0
 EFER_SVME = 1 << 12
 EFER_KNOWN = 1 << 0 | 1 << 8 | 1 << 10 | 1 << 11 | EFER_SVME
 """SCE, LME, LMA, NXE and SVME."""
 OK, FAULT = 0, 1
+ABSENT = frozenset({0x3A, 0x10A, *range(0x480, 0x494)})
+"""MSRs of Intel's that no processor of AMD's has: FEATURE_CONTROL, ARCH_CAPABILITIES, VMX capabilities."""
 
 
 class VmCr(enum.IntFlag):
@@ -56,6 +58,11 @@ class HardwareRegisters:
     access: the MSR bus of a machine, which has HWCR and IGNNE.
     smm_lock: HWCR.SmmLock, where the machine's HWCR does not implement it.
     physical_bits: the width of a physical address.
+    parameters: the machine's, for `rule`.
+
+    Attributes
+    ----------
+    rule: why the last access to HWCR or IGNNE was a fault, in words; empty if it was none.
     """
 
     advertised: frozenset[int] = frozenset()
@@ -65,13 +72,21 @@ class HardwareRegisters:
         access: Callable[[MsrRequest], MsrResponse],
         smm_lock: bool = False,
         physical_bits: int = 48,
+        parameters: Parameters | None = None,
     ) -> None:
         self.access = access
         self.smm_lock = smm_lock
         self.physical_bits = physical_bits
+        self.parameters = parameters or Parameters()
+        self.rule = ""
         self.values: dict[int, int] = {EFER: 0, VM_CR: 0, VM_HSAVE_PA: 0, XSS: 0}
 
+    def states(self, index: int) -> bool:
+        """Whether it is known here what a processor of AMD's does with this MSR."""
+        return index in {*Msr, SMM_CTL, *self.values, *ABSENT}
+
     def set_msr(self, index: int, data: int, host: bool) -> int:
+        self.rule = ""
         if index in list(Msr):
             return self._bus(MsrRequest(index, True, data))[0]
         new = self._next(index, data)
@@ -89,6 +104,7 @@ class HardwareRegisters:
 
     def _bus(self, request: MsrRequest) -> tuple[int, int]:
         response = self.access(request)
+        self.rule = violation(request, self.parameters) or "" if response.fault else ""
         return FAULT if response.fault else OK, response.data
 
     def _next(self, index: int, data: int) -> int | None:
@@ -97,7 +113,8 @@ class HardwareRegisters:
             case 0xC001_0114:  # VM_CR
                 return next_vm_cr(self.values[VM_CR], data, bool(self.values[EFER] & EFER_SVME))
             case 0xC001_0116:  # SMM_CTL
-                return None if self.smm_lock or data & ~0x1F else data
+                locked = self.smm_lock or self._bus(MsrRequest(Msr.HWCR))[1] & 1
+                return None if locked or data & ~0x1F else data
             case 0xC001_0117:  # VM_HSAVE_PA
                 return data if is_hsave_pa(data, self.physical_bits) else None
             case 0xC000_0080:  # EFER

@@ -12,7 +12,13 @@ from .console import WIDE, fail, stderr_status
 @click.command("msr")
 @click.argument("script", default="ignne")
 @click.argument("line", required=False)
-@click.option("--backend", type=click.Choice(["svm", "vmx"]), default="svm", show_default=True)
+@click.option(
+    "--backend",
+    type=click.Choice(["svm", "vmx", "hardware", "xen", "openvmm", "virtualbox"]),
+    default="svm",
+    show_default=True,
+    help="Whose rules: KVM's on either vendor, no hypervisor's at all, or another one's.",
+)
 @click.option(
     "--on",
     type=click.Choice(["model", "kvm"]),
@@ -24,10 +30,12 @@ from .console import WIDE, fail, stderr_status
     "--compare",
     "side_by_side",
     is_flag=True,
-    help="A table: KVM's svm and vmx, the hardware, and with --on kvm this kernel.",
+    help="A table: KVM's svm and vmx, the hardware, other hypervisors, and with --on kvm this kernel.",
 )
 @click.option(
-    "--hypervisors", is_flag=True, help="The table, with Xen, OpenVMM and VirtualBox by their sources."
+    "--hypervisors/--no-hypervisors",
+    default=None,
+    help="In the table: Xen, OpenVMM and VirtualBox by their sources; by default where these state a rule.",
 )
 @click.option("--full-chains", is_flag=True, help="Also the functions that a compiler inlines.")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
@@ -53,7 +61,7 @@ def msr_command(
     backend: str,
     on: str,
     side_by_side: bool,
-    hypervisors: bool,
+    hypervisors: bool | None,
     full_chains: bool,
     as_json: bool,
     differential: bool,
@@ -64,9 +72,9 @@ def msr_command(
 ) -> None:
     """Run SCRIPT, a list of MSR accesses, through KVM's rules; count each way to set_msr.
 
-    SCRIPT is a TOML file or one of: boot, filter, ignne. The histogram has bpftrace's form. With --on kvm the
-    script runs on this machine's own kernel, and where the model of that kernel differs it is said.
-    Nothing of the host is changed.
+    SCRIPT is a TOML file or one of: boot, filter, ignne. The histogram has bpftrace's form. The hardware is a
+    processor of today, whose HWCR software reads, modifies and writes. With --on kvm the script runs on this
+    machine's own kernel, and where the model of it differs that is said. Nothing of the host is changed.
 
     With the word explain in SCRIPT's place, LINE is a message of KVM's or QEMU's, or - for standard input,
     and what it means is said.
@@ -96,7 +104,7 @@ def msr_command(
         _differential(on, record, replay)
         return
     chosen = msr_script.load_script(script)
-    if side_by_side or hypervisors:
+    if side_by_side or hypervisors is not None:
         _compare(chosen, as_json, on == "kvm", hypervisors)
         return
     if on == "kvm":
@@ -107,12 +115,25 @@ def msr_command(
 
 def _on_model(script, backend: str, full_chains: bool, as_json: bool) -> None:
     """Each access, KVM's log, and the ways to set_msr."""
+    from ...model.hypervisors import HYPERVISORS
     from ..kvm import run as msr_run
 
-    done, vm = msr_run.run_script(script, backend)
+    other = next((one for one in HYPERVISORS if one.name.lower().startswith(backend)), None)
+    if other is not None:
+        done, vm = msr_run.run_hypervisor(script, other), None
+    else:
+        done, vm = msr_run.run_script(script, backend)
+    if vm is None or backend == "hardware":
+        # There is no set_msr, and no log.
+        if as_json:
+            _echo_json({"backend": backend, "accesses": [_json(one) for one in done]})
+            return
+        for one in done:
+            click.echo(_line(one))
+        return
     counts = msr_run.histogram(vm, full_chains)
     if as_json:
-        accesses = [{"access": one.access.text, "result": one.result, "value": one.value} for one in done]
+        accesses = [_json(one) for one in done]
         chains = [{"chain": chain, "count": count} for chain, count in counts]
         _echo_json({"backend": backend, "accesses": accesses, "set_msr": chains, "log": vm.log})
         return
@@ -122,6 +143,10 @@ def _on_model(script, backend: str, full_chains: bool, as_json: bool) -> None:
     if vm.log.suppressed:
         log += f"({vm.log.suppressed} more lines, held back by the kernel's rate limit)\n"
     click.echo(log + msr_run.as_bpftrace(counts))
+
+
+def _json(one) -> dict[str, str]:
+    return {"access": one.access.text, "result": one.result, "value": one.value}
 
 
 def _explain(line: str | None) -> None:
@@ -164,7 +189,8 @@ def _echo_ways(ways) -> None:
 
 
 def _line(one) -> str:
-    return f"{one.access.text}: {one.result}" + (f", {one.value}" if one.value else "")
+    because = f" ({one.why})" if one.why else ""
+    return f"{one.access.text}: {one.result}" + (f", {one.value}" if one.value else "") + because
 
 
 def _on_kernel(script, as_json: bool) -> None:
@@ -195,35 +221,39 @@ def _on_kernel(script, as_json: bool) -> None:
         )
 
 
-def _compare(script, as_json: bool, with_kernel: bool, hypervisors: bool) -> None:
+def _compare(script, as_json: bool, with_kernel: bool, hypervisors: bool | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
     from ...model.hypervisors import HYPERVISORS
     from ..kvm.device import host
-    from ..kvm.run import COLUMNS, KERNEL, compare_backends
+    from ..kvm.run import KERNEL, NOT_STATED, compare_backends
 
-    others = HYPERVISORS if hypervisors else ()
-    columns = (*COLUMNS, *(one.name for one in others), *([KERNEL] if with_kernel else []))
-    rows = [
-        (access.text, {column: [done[column].result, done[column].value] for column in columns})
-        for access, done in compare_backends(script, with_kernel, hypervisors)
-    ]
+    rows = list(compare_backends(script, with_kernel, hypervisors))
+    columns = list(rows[0][1]) if rows else []
     if as_json:
-        _echo_json([{"access": text, **answers} for text, answers in rows])
+        answers = [{column: [one.result, one.value] for column, one in done.items()} for _, done in rows]
+        _echo_json([{"access": access.text, **each} for (access, _), each in zip(rows, answers, strict=True)])
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     titles = {"svm": "KVM svm", "vmx": "KVM vmx", KERNEL: f"{KERNEL} ({host()})"}
-    for name in ("access", *(titles.get(column, column) for column in columns), ""):
-        table.add_column(name, no_wrap=True)
-    for text, answers in rows:
-        differs = any(answers[column] != answers["hardware"] for column in columns)
-        cells = [", ".join(filter(None, answers[column])) for column in columns]
-        table.add_row(text, *cells, "differs" if differs else "")
-    wide = 2 * WIDE if columns == COLUMNS else 3 * WIDE
-    Console(highlight=False, width=None if sys.stdout.isatty() else wide).print(table)
-    for one in others:
-        click.echo(f"{one.name}: {one.source}")
+    titles |= {"hardware": f"hardware ({script.hardware.hwcr.value})"}
+    on_terminal = sys.stdout.isatty()
+    table.add_column("access", no_wrap=True)
+    for column in columns:
+        table.add_column(titles.get(column, column), no_wrap=not on_terminal)
+    table.add_column("", no_wrap=True)
+    for access, done in rows:
+        stated = {(one.result, one.value) for one in done.values() if one.result != NOT_STATED}
+        cells = [", ".join(filter(None, (one.result, one.value))) for one in done.values()]
+        table.add_row(access.text, *cells, "differs" if len(stated) > 1 else "")
+    Console(highlight=False, width=None if on_terminal else 3 * WIDE).print(table)
+    why = {done["hardware"].why: access.text for access, done in reversed(rows) if done["hardware"].why}
+    for rule, text in reversed(why.items()):
+        click.echo(f"hardware: {text}: {rule}")
+    for one in HYPERVISORS:
+        if one.name in columns:
+            click.echo(f"{one.name}: {one.source}")
 
 
 def _differential(on: str, record: Path | None, replay: Path | None) -> None:

@@ -24,6 +24,7 @@ COLUMNS = ("svm", "vmx", "hardware")
 """What needs no device: KVM's two modules as the model has them, and the hardware."""
 KERNEL = "this kernel"
 NOT_STATED = "not stated"
+ON_READING = "on reading"
 Machine = TypeVar("Machine", Vm, KernelVm)
 
 
@@ -34,10 +35,12 @@ class Done(NamedTuple):
     result: str
     value: str
     """What was read, or read back after a write; empty where there is nothing."""
+    why: str = ""
+    """The rule that the hardware's #GP goes by."""
 
 
 def run_script(script: Script, backend: str) -> tuple[list[Done], Vm]:
-    """Run a script on "svm", "vmx" or "common", KVM's bookkeeping, or on "hardware", a machine's MSR bus.
+    """Run a script on "svm", "vmx" or "common", KVM's bookkeeping, or on "hardware", a real part's MSR bus.
 
     Raises
     ------
@@ -65,13 +68,19 @@ def run_on_kernel(script: Script, device: str = "/dev/kvm") -> tuple[list[Done],
 
 
 def compare_backends(
-    script: Script, with_kernel: bool = False, with_hypervisors: bool = False
+    script: Script, with_kernel: bool = False, with_hypervisors: bool | None = False
 ) -> Iterator[tuple[Access, dict[str, Done]]]:
-    """Each access with what came of it in every column; with other hypervisors' and the user's own kernel's
-    if asked for."""
+    """Each access with what came of it in every column; with the user's own kernel's if asked for.
+
+    Parameters
+    ----------
+    with_hypervisors: other hypervisors' columns, too; None for those that state something of the script.
+    """
     results = {column: run_script(script, column)[0] for column in COLUMNS}
-    for one in HYPERVISORS if with_hypervisors else ():
-        results[one.name] = run_hypervisor(script, one)
+    for one in HYPERVISORS if with_hypervisors is not False else ():
+        done = run_hypervisor(script, one)
+        if with_hypervisors or any(each.result != NOT_STATED for each in done):
+            results[one.name] = done
     if with_kernel:
         results[KERNEL] = run_on_kernel(script)[0]
     for index, access in enumerate(script.accesses):
@@ -88,7 +97,7 @@ def run_hypervisor(script: Script, hypervisor: OtherHypervisor) -> list[Done]:
 
 
 def _stated(vcpus: list[HypervisorRegisters], access: Access) -> Done:
-    if access.vcpu is None or access.verb not in ("wrmsr", "rdmsr"):
+    if access.vcpu is None or access.verb not in ("wrmsr", "rdmsr", "modify"):
         return Done(access, NOT_STATED, "")
     registers, (index, data) = vcpus[access.vcpu], access.msrs[0]
     if not registers.states(index):
@@ -96,6 +105,11 @@ def _stated(vcpus: list[HypervisorRegisters], access: Access) -> Done:
     if access.verb == "rdmsr":
         value = registers.read(index)
         return Done(access, "#GP", "") if value is None else Done(access, "read", _hex(value))
+    if access.verb == "modify":
+        value = registers.read(index)
+        if value is None:
+            return Done(access, f"#GP {ON_READING}", "")
+        data = (value | data) & ~access.clear
     accepted = registers.write(index, data)
     value = registers.read(index)
     back = "unknown" if value is None else _hex(value)
@@ -143,7 +157,16 @@ def _all(script: Script, vm: Vm | KernelVm) -> list[Done]:
 
 def _machine(script: Script, backend: str) -> Vm:
     if backend == "hardware":
-        return Vm("svm", replace(script.options, report_ignored_msrs=False), _hardware)
+        part = script.hardware
+
+        def registers(number: int) -> Backing:
+            # Only the model: a script may create thousands of vCPUs, and lockstep holds the HDL to it.
+            machine = Simulation(
+                part.generation, on="model", hwcr=part.hwcr, reserved_bits=part.reserved_bits
+            )
+            return HardwareRegisters(machine.access_msr, parameters=part)
+
+        return Vm("svm", replace(script.options, report_ignored_msrs=False), registers)
     return _configured(script, Vm(backend, script.options))
 
 
@@ -161,18 +184,23 @@ def _configured(script: Script, vm: Machine) -> Machine:
     return vm
 
 
-def _hardware(number: int) -> Backing:
-    # Only the model: a script may create thousands of vCPUs, and the lockstep tests hold the HDL to it.
-    return HardwareRegisters(Simulation("AMD64", on="model").access_msr)
-
-
 def _perform(vm: Vm | KernelVm, access: Access, vcpus: int) -> Done:
     if access.vcpu is None:
         Qemu(vm).boot(vcpus)
         return Done(access, f"{vcpus} vCPUs", "")
     while len(vm.vcpus) < vcpus:
         vm.kvm_vm_ioctl_create_vcpu()
-    return _VERBS[access.verb](vm, vm.vcpus[access.vcpu], access)
+    vcpu = vm.vcpus[access.vcpu]
+    part = _part(vcpu)
+    if part is not None and not all(part.states(index) for index, _ in access.msrs):
+        return Done(access, NOT_STATED, "")
+    return _VERBS[access.verb](vm, vcpu, access)
+
+
+def _part(vcpu: "AnyVcpu") -> HardwareRegisters | None:
+    """The processor itself, if there is no hypervisor."""
+    registers = vcpu.registers if isinstance(vcpu, Vcpu) else None
+    return registers if isinstance(registers, HardwareRegisters) else None
 
 
 AnyVm = Vm | KernelVm
@@ -181,18 +209,41 @@ AnyVcpu = Vcpu | KernelVcpu
 
 def _wrmsr(vm: AnyVm, vcpu: AnyVcpu, access: Access) -> Done:
     ((index, data),) = access.msrs
+    part, before = _part(vcpu), _read_back(vcpu, index)
     if access.verb == "emulate" and isinstance(vcpu, Vcpu):
         outcome = vcpu.guest_wrmsr(index, data, emulated=True)
     else:
         outcome = vcpu.guest_wrmsr(index, data)
+    why = part.rule if part else ""
     back = _read_back(vcpu, index)
     result = _result(outcome)
     if outcome.result is AccessResult.DONE:
         # A kernel does not say whether it dropped or ignored a write.
         ignored = isinstance(vcpu, Vcpu) and vcpu.returned == Return.UNSUPPORTED
         kept = back in (_hex(data), WRITE_ONLY)
-        result = "ignored" if ignored else "accepted" if kept else "dropped"
-    return Done(access, result, back)
+        result = "accepted" if kept else "dropped" if back == before else "in part"
+        result = "ignored" if ignored else result
+    return Done(access, result, back, why)
+
+
+def _modify(vm: AnyVm, vcpu: AnyVcpu, access: Access) -> Done:
+    """RDMSR, then WRMSR with bits changed; a read that gives nothing is all."""
+    ((index, bits),) = access.msrs
+    outcome = vcpu.guest_rdmsr(index)
+    if outcome.result is not AccessResult.DONE:
+        return Done(access, f"{_result(outcome)} {ON_READING}", "")
+    written = access._replace(msrs=((index, (outcome.value | bits) & ~access.clear),))
+    return _wrmsr(vm, vcpu, written)._replace(access=access)
+
+
+def _host_modify(vm: AnyVm, vcpu: AnyVcpu, access: Access) -> Done:
+    """KVM_GET_MSRS, then KVM_SET_MSRS."""
+    ((index, bits),) = access.msrs
+    values = vcpu.get_msrs([index])
+    if not values:
+        return Done(access, "0 of 1 read", "")
+    written = access._replace(msrs=((index, (values[0] | bits) & ~access.clear),))
+    return _set(vm, vcpu, written)._replace(access=access)
 
 
 def _rdmsr(vm: AnyVm, vcpu: AnyVcpu, access: Access) -> Done:
@@ -213,7 +264,7 @@ def _get(vm: AnyVm, vcpu: AnyVcpu, access: Access) -> Done:
 
 
 def _cpuid(vm: AnyVm, vcpu: AnyVcpu, access: Access) -> Done:
-    if isinstance(vcpu, Vcpu) and isinstance(vcpu.registers, HardwareRegisters):
+    if _part(vcpu) is not None:
         return Done(access, "as it is", "")
     try:
         vcpu.set_cpuid(access.guest or Guest())
@@ -243,6 +294,8 @@ def _init(vm: AnyVm, vcpu: AnyVcpu, access: Access) -> Done:
 _VERBS: Mapping[str, Callable[[AnyVm, AnyVcpu, Access], Done]] = {
     "wrmsr": _wrmsr,
     "emulate": _wrmsr,
+    "modify": _modify,
+    "host modify": _host_modify,
     "rdmsr": _rdmsr,
     "set": _set,
     "get": _get,
@@ -262,8 +315,8 @@ def _result(outcome: GuestAccess) -> str:
 
 def _read_back(vcpu: AnyVcpu, index: int) -> str:
     """What the register holds, as the host finds it."""
-    if isinstance(vcpu, Vcpu) and isinstance(vcpu.registers, HardwareRegisters):
-        result, value = vcpu.registers.get_msr(index, host=True)
+    if (part := _part(vcpu)) is not None:
+        result, value = part.get_msr(index, host=True)
         if result:
             return WRITE_ONLY if index == SMM_CTL else "#GP"
         return _hex(value)

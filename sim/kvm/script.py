@@ -8,6 +8,7 @@ script = '''
   boot                           ; QEMU creates the vCPUs and synchronises them
   guest 0 wrmsr HWCR 0x100       ; guest all ...
   guest 0 rdmsr IGNNE
+  guest 0 modify HWCR set 0x100 clear 0x80    ; RDMSR, then WRMSR with these bits changed; or host 0 modify
   guest 0 emulate wrmsr HWCR 0   ; by KVM's instruction emulator
   host 0 cpuid AMD lm,nx         ; KVM_SET_CPUID2
   host 0 set HWCR 0x100, IGNNE 1 ; KVM_SET_MSRS; get HWCR
@@ -24,6 +25,10 @@ physical_bits = 48
 features = ["lm", "nx", "svm"]   # what its CPU and KVM offer; all if absent
 supported_xss = 0x1800
 
+[hardware]                       # the part of the column hardware
+hwcr = "zen"                     # or "k8", "minimal"
+reserved_bits = "manual"         # or "silicon"
+
 [filter]
 default = "allow"                # what no range decides
 ranges = '''
@@ -34,13 +39,13 @@ ranges = '''
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...model.kvm import vm as kvm
 from ...model.kvm.cpuid import FEATURES, Guest, kernel_version
 from ...model.kvm.msrs import Common, Options
 from ...model.kvm.vm import ExitReason, FilterRange, Vm
-from ...model.registers import Msr
+from ...model.registers import HwcrLayout, Msr, Parameters
 from ..cpu import operands
 from ..support.errors import InputError
 from ..support.toml_source import Key, Source, open_shipped, shipped_names
@@ -59,6 +64,7 @@ _KEYS = (
         "filter",
         "guest",
         "host",
+        "hardware",
     ),
     "script",
 )
@@ -77,6 +83,8 @@ class Access(NamedTuple):
     """Addresses and values."""
     value: int = 0
     error: bool = False
+    clear: int = 0
+    """Bits that `modify` clears; those that it sets are in `msrs`."""
     guest: Guest | None = None
     """What `cpuid` tells."""
 
@@ -92,6 +100,8 @@ class Script:
     user_space: ExitReason
     filter: tuple[int, tuple[FilterRange, ...]] | None
     accesses: tuple[Access, ...]
+    hardware: Parameters
+    """Of the machine behind the column hardware."""
 
 
 def shipped_scripts() -> list[str]:
@@ -127,6 +137,7 @@ def parse_script(source: Source) -> Script:
         _user_space(source),
         _filter(source),
         tuple(accesses),
+        _hardware(source),
     )
     if script.filter is not None:
         try:
@@ -168,6 +179,18 @@ def _options(source: Source) -> Options:
     )
 
 
+def _hardware(source: Source) -> Parameters:
+    """A real part, by default one of today's."""
+    source.only(("hardware",), ("hwcr", "reserved_bits"))
+    values: dict[str, Any] = {"hwcr": HwcrLayout.ZEN} | source.get(("hardware",), dict, {})
+    for key, value in values.items():
+        try:
+            Parameters(**{key: value})
+        except ValueError as error:
+            raise source.error(("hardware", key), str(error)) from None
+    return Parameters(**values)
+
+
 def _features(source: Source, key: Key, default) -> frozenset[str]:
     """A list of CPUID features."""
     names = source.data.get(key[0], {}).get(key[1], list(default))
@@ -202,11 +225,32 @@ def _guest(_: str, words: list[str]) -> Access:
         case ["emulate", "wrmsr", name, value]:
             pair = operands.msr(name, NAMES), operands.number(value, bits=64)
             return Access(0, "", None, "emulate", (pair,))
+        case ["modify", name, *changes]:
+            return _modification(name, changes)
         case ["rdmsr", name]:
             return Access(0, "", None, "rdmsr", ((operands.msr(name, NAMES), 0),))
     raise InputError(
-        "expected guest VCPU wrmsr MSR VALUE, guest VCPU emulate wrmsr MSR VALUE, or guest VCPU rdmsr MSR"
+        "expected guest VCPU wrmsr MSR VALUE, guest VCPU emulate wrmsr MSR VALUE, guest VCPU rdmsr MSR, or "
+        "guest VCPU modify MSR set|clear BITS"
     )
+
+
+def _modification(name: str, changes: list[str]) -> Access:
+    """What is read, with bits set and cleared, is written back."""
+    bits = {"set": 0, "clear": 0}
+    if (
+        not changes
+        or len(changes) % 2
+        or not {*changes[::2]} <= {*bits}
+        or len({*changes[::2]}) < len(changes) / 2
+    ):
+        raise InputError(
+            f"expected modify MSR set BITS, clear BITS or both, not {' '.join(['modify', name, *changes])!r}"
+        )
+    bits |= {
+        word: operands.number(value, bits=64) for word, value in zip(changes[::2], changes[1::2], strict=True)
+    }
+    return Access(0, "", None, "modify", ((operands.msr(name, NAMES), bits["set"]),), clear=bits["clear"])
 
 
 def _host(_: str, words: list[str]) -> Access:
@@ -217,12 +261,15 @@ def _host(_: str, words: list[str]) -> Access:
     if words[:1] == ["get"] and all(len(part) == 1 for part in parts):
         return Access(0, "", None, "get", tuple((operands.msr(name, NAMES), 0) for (name,) in parts))
     match words:
+        case ["modify", name, *changes]:
+            return _modification(name, changes)._replace(verb="host modify")
         case ["cpuid", vendor]:
             return Access(0, "", None, "cpuid", guest=Guest(vendor))
         case ["cpuid", vendor, features]:
             return Access(0, "", None, "cpuid", guest=Guest(vendor, frozenset(features.split(","))))
     raise InputError(
-        "expected host VCPU set MSR VALUE, ..., host VCPU get MSR, ..., or host VCPU cpuid VENDOR FEATURE,..."
+        "expected host VCPU set MSR VALUE, ..., host VCPU get MSR, ..., host VCPU modify MSR set|clear BITS, "
+        "or host VCPU cpuid VENDOR FEATURE,..."
     )
 
 

@@ -7,8 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ...model.msr import violation
 from ...model.registers import ExceptionFlag, Operation
-from ..cpu.actions import X87Step
+from ..cpu.actions import MsrAccess, X87Step
 from ..cpu.events import SMI, CpuEvent
 from ..cpu.stores import STORES
 from ..waveform.selection import Shown
@@ -76,7 +77,7 @@ def _step_rows(run: ScenarioRun) -> Iterator[TimelineRow]:
     for event in run.events:
         step = event.step
         text = "-" if step is None else f"{step.label}: {step.text}" if step.label else step.text
-        yield TimelineRow(event.cycle, text, "", _meaning(event))
+        yield TimelineRow(event.cycle, text, "", _meaning(event) + _rule(event, run))
 
 
 def _meaning(event: CpuEvent) -> str:
@@ -91,6 +92,15 @@ def _meaning(event: CpuEvent) -> str:
     if event.value == SMI and event.kind in ("enters", "returns", "ends"):
         return _SMM[event.kind]
     return _KINDS[event.kind].format(event.value)
+
+
+def _rule(event: CpuEvent, run: ScenarioRun) -> str:
+    """Why an MSR access was #GP(0)."""
+    action = event.step.action if event.step else None
+    if event.kind != "#GP" or not isinstance(action, MsrAccess):
+        return ""
+    broken = violation(action.request, run.scenario.parameters_for(run.generation))
+    return f" ({broken})" if broken else ""
 
 
 def _stores(event: CpuEvent, code: Operation) -> str:
