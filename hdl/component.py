@@ -1,4 +1,4 @@
-"""Components that say what each of their ports is: the one place that their users' texts are made from.
+"""Components that say what each of their ports is: the one source that their users' texts are made from.
 
 A table of ports, name to `Input` or `Output`, becomes the component's signature, the "Attributes" section of
 its documentation, and the interface comment of the exported Verilog. Nothing is read back from a docstring,

@@ -124,7 +124,7 @@ class Pic(Component):
         # The level of the lowest priority, as those with a higher number: they come before level 0.
         self._lowest_priority = Signal(8)
         self._special_mask_mode = Signal()
-        # The levels that it puts aside: masked ones. A register, for the path.
+        # The levels that special mask mode ignores: masked ones. A register, for the path.
         self._special_mask = Signal(8)
         self._read_isr = Signal()
         self._poll = Signal()
@@ -136,7 +136,7 @@ class Pic(Component):
         self._cascades = Signal()
         self._called = Signal()
         self._answers = Signal()
-        # In service and not put aside by the special mask mode.
+        # In service and not ignored for being masked in special mask mode.
         self._busy = Signal(8)
         self._below_busy = Signal(8)
         # The level that would be acknowledged now, at most one, and whether there is one.

@@ -108,7 +108,7 @@ class Family(enum.IntEnum):
 
 
 class Cr0(enum.IntFlag):
-    """The CR0 bits that the error logic reads, at their places in CR0 (SDM3 2.5)."""
+    """The CR0 bits that the error logic reads, at their positions in CR0 (SDM3 2.5)."""
 
     MP = 1 << 1
     EM = 1 << 2

@@ -77,7 +77,7 @@ class SimulatedBoard:
                     await ctx.tick().repeat(BYTE)
                     continue
                 for byte in self.to_board(os.read(self._master, 4096)):
-                    for bit in (0, *(byte >> place & 1 for place in range(8)), 1):
+                    for bit in (0, *(byte >> index & 1 for index in range(8)), 1):
                         ctx.set(design.rx, bit)
                         await ctx.tick().repeat(DIVISOR)
 
@@ -93,9 +93,9 @@ class SimulatedBoard:
                     continue
                 byte = 0
                 await ctx.tick().repeat(DIVISOR // 2)
-                for place in range(8):
+                for index in range(8):
                     *_, level = await ctx.tick().sample(design.tx).repeat(DIVISOR)
-                    byte |= level << place
+                    byte |= level << index
                 await ctx.tick().repeat(DIVISOR)
                 data = self.to_host(bytes([byte]))
                 if data:

@@ -23,7 +23,7 @@ class BoardSpec(NamedTuple):
     """Module and class of amaranth-boards."""
     connector: tuple[str, int]
     pins: tuple[str, str, str, str]
-    """Places on the connector for FERR#, IGNNE#, IRQ 13, INTR."""
+    """Pins of the connector for FERR#, IGNNE#, IRQ 13, INTR."""
     attributes: Mapping[str, str | int]
     """Of those pins."""
     pull_up: Mapping[str, str | int]
@@ -149,9 +149,9 @@ class Top(Elaboratable):
 
 
 def _header(spec: BoardSpec) -> list[Resource]:
-    def pin(name: str, place: str, direction: str, **more: str | int):
+    def pin(name: str, number: str, direction: str, **more: str | int):
         attributes = Attrs(**spec.attributes, **more)
-        return Subsignal(name, Pins(place, dir=direction, conn=spec.connector), attributes)
+        return Subsignal(name, Pins(number, dir=direction, conn=spec.connector), attributes)
 
     ferr, ignne, irq, intr = spec.pins
     return [

@@ -34,35 +34,35 @@ class Demo(Component):
         control = Mux(unmasked, CONTROL_RESET, CONTROL_FNINIT)
         operations = Array((Operation.FNINIT, Operation.FLDCW, Operation.ARITHMETIC, Operation.FWAIT))
         writes = Array((address << 8) | value for address, value in BIOS_WORDS)
-        place = Signal(range(max(len(BIOS_WORDS), len(operations))))
+        index = Signal(range(max(len(BIOS_WORDS), len(operations))))
         m.d.sync += before.eq(self.button)
         with m.FSM():
             with m.State("BIOS"):
                 m.d.comb += [
                     self.io_write.eq(1),
-                    Cat(self.io_write_data, self.io_address).eq(writes[place]),
+                    Cat(self.io_write_data, self.io_address).eq(writes[index]),
                 ]
-                m.d.sync += place.eq(place + 1)
-                with m.If(place == len(BIOS_WORDS) - 1):
-                    m.d.sync += place.eq(0)
+                m.d.sync += index.eq(index + 1)
+                with m.If(index == len(BIOS_WORDS) - 1):
+                    m.d.sync += index.eq(0)
                     m.next = "WAIT"
             with m.State("WAIT"), m.If(self.button & ~before & ~self.stop):
-                m.d.sync += [unmasked.eq(~unmasked), place.eq(0)]
+                m.d.sync += [unmasked.eq(~unmasked), index.eq(0)]
                 m.next = "RUN"
             with m.State("RUN"):
                 m.d.comb += [
                     self.op_valid.eq(1),
-                    self.op_code.eq(operations[place]),
+                    self.op_code.eq(operations[index]),
                     self.op_control.eq(control),
-                    self.op_raises.eq(Mux(place == 2, ZERO_DIVIDE, 0)),
+                    self.op_raises.eq(Mux(index == 2, ZERO_DIVIDE, 0)),
                 ]
                 with m.If(self.ready):
-                    m.d.sync += place.eq(place + 1)
-                    with m.If(place == len(operations) - 1):
-                        m.d.sync += place.eq(0)
+                    m.d.sync += index.eq(index + 1)
+                    with m.If(index == len(operations) - 1):
+                        m.d.sync += index.eq(0)
                         m.next = "WAIT"
                 with m.If(self.stop | (self.button & ~before)):
-                    m.d.sync += [place.eq(0), unmasked.eq(~unmasked)]
+                    m.d.sync += [index.eq(0), unmasked.eq(~unmasked)]
                     with m.If(self.stop):
                         m.next = "WAIT"
         return m

@@ -24,7 +24,7 @@ from .link import Link
 from .uart import UartReceiver, UartTransmitter
 
 GENERATIONS = tuple(Generation)
-"""A generation's number on the line is its place here."""
+"""A generation's number on the line is its index here."""
 PAUSE = 0.01
 """Seconds without a byte after which a broken packet is forgotten."""
 
@@ -145,13 +145,13 @@ class BoardDesign(Parametrised):
     @staticmethod
     def _decode(m, address):
         """The I/O address through a register that tells apart only what answers, so is decoded before it."""
-        place, odd = Signal(2), Signal()
+        index, odd = Signal(2), Signal()
         answers = (PIC_MASTER >> 1, PIC_SLAVE >> 1, PORT_F0 >> 1)
-        m.d.sync += [place.eq(0), odd.eq(address[0])]
+        m.d.sync += [index.eq(0), odd.eq(address[0])]
         for number, pair in enumerate(answers, start=1):
             with m.If(address[1:] == pair):
-                m.d.sync += place.eq(number)
-        return Cat(odd, Array((0, *answers))[place])
+                m.d.sync += index.eq(number)
+        return Cat(odd, Array((0, *answers))[index])
 
 
 def idle_inputs(inputs) -> int:

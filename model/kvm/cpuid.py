@@ -66,12 +66,13 @@ class Guest:
         """The CPUID leaves: function, index, EAX, EBX, ECX, EDX; none for a guest without CPUID."""
         if self.vendor is None and not self.features:
             return []
-        places = [FEATURES[name] for name in self.features]
+        features = [FEATURES[name] for name in self.features]
         found: dict[tuple[int, int], dict[str, int]] = {
-            (place.function, place.leaf): dict.fromkeys(("eax", "ebx", "ecx", "edx"), 0) for place in places
+            (feature.function, feature.leaf): dict.fromkeys(("eax", "ebx", "ecx", "edx"), 0)
+            for feature in features
         }
-        for place in places:
-            found[place.function, place.leaf][place.register] |= 1 << place.bit
+        for feature in features:
+            found[feature.function, feature.leaf][feature.register] |= 1 << feature.bit
         if self.physical_bits != 36:
             width = self.physical_bits | 48 << 8
             found[0x8000_0008, 0] = {"eax": width, "ebx": 0, "ecx": 0, "edx": 0}

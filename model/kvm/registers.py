@@ -58,10 +58,10 @@ class KernelLog(list[str]):
         self.suppressed = 0
         self._seen: Counter[str] = Counter()
 
-    def limited(self, place: str, text: str) -> None:
-        """A line from one place in the source."""
-        self._seen[place] += 1
-        if self._seen[place] <= BURST:
+    def limited(self, caller: str, text: str) -> None:
+        """A line from one call in the source."""
+        self._seen[caller] += 1
+        if self._seen[caller] <= BURST:
             self.append(text)
         else:
             self.suppressed += 1
@@ -195,8 +195,8 @@ class KvmRegisters:
         if self.since(6, 3) and not self.options.report_ignored_msrs:
             return
         text = "Unhandled WRMSR({index:#x}) = {data:#x}" if self.since(6, 3) else old
-        place = f"vcpu{self.number}, guest rIP: {self.rip:#x} "
-        self.log.limited("unimplemented", f"kvm [1]: {place}" + text.format(index=index, data=data))
+        prefix = f"vcpu{self.number}, guest rIP: {self.rip:#x} "
+        self.log.limited("unimplemented", f"kvm [1]: {prefix}" + text.format(index=index, data=data))
 
     def _plain(self, index: int, data: int, host: bool) -> int:
         self.values[index] = data
@@ -271,7 +271,7 @@ class KvmRegisters:
         return Return.FAULT if data or not host else Return.OK
 
     def _mc_bank(self, index: int, data: int, host: bool) -> int:
-        """MCi_CTL takes 0 or all ones (bits 10 and 0 aside); MCi_STATUS of a guest 0, and on AMD with
+        """MCi_CTL takes 0 or all ones (except for bits 10 and 0); MCi_STATUS of a guest 0, and on AMD with
         HWCR[18] anything."""
         if index % 4 == 0 and data and data | 1 << 10 | 1 != (1 << 64) - 1:
             return Return.FAULT

@@ -280,13 +280,13 @@ class PicState:
         take("base", odd & icw2, data[3:])
         take("icw3", odd & icw3, data)
         fourth = odd & icw4
-        for name, place in (
+        for name, index in (
             ("special_fully_nested_mode", 4),
             ("buffered_mode", 3),
             ("buffered_master", 2),
             ("auto_eoi", 1),
         ):
-            take(name, fourth, [data[place]])
+            take(name, fourth, [data[index]])
         to_third = icw2 & ~self._alone
         to_fourth = ((icw2 & self._alone) | icw3) & needs
         take("next", odd, [self._zero, to_third, to_fourth])
@@ -316,11 +316,11 @@ class PicState:
             after[name] = [bit & ~icw1 for bit in after[name]]
         for name in ("auto_eoi", "second", "cas", "imr"):
             after[name] = [bit & ~icw1 for bit in after[name]]
-        for name, place in (("level_triggered", 3), ("single", 1), ("needs_icw4", 0)):
+        for name, index in (("level_triggered", 3), ("single", 1), ("needs_icw4", 0)):
             (old,) = after[name]
-            after[name] = [(icw1 & data[place]) | (~icw1 & old)]
+            after[name] = [(icw1 & data[index]) | (~icw1 & old)]
         after["next"] = [after["next"][0] | icw1, *(bit & ~icw1 for bit in after["next"][1:])]
-        after["icw3"] = [bit | icw1 if place < 3 else bit & ~icw1 for place, bit in enumerate(after["icw3"])]
+        after["icw3"] = [bit | icw1 if index < 3 else bit & ~icw1 for index, bit in enumerate(after["icw3"])]
 
     def _any(self, bits) -> Bit:
         result = self._zero
@@ -335,7 +335,7 @@ class PicState:
         outputs = []
         for level in range(8):
             bit = self._one
-            for place, one in enumerate(number):
-                bit = bit & (one if level >> place & 1 else ~one)
+            for index, one in enumerate(number):
+                bit = bit & (one if level >> index & 1 else ~one)
             outputs.append(bit)
         return outputs

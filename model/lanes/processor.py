@@ -85,8 +85,8 @@ class ProcessorCycle:
     def _equal(self, word: Word, value: int) -> Bit:
         """A word has a value."""
         result = self._one
-        for place, bit in enumerate(word):
-            result = result & (bit if value >> place & 1 else ~bit)
+        for index, bit in enumerate(word):
+            result = result & (bit if value >> index & 1 else ~bit)
         return result
 
     def _any(self, bits: Iterable[Bit]) -> Bit:
@@ -96,7 +96,7 @@ class ProcessorCycle:
         return result
 
     def _constant(self, value: int, width: int) -> Word:
-        return [self._one if value >> place & 1 else self._zero for place in range(width)]
+        return [self._one if value >> index & 1 else self._zero for index in range(width)]
 
     # IGNNE in effect (APM2 15.30.2)
 
@@ -245,10 +245,10 @@ class ProcessorCycle:
             flag & ~mask for flag, mask in zip(self._after["flags"][:6], self._after["masks"], strict=True)
         ]
         kinds = []
-        for place, old in enumerate(self._state["immediate"]):
-            families_now = self._any(bit for family, bit in families.items() if AT_ONCE[family] >> place & 1)
-            new = self._ready & self._raised[place] & families_now
-            kinds.append((old | new) & ~self._image & pending[place])
+        for index, old in enumerate(self._state["immediate"]):
+            families_now = self._any(bit for family, bit in families.items() if AT_ONCE[family] >> index & 1)
+            new = self._ready & self._raised[index] & families_now
+            kinds.append((old | new) & ~self._image & pending[index])
         self._after["immediate"] = kinds
 
     def _age_window(self) -> None:

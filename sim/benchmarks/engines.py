@@ -239,7 +239,7 @@ def _amaranth(parameters: Parameters, lanes: int, cycles: int) -> BenchmarkRun:
         dut: Any = StimulatedPc(parameters)
         simulator = Simulator(dut)
         simulator.add_clock(1e-8)
-        seed = sum(word << 32 * place for place, word in enumerate(_seed_words(lane)))
+        seed = sum(word << 32 * index for index, word in enumerate(_seed_words(lane)))
 
         async def testbench(ctx, dut=dut, seed=seed):
             ctx.set(dut.load, 1)

@@ -141,10 +141,10 @@ def prove_command(names: tuple[str, ...], generation: str | None) -> None:
 @click.option("--cycles", type=click.IntRange(1), default=20_000, show_default=True, help="Of stimulus.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Chooses both.")
 def mutate_command(generation: str, parameters: dict[str, Any], count: int, cycles: int, seed: int) -> None:
-    """Break the netlist in COUNT places, one at a time, and see whether the lockstep stimulus notices.
+    """Break the netlist at COUNT points, one at a time, and see whether the lockstep stimulus notices.
 
     For a mutant that survives it ABC finds inputs that show it, which are run too, or proves that it behaves
-    as the design does; what is neither is listed, and the exit status is 1. There are some 25,000 places:
+    as the design does; what is neither is listed, and the exit status is 1. There are some 25,000 points:
     a count above that takes all of them, and over an hour; Ctrl-C ends it with what is known by then. Needs
     pip install 'irq13[mutate]', g++, make, perl and berkeley-abc.
 

@@ -156,10 +156,10 @@ def _print(done: "Sweep") -> None:
     table.add_column("phases", justify="right")
     for name in ("first", "outcome", "order of events"):
         table.add_column(name)
-    for place, one in enumerate(done.outcomes):
-        example = ", ".join(map(str, done.example(place)))
+    for index, one in enumerate(done.outcomes):
+        example = ", ".join(map(str, done.example(index)))
         table.add_row(
-            Text(letter(place), styles[place]), str(done.count(place)), example, one.text, one.order
+            Text(letter(index), styles[index]), str(done.count(index)), example, one.text, one.order
         )
     console.print(table)
     size = done.table.size

@@ -76,7 +76,7 @@ def msr_command(
     processor of today, whose HWCR software reads, modifies and writes. With --on kvm the script runs on this
     machine's own kernel, and where the model of it differs that is said. Nothing of the host is changed.
 
-    With the word explain in SCRIPT's place, LINE is a message of KVM's or QEMU's, or - for standard input,
+    With the word explain instead of SCRIPT, LINE is a message of KVM's or QEMU's, or - for standard input,
     and what it means is said.
 
     \b

@@ -184,8 +184,8 @@ def program() -> bytes:
 
 def _text() -> str:
     """A routine for each operation, a table of them, and their operands."""
-    lines = [f"op{place}: {one.code}\n        ret" for place, one in enumerate(OPERATIONS.values())]
-    lines += ["align 8", "table:"] + [f"        dq op{place}" for place in range(len(OPERATIONS))]
+    lines = [f"op{index}: {one.code}\n        ret" for index, one in enumerate(OPERATIONS.values())]
+    lines += ["align 8", "table:"] + [f"        dq op{index}" for index in range(len(OPERATIONS))]
     lines += [f"{name}: dd {value:#x}" for name, value in _SINGLES.items()]
     lines += [f"{name}: dq {value:#x}" for name, value in _DOUBLES.items()]
     lines += [f"{name}: dq {low:#x}\n        dw {high:#x}" for name, (low, high) in _EXTENDED.items()]
@@ -223,7 +223,7 @@ def capture(vectors: list[dict[str, Any]], seconds: float = SECONDS) -> list[dic
 
 
 def _encoded(vectors: list[dict[str, Any]]) -> bytes:
-    numbers = {name: place for place, name in enumerate(OPERATIONS)}
+    numbers = {name: index for index, name in enumerate(OPERATIONS)}
     parts = []
     for vector in vectors:
         parts.append(

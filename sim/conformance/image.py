@@ -60,10 +60,10 @@ def write_image(path: Path) -> int:
 def _text() -> str:
     """Code, tables and expectations of all cases."""
     lines = [f"CASES equ {len(CASES)}", "align 4", "table:"]
-    for place, case in enumerate(CASES):
+    for index, case in enumerate(CASES):
         lines.append(
-            f"dw c{place}_name, {int(case.amd)}, c{place}_16, c{place}_32, c{place}_16_at, c{place}_32_at, "
-            f"c{place}_expected, c{place}_handlers"
+            f"dw c{index}_name, {int(case.amd)}, c{index}_16, c{index}_32, c{index}_16_at, c{index}_32_at, "
+            f"c{index}_expected, c{index}_handlers"
         )
     lines += [f"cw_{name}: dw {masks_of(name):#x}" for name in ("IE", "DE", "ZE", "PE")]
     for mask in ("IE", "DE", "ZE", "PE"):
@@ -76,37 +76,37 @@ def _text() -> str:
             lines.append(
                 f"image_{mask}_{kind}_32: dd {control:#x}, {status:#x}, 0FFFFh, 0, 0, 0, 0\n times 80 db 0"
             )
-    for place, case in enumerate(CASES):
-        lines += _case(place, case)
+    for index, case in enumerate(CASES):
+        lines += _case(index, case)
     return "\n".join(lines)
 
 
-def _case(place: int, case: ImageCase) -> list[str]:
-    lines = [f'c{place}_name: db "{case.name}", 0']
+def _case(index: int, case: ImageCase) -> list[str]:
+    lines = [f'c{index}_name: db "{case.name}", 0']
     parts = (("", case.main, 0), ("_handler", case.handler, HANDLER), ("_fault", case.fault, FAULT))
     for bits in (16, 32):
         lines.append(f"bits {bits}")
-        offsets = [f"c{place}_{bits}_at:"]
+        offsets = [f"c{index}_{bits}_at:"]
         for suffix, operations, first in parts:
-            lines.append(f"c{place}_{bits}{suffix}:")
+            lines.append(f"c{index}_{bits}{suffix}:")
             for number, operation in enumerate(operations):
-                label = f"c{place}_{bits}{suffix}_{number}"
+                label = f"c{index}_{bits}{suffix}_{number}"
                 offsets.append(f"dw {label}, {first + number}")
                 lines += [f"{label}:", *_operation(operation, bits, label, first + number)]
             lines.append("ret")
         lines += [*offsets, "dw 0FFFFh"]
-    lines += ["bits 16", f"c{place}_handlers:"]
-    lines += [f"dw c{place}_16_handler, c{place}_32_handler, c{place}_16_fault, c{place}_32_fault"]
-    lines += [f"c{place}_expected: dw " + ", ".join(f"c{place}_on_{one.value}" for one in Generation)]
+    lines += ["bits 16", f"c{index}_handlers:"]
+    lines += [f"dw c{index}_16_handler, c{index}_32_handler, c{index}_16_fault, c{index}_32_fault"]
+    lines += [f"c{index}_expected: dw " + ", ".join(f"c{index}_on_{one.value}" for one in Generation)]
     for generation in Generation:
         there = not case.amd or generation is Generation.AMD64
         wanted = expected_log(case, generation) if there else []
-        lines.append(f"c{place}_on_{generation.value}: dw {len(wanted)}")
+        lines.append(f"c{index}_on_{generation.value}: dw {len(wanted)}")
         lines += [f"dd {line.kind << 16 | line.value:#x}" for line in wanted]
     return lines
 
 
-def _operation(operation: str, bits: int, label: str, place: int) -> list[str]:
+def _operation(operation: str, bits: int, label: str, index: int) -> list[str]:
     """An operation in NASM's language, for 16 or 32 bits."""
     verb, *words = operation.split()
     log = f"call log{bits}"
@@ -152,7 +152,7 @@ def _operation(operation: str, bits: int, label: str, place: int) -> list[str]:
         return [select, f"mov eax, {value:#x}", "xor edx, edx", "wrmsr"]
     wait = f"settle_{label}"
     return {
-        "mark": [f"mov eax, {MARK << 16 | place:#x}", log],
+        "mark": [f"mov eax, {MARK << 16 | index:#x}", log],
         "out": ["out 0F0h, al"],
         "eoi": ["mov al, 20h", "out 0A0h, al", "out 20h, al"],
         "mask": ["mov al, 0FFh", "out 0A1h, al"],

@@ -271,13 +271,13 @@ def expected_log(case: ImageCase, generation: Generation) -> list[LogLine]:
 
     def block(operations: tuple[str, ...], first: int) -> list[Step]:
         result = []
-        for place, operation in enumerate(operations):
+        for index, operation in enumerate(operations):
             texts = _steps(operation)
             for number, text in enumerate(texts):
                 step = parse_step(1 + len(steps), text)
                 assert step is not None
-                # By identity: equal steps stand in several places.
-                steps[id(step)] = operation, first + place, number == len(texts) - 1
+                # By identity: equal steps stand at several indices.
+                steps[id(step)] = operation, first + index, number == len(texts) - 1
                 result.append(step)
         return result
 
@@ -306,14 +306,14 @@ def _line(
 ) -> LogLine | None:
     if event.step is None or id(event.step) not in steps:
         return None
-    operation, place, last = steps[id(event.step)]
+    operation, index, last = steps[id(event.step)]
     if event.kind == "enters":
         kind = {0x75: INT, 16: MF, 7: NM}.get(event.value)
-        return LogLine(kind, place) if kind else None
+        return LogLine(kind, index) if kind else None
     if event.kind in ("#UD", "#GP"):
-        return LogLine(UD if event.kind == "#UD" else GP, place)
+        return LogLine(UD if event.kind == "#UD" else GP, index)
     if event.kind.startswith("stuck"):
-        return LogLine(TIMEOUT, place)
+        return LogLine(TIMEOUT, index)
     if event.kind not in ("executes", "reads") or not last:
         return None
     now = outputs[event.cycle]
@@ -323,7 +323,7 @@ def _line(
         case ["cw"]:
             return LogLine(CW, int(now.masks))
         case ["mark"]:
-            return LogLine(MARK, place)
+            return LogLine(MARK, index)
         case ["irr" | "isr"]:
             return LogLine(PIC, event.value & 0x20)
         case ["rdmsr", _, mask]:
@@ -338,7 +338,7 @@ def log_text(case: ImageCase, line: LogLine) -> str:
         return f"{name} {line.value:x}"
     for first, operations in ((FAULT, case.fault), (HANDLER, case.handler), (0, case.main)):
         if line.value >= first:
-            place = line.value - first
-            what = operations[place] if place < len(operations) else "the end"
-            return f"{name} {place} ({what})" if line.kind != MARK else f"mark {place}"
+            index = line.value - first
+            what = operations[index] if index < len(operations) else "the end"
+            return f"{name} {index} ({what})" if line.kind != MARK else f"mark {index}"
     return f"{name} {line.value}"

@@ -44,7 +44,7 @@ from .actions import (
     X87Step,
 )
 from .events import FAULTS, CpuEvent
-from .program import Instruction, Place, Program
+from .program import Instruction, Position, Program
 from .state import NOWHERE, ProcessorState
 
 Cycles = Generator[PcInputs, PcOutputs, bool]
@@ -63,7 +63,7 @@ class Cpu(ProcessorState):
     def __init__(self, program: Program, parameters: Parameters) -> None:
         super().__init__(program, parameters)
         self._held = False
-        self._halted_at: Place | None = None
+        self._halted_at: Position | None = None
         self._go()
 
     def reset(self) -> None:
@@ -109,23 +109,23 @@ class Cpu(ProcessorState):
             fresh = False
             # It ends here: it does not hold off what ends a freeze (SDM3 27.1).
             self._in_shadow, self._shadow = self._shadow, False
-            instruction = self._place.instruction
+            instruction = self._position.instruction
             if instruction is None:
                 self._end()
                 break
             self.current = instruction.step
             self.waiting = None
-            place = self._place
+            position = self._position
             over = yield from self._perform(instruction)
             self.waiting = None
-            if over and self._place is place:
-                self._place = place.next
+            if over and self._position is position:
+                self._position = position.next
         self.current = None
         while True:
             yield self._drive()
 
     def _interrupt(self) -> Generator[PcInputs, PcOutputs, None]:
-        instruction = self._place.instruction
+        instruction = self._position.instruction
         self.current = instruction.step if instruction else None
         self._in_shadow = False
         if not self._stopped():
@@ -216,7 +216,7 @@ class Cpu(ProcessorState):
             case Popf(value):
                 self.interrupts = value
             case Int(vector):
-                self._place = self._place.next
+                self._position = self._position.next
                 self._enter(vector)
             case Iret():
                 self._return()
@@ -231,7 +231,7 @@ class Cpu(ProcessorState):
             case Loop(label) as loop if self.stores.goes_round(loop, self.current):
                 self._jump(label)
             case Exit():
-                self._place, self._frames = NOWHERE, ()
+                self._position, self._frames = NOWHERE, ()
             case Test() | Compare() | Assign() | Count():
                 self.stores.change(action)
 
@@ -261,7 +261,7 @@ class Cpu(ProcessorState):
             if last:
                 self._record("executes")
             # The hypervisor steps over it, and out of its shadow with it (**choice**: as KVM does).
-            self._place = self._place.next
+            self._position = self._position.next
             self._exit(self._ports[access.address], VMEXIT_IOIO)
             return True
         outputs = yield self._drive(io=access)
@@ -338,13 +338,13 @@ class Cpu(ProcessorState):
         After FLUSH#, STPCLK# and SMI# it halts again (SDM3 34.10: the auto-HALT restart that SMM leaves set).
         """
         yield self._drive()
-        if self._halted_at is not self._place:
+        if self._halted_at is not self._position:
             self._record("executes")
         while not self._interrupted():
             self.waiting = "halted"
             yield self._drive()
         again = self._stopped() or self._smi_due()
-        self._halted_at = self._place if again else None
+        self._halted_at = self._position if again else None
         return not again
 
 

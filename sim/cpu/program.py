@@ -1,4 +1,4 @@
-"""A program as the CPU runs it: steps taken apart into instructions, each with its place."""
+"""A program as the CPU runs it: steps taken apart into instructions, each with its position."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -54,14 +54,14 @@ class Instruction(NamedTuple):
     last: bool
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where the CPU is: the next instruction of a block."""
 
     block: tuple[Instruction, ...]
     at: int
 
     @property
-    def next(self) -> "Place":
+    def next(self) -> "Position":
         return self._replace(at=self.at + 1)
 
     @property
@@ -72,7 +72,7 @@ class Place(NamedTuple):
 class Target(NamedTuple):
     """Where a label stands."""
 
-    place: Place
+    position: Position
     in_handler: bool
     """A jump there keeps the frames of the handlers under way. One into the program itself drops them, as
     longjmp() restores the stack pointer; IF, NMI blocking and the 8259As' in-service bits stay."""
@@ -83,7 +83,7 @@ def targets_of(block: tuple[Instruction, ...], in_handler: bool) -> dict[str, Ta
     targets: dict[str, Target] = {}
     for at, instruction in enumerate(block):
         if instruction.step.label:
-            targets.setdefault(instruction.step.label, Target(Place(block, at), in_handler))
+            targets.setdefault(instruction.step.label, Target(Position(block, at), in_handler))
     return targets
 
 

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR, Cr0, Parameters
 from .events import NMI_VECTOR, SMI, VECTORS, CpuEvent
-from .program import Hypervisor, Instruction, Place, Program, Target, block_of, targets_of
+from .program import Hypervisor, Instruction, Position, Program, Target, block_of, targets_of
 from .steps import Step
 from .stores import Stores
 
 Block = tuple[Instruction, ...]
-NOWHERE = Place((), 0)
+NOWHERE = Position((), 0)
 PINS = ("nmi", "init", "smi", "flush", "stpclk")
 """The processor's pins beside RESET, IGNNE# and INTR. STPCLK# is a level, of the others a rising edge is
 latched; all are active high here."""
@@ -23,7 +23,7 @@ latched; all are active high here."""
 class Frame(NamedTuple):
     """What an interrupt remembers."""
 
-    place: Place
+    position: Position
     interrupts: bool
     vector: int
     zero: bool = False
@@ -32,7 +32,7 @@ class Frame(NamedTuple):
 class World(NamedTuple):
     """What VMRUN and #VMEXIT switch (APM2 15.5.1, 15.6)."""
 
-    place: Place
+    position: Position
     frames: tuple[Frame, ...]
     """The handlers under way, the innermost last."""
     cr0: Cr0
@@ -45,7 +45,7 @@ class World(NamedTuple):
 class Smm(NamedTuple):
     """What SMI# saves and RSM restores (SDM3 34.4)."""
 
-    place: Place
+    position: Position
     frames: tuple[Frame, ...]
     cr0: Cr0
     interrupts: bool
@@ -93,7 +93,7 @@ class ProcessorState:
         self._ports: dict[int, Block] = {}
         if self._hypervisor:
             self._load_host(self._hypervisor)
-        self._begin(Place(self._main, 0))
+        self._begin(Position(self._main, 0))
 
     def _load_host(self, host: Hypervisor) -> None:
         # One IDT serves both, but where the host has a handler of its own (**choice**).
@@ -116,7 +116,7 @@ class ProcessorState:
         """A guest runs, under a hypervisor."""
         return self._hypervisor is not None and not self.host
 
-    def _begin(self, place: Place, init: bool = False) -> None:
+    def _begin(self, position: Position, init: bool = False) -> None:
         """Power-up, RESET and INIT: the program begins here, under its hypervisor if it has one.
 
         What was latched, blocked, injected or intercepted is gone. The detectors of edges follow the pins
@@ -133,7 +133,7 @@ class ProcessorState:
         self._latched: set[str] = set()
         self.smm: Smm | None = None
         self.stores.zero = False
-        self._place = place
+        self._position = position
         self._frames: tuple[Frame, ...] = ()
         self._shadow = self._in_shadow = False
         self._injected: int | None = None
@@ -142,16 +142,16 @@ class ProcessorState:
         self._other = self._world()
         if self._hypervisor:
             self.host = True
-            self._place = Place(self._start, 0)
+            self._position = Position(self._start, 0)
 
     def _begin_after_reset(self, init: bool = False) -> None:
         """RESET or INIT by its pin: [handlers] reset, or nothing."""
-        self._begin(Place(self._after_reset, 0), init)
+        self._begin(Position(self._after_reset, 0), init)
 
     def _again(self, init: bool) -> None:
         """RESET or INIT by an instruction: it goes on at [handlers] reset if there is one, else behind it."""
-        behind = NOWHERE if self.host else self._place.next
-        self._begin(Place(self._after_reset, 0) if self._after_reset else behind, init)
+        behind = NOWHERE if self.host else self._position.next
+        self._begin(Position(self._after_reset, 0) if self._after_reset else behind, init)
 
     def _record(self, kind: str, value: int = 0) -> None:
         """An event in the cycle whose outputs have just been received."""
@@ -159,7 +159,7 @@ class ProcessorState:
 
     def _end(self) -> None:
         """Behind the last step of a block. Of a handler that is worth an event: IRET may be forgotten."""
-        *_, last = self._place.block or (None,)
+        *_, last = self._position.block or (None,)
         if last and (self._frames or self.smm):
             vector = self._frames[-1].vector if self._frames else SMI
             self.events.append(CpuEvent(self.cycle - 1, last.step, "ends", vector))
@@ -168,7 +168,7 @@ class ProcessorState:
         """To a label; into the program itself as longjmp() does, which leaves all handlers behind."""
         target = self._targets[label]
         # A new object: the CPU tells by it that the step was a jump, to itself too.
-        self._place = Place(*target.place)
+        self._position = Position(*target.position)
         if not target.in_handler:
             self._frames = ()
 
@@ -224,16 +224,16 @@ class ProcessorState:
         return code if self.guest and code in self._exits else None
 
     def _enter(self, vector: int) -> None:
-        """Go to a handler; return to the present place."""
+        """Go to a handler; return to the present position."""
         handlers = self._host_handlers if self.host else self._handlers
         if vector not in handlers:
             self._give_up(vector)
             return
         self._record("enters", vector)
-        self._frames = (*self._frames, Frame(self._place, self.interrupts, vector, self.stores.zero))
+        self._frames = (*self._frames, Frame(self._position, self.interrupts, vector, self.stores.zero))
         # A trap gate leaves IF as it is (SDM3 6.12.1.3).
         self.interrupts &= vector in (self._host_traps if self.host else self._traps)
-        self._place = Place(handlers[vector], 0)
+        self._position = Position(handlers[vector], 0)
 
     def _deliver_nmi(self) -> None:
         # Only the delivery of an NMI blocks others; INT 02h by software does not (SDM3 6.7.1).
@@ -243,9 +243,9 @@ class ProcessorState:
     def _enter_smm(self) -> None:
         """SMI#: NMI is held until RSM or an IRET (SDM3 34.8); CR0.EM and TS are 0 (SDM3 34.5)."""
         self._record("enters", SMI)
-        state = (self._place, self._frames, self.cr0, self.interrupts, self.stores.zero, self.nmi_blocked)
+        state = (self._position, self._frames, self.cr0, self.interrupts, self.stores.zero, self.nmi_blocked)
         self.smm = Smm(*state)
-        self._place, self._frames = Place(self._smi, 0), ()
+        self._position, self._frames = Position(self._smi, 0), ()
         self.cr0 &= ~(Cr0.EM | Cr0.TS)
         self.interrupts, self.nmi_blocked = False, True
 
@@ -255,8 +255,8 @@ class ProcessorState:
             return self._fault("#UD")
         self._record("executes")
         smm, self.smm = self.smm, None
-        self._place, self._frames, self.cr0, self.interrupts, self.stores.zero, self.nmi_blocked = smm
-        target = smm.place.instruction
+        self._position, self._frames, self.cr0, self.interrupts, self.stores.zero, self.nmi_blocked = smm
+        target = smm.position.instruction
         self.events.append(CpuEvent(self.cycle - 1, target.step if target else None, "returns", SMI))
         return False
 
@@ -274,21 +274,21 @@ class ProcessorState:
             return
         *rest, frame = self._frames
         self._frames = tuple(rest)
-        self._place, self.interrupts, self.stores.zero = frame.place, frame.interrupts, frame.zero
-        target = frame.place.instruction
+        self._position, self.interrupts, self.stores.zero = frame.position, frame.interrupts, frame.zero
+        target = frame.position.instruction
         self.events.append(CpuEvent(self.cycle - 1, target.step if target else None, "returns", frame.vector))
 
     def _give_up(self, code: int) -> None:
         """Nobody takes an interrupt or an exit: the program ends here, with IF = 0 as in every handler."""
         self._record("unhandled", code)
         self.interrupts = False
-        self._place, self._frames = NOWHERE, ()
+        self._position, self._frames = NOWHERE, ()
 
     # Host and guest
 
     def _world(self) -> World:
         zero = self.stores.zero
-        return World(self._place, self._frames, self.cr0, self.interrupts, self._in_shadow, zero)
+        return World(self._position, self._frames, self.cr0, self.interrupts, self._in_shadow, zero)
 
     def _vmrun(self) -> None:
         """The host is kept, the guest goes on with its own CR0, IF and interrupt shadow, and GIF = 1.
@@ -297,14 +297,14 @@ class ProcessorState:
         others (APM2 15.20). Its delivery ends the shadow (**choice**).
         """
         self._in_shadow = False
-        self._place = self._place.next
+        self._position = self._position.next
         guest, self._other = self._other, self._world()
-        self._place, self._frames, self.cr0, self.interrupts, self._shadow, self.stores.zero = guest
+        self._position, self._frames, self.cr0, self.interrupts, self._shadow, self.stores.zero = guest
         self.host, self.gif = False, True
         vector, self._injected = self._injected, None
         if vector is not None:
             self._shadow = False
-            instruction = self._place.instruction
+            instruction = self._position.instruction
             self.current = instruction.step if instruction else None
             self._enter(vector)
 
@@ -318,7 +318,7 @@ class ProcessorState:
         host, self._other = self._other, self._world()
         self.cr0, self.interrupts, self._frames = host.cr0, host.interrupts, host.frames
         self.stores.zero = host.zero
-        self._place = Place(block, 0)
+        self._position = Position(block, 0)
         self._in_shadow = self._shadow = False
         self.host, self.gif = True, False
 

@@ -42,7 +42,7 @@ def failure_text(name: str) -> str:
 
 def state_text(number: int) -> str:
     """A state in words: what is active in it."""
-    active = [name for place, name in enumerate(CORNERS) if number >> place & 1]
+    active = [name for bit, name in enumerate(CORNERS) if number >> bit & 1]
     return " + ".join(active) or "idle"
 
 

@@ -94,7 +94,7 @@ class _Oracle:
         left = list(range(len(candidates)))
         # A lane hides those behind it that fail later: the first half is looked at alone.
         while left:
-            lanes = self._run([candidates[place] for place in left])
+            lanes = self._run([candidates[index] for index in left])
             first = lanes.first[self._what]
             if first is None:
                 return failing
@@ -181,7 +181,7 @@ def _reduce(
 def _shorten(inputs: list[PcInputs], fails: _Oracle) -> list[PcInputs]:
     """Without the cycles that nothing depends on."""
     while len(inputs) > 1:
-        shorter = [inputs[:place] + inputs[place + 1 :] for place in range(len(inputs))]
+        shorter = [inputs[:index] + inputs[index + 1 :] for index in range(len(inputs))]
         found = fails.any(shorter)
         if found is None:
             return inputs

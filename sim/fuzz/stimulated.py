@@ -69,7 +69,7 @@ def drive(m: Module, ports, load, seed) -> None:
     """The stimulus around a PC: its registers, and what it drives."""
     state = {name: Signal(width, name=name) for name, width in STATE.items()}
     feedback = {"held": ports["op_freeze"] | ports["op_window"], "intr": ports["intr"]}
-    bits = {name: [word[place] for place in range(len(word))] for name, word in state.items()}
+    bits = {name: [word[index] for index in range(len(word))] for name, word in state.items()}
     now = stimulus(bits, feedback, Const(1, 1))
     for name, word in now.inputs.items():
         m.d.comb += ports[name].eq(Cat(word))
@@ -87,7 +87,7 @@ def observed_bits(ports: Mapping[str, Any]) -> list:
     bits = []
     for name, width in OUTPUTS.items():
         bits += [
-            ports[name][place] & valid if name in PAYLOAD else ports[name][place] for place in range(width)
+            ports[name][index] & valid if name in PAYLOAD else ports[name][index] for index in range(width)
         ]
     return bits
 
@@ -146,7 +146,7 @@ class StimulatedMachine:
     def step(self) -> tuple[PcInputs, PcOutputs]:
         """One cycle: what was driven, and what came."""
         bits = {
-            name: [self._state[name] >> place & 1 for place in range(width)] for name, width in STATE.items()
+            name: [self._state[name] >> index & 1 for index in range(width)] for name, width in STATE.items()
         }
         now = stimulus(bits, dict.fromkeys(FEEDBACK, 0), 1)
         inputs = read_inputs(_numbers(now.inputs))
@@ -167,4 +167,4 @@ def _signed(signature: int, outputs: int) -> int:
 
 
 def _numbers(words: dict[str, list[int]]) -> dict[str, int]:
-    return {name: sum(bit << place for place, bit in enumerate(word)) for name, word in words.items()}
+    return {name: sum(bit << index for index, bit in enumerate(word)) for name, word in words.items()}

@@ -26,7 +26,7 @@ STATE = {
     "pin": 1,
     "cr0": 4,
     "irq": 16,
-    "place": 4,
+    "bios_word": 4,
     "single": 1,
     "held": 1,
     "intr": 1,
@@ -34,8 +34,8 @@ STATE = {
 """Its registers and their widths. All begin with 0 but the words, which are seeds."""
 FEEDBACK = ("held", "intr")
 """What it sees of the PC, a cycle later: the operation is frozen or in its window; INTR."""
-LAST_PLACE = 10
-"""Words with which a BIOS sets both 8259As up; at this place nothing is left to write."""
+BIOS_WORD_COUNT = 10
+"""Words with which a BIOS sets both 8259As up; at this index nothing is left to write."""
 
 Bit = Any
 Word = list[Bit]
@@ -57,7 +57,7 @@ class _Tape:
         self._at = 0
 
     def take(self, count: int) -> Word:
-        taken = [self._bits[(self._at + place) % len(self._bits)] for place in range(count)]
+        taken = [self._bits[(self._at + index) % len(self._bits)] for index in range(count)]
         self._at += count
         return taken
 
@@ -107,7 +107,7 @@ class _Stimulus:
             part(inputs, after)
         # A new mixture begins with a BIOS that sets the 8259As up.
         zero = self._zero
-        after["place"] = [self._choose(remix, zero, bit) for bit in after["place"]]
+        after["bios_word"] = [self._choose(remix, zero, bit) for bit in after["bios_word"]]
         return LaneStimulus(inputs, after)
 
     def _operation(self, inputs: dict[str, Word], after: dict[str, Word]) -> None:
@@ -178,20 +178,20 @@ class _Stimulus:
         inputs["msr_request_valid"] = [self._choose(mix[9], tape.rarely(2), seldom)]
         inputs["msr_request_write"] = [tape.often(2)]
         ignne = tape.one()
-        places = self._one_of(tape.take(5))
+        turns = self._one_of(tape.take(5))
         strange, wrong, high = tape.rarely(3), tape.rarely(2), tape.one()
         address = []
-        for place, turned in enumerate(places):
-            bit = Msr.HWCR >> place & 1
-            value = ignne if (Msr.HWCR ^ Msr.IGNNE) >> place & 1 else self._constant(bit)
+        for index, turned in enumerate(turns):
+            bit = Msr.HWCR >> index & 1
+            value = ignne if (Msr.HWCR ^ Msr.IGNNE) >> index & 1 else self._constant(bit)
             address.append(value ^ (turned & strange))
         inputs["msr_request_address"] = address
-        low = [turned & wrong & self._not(high) for turned in places]
-        data = [*low, *(turned & wrong & high for turned in places)]
-        for place in (0, 7, 8):
+        low = [turned & wrong & self._not(high) for turned in turns]
+        data = [*low, *(turned & wrong & high for turned in turns)]
+        for index in (0, 7, 8):
             # The bits that each register has, mostly in the right one.
-            mine = ignne if place == 0 else self._not(ignne)
-            data[place] = data[place] ^ (mine & tape.one())
+            mine = ignne if index == 0 else self._not(ignne)
+            data[index] = data[index] ^ (mine & tape.one())
         inputs["msr_request_data"] = data
         user = tape.rarely(4)
         inputs["msr_request_cpl"] = [user & bit for bit in tape.take(2)]
@@ -199,10 +199,10 @@ class _Stimulus:
     def _io(self, inputs: dict[str, Word], after: dict[str, Word]) -> None:
         """OUTs to F0h and to the 8259As, and IN; first the words that initialise both."""
         state, tape, mix = self._state, self._tape, self._mix
-        place = state["place"]
-        done = self._equal(place, LAST_PLACE)
+        index = state["bios_word"]
+        done = self._equal(index, BIOS_WORD_COUNT)
         setting_up = self._not(done)
-        words, single = self._initialisation(place)
+        words, single = self._initialisation(index)
         now = self._choose(mix[11], tape.rarely(2), tape.rarely(5))
         writes = self._not(done) | tape.often(3)
         inputs["io_write"] = [now & writes]
@@ -213,8 +213,8 @@ class _Stimulus:
         after["single"] = [single]
         # ICW3 is left out of a single 8259A.
         step = now & setting_up
-        skips = step & state["single"][0] & (self._equal(place, 1) | self._equal(place, 6))
-        after["place"] = self._plus(self._plus(place, step), skips)
+        skips = step & state["single"][0] & (self._equal(index, 1) | self._equal(index, 6))
+        after["bios_word"] = self._plus(self._plus(index, step), skips)
 
     def _access(self) -> tuple[Word, Word]:
         tape = self._tape
@@ -223,12 +223,12 @@ class _Stimulus:
         ports += [PIC_SLAVE, PIC_SLAVE, PIC_SLAVE + 1, PIC_SLAVE + 1, PORT_F1, PORT_F0]
         turns = self._one_of(tape.take(4))
         port = []
-        for place in range(16):
+        for index in range(16):
             bit = _any(
-                [chosen for chosen, one in zip(choice, ports, strict=True) if one >> place & 1]
+                [chosen for chosen, one in zip(choice, ports, strict=True) if one >> index & 1]
                 or [self._zero]
             )
-            port.append(bit ^ (turns[place] & choice[15]))
+            port.append(bit ^ (turns[index] & choice[15]))
         data, thin = tape.take(8), tape.take(8)
         odd = _any([choice[8], choice[9], choice[12], choice[13]])
         # An OCW1 masks few; an ICW1 comes in whole initialisations, and now and then alone.
@@ -236,13 +236,13 @@ class _Stimulus:
         data[4] = data[4] & (odd | tape.rarely(4))
         return port, data
 
-    def _initialisation(self, place: Word) -> tuple[tuple[Word, Word], Bit]:
+    def _initialisation(self, index: Word) -> tuple[tuple[Word, Word], Bit]:
         """Port and byte of a word that initialises, and whether the 8259A is a single one."""
         tape, state = self._tape, self._state
-        slave = _any([self._equal(place, number) for number in range(5, 10)])
-        first = self._equal(place, 0) | self._equal(place, 5)
+        slave = _any([self._equal(index, number) for number in range(5, 10)])
+        first = self._equal(index, 0) | self._equal(index, 5)
         base, cascade, last, masks = (
-            self._equal(place, number) | self._equal(place, number + 5) for number in range(1, 5)
+            self._equal(index, number) | self._equal(index, number + 5) for number in range(1, 5)
         )
         port = [self._constant(PIC_MASTER >> bit & 1) for bit in range(16)]
         port[0] = self._not(first)
@@ -297,7 +297,7 @@ class _Stimulus:
         return [self._choose(select, a, b) for a, b in zip(yes, no, strict=True)]
 
     def _equal(self, word: Word, value: int) -> Bit:
-        return _all([bit if value >> place & 1 else self._not(bit) for place, bit in enumerate(word)])
+        return _all([bit if value >> index & 1 else self._not(bit) for index, bit in enumerate(word)])
 
     def _plus(self, word: Word, carry: Bit) -> Word:
         result = []

@@ -75,9 +75,9 @@ def _tool_options(spec: BoardSpec, clock: float | None) -> dict[str, str]:
     """Of the open tools, as Amaranth's platforms take them."""
     if spec.bitstream is None:
         return {}
-    place = f"--report report.json --timing-allow-fail --seed {spec.seed}"
+    options = f"--report report.json --timing-allow-fail --seed {spec.seed}"
     return {
-        "nextpnr_opts": f"{place} --freq {clock}" if clock else place,
+        "nextpnr_opts": f"{options} --freq {clock}" if clock else options,
         "synth_opts": spec.synthesis,
         "script_after_read": f'scratchpad -set abc9.script "+{_MAPPING}"',
     }

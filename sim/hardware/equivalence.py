@@ -94,29 +94,29 @@ write_aiger -zinit -map pair.map pair.aig
 
 def _inputs(folder: Path) -> list[int]:
     """The inputs that ABC has found, packed, a number for each cycle."""
-    places = {
-        int(place): int(bit)
-        for place, bit in re.findall(
+    indices = {
+        int(index): int(bit)
+        for index, bit in re.findall(
             r"^input (\d+) (\d+) drive$", (folder / "pair.map").read_text("ascii"), re.M
         )
     }
     # The first line is the state at the start; a comment ends the last one.
     _, *cycles = re.findall(r"^[01]+", (folder / "difference").read_text("ascii"), re.M)
-    return [sum(int(levels[place]) << bit for place, bit in places.items()) for levels in cycles]
+    return [sum(int(levels[index]) << bit for index, bit in indices.items()) for levels in cycles]
 
 
 def slices(ports: dict[str, int], vector: str) -> dict[str, str]:
     """Where each port is in a Verilog vector of all of them."""
-    shift, places = 0, {}
+    shift, pieces = 0, {}
     for name, width in ports.items():
-        places[name] = f"{vector}[{shift + width - 1}:{shift}]"
+        pieces[name] = f"{vector}[{shift + width - 1}:{shift}]"
         shift += width
-    return places
+    return pieces
 
 
 def connections(inputs: dict[str, str], outputs: dict[str, str]) -> str:
     """Ports of a PC, each connected to a piece of a vector."""
-    return ", ".join(f".{name}({place})" for name, place in (inputs | outputs).items())
+    return ", ".join(f".{name}({piece})" for name, piece in (inputs | outputs).items())
 
 
 def pair_of() -> str:

@@ -1,6 +1,6 @@
-"""Mutation of the netlist: does the stimulus notice when the design is wrong in one place?
+"""Mutation of the netlist: does the stimulus notice when the design is wrong at one point?
 
-Yosys breaks the netlist in one place after the other, many in one design with a port that selects which, and
+Yosys breaks the netlist at one point after the other, many in one design with a port that selects which, and
 Verilator compiles it; then the stimulus of the lockstep comparison, recorded with the model's outputs, runs
 against each. For what survives ABC searches for inputs that tell it from the design, which then run as the
 stimulus did, or proves that there are none.
@@ -54,7 +54,7 @@ MEANS_NOTHING = {
 
 
 class Mutant(NamedTuple):
-    """One place in which the netlist is broken."""
+    """One way in which the netlist is broken."""
 
     number: int
     command: str
@@ -155,17 +155,17 @@ opt_clean -purge
 
 
 class _Batch:
-    """Mutants in one design, each selected by its place from 1 on, compiled; 0 is the unbroken netlist."""
+    """Mutants in one design, each selected by its index from 1 on, compiled; 0 is the unbroken netlist."""
 
     def __init__(
         self, folder: Path, netlist: str, mutants: list[Mutant], step: Callable[[str], None]
     ) -> None:
         self.mutants = mutants
         self._folder, self._netlist, self._step = folder, netlist, step
-        self._places = {mutant.number: place for place, mutant in enumerate(mutants, start=1)}
+        self._indices = {mutant.number: index for index, mutant in enumerate(mutants, start=1)}
         width = len(mutants).bit_length()
         broken = "".join(
-            f"{one.command} -ctrl mutant {width} {self._places[one.number]}\n" for one in mutants
+            f"{one.command} -ctrl mutant {width} {self._indices[one.number]}\n" for one in mutants
         )
         step(f"breaking the netlist at {mutants[0].number} to {mutants[-1].number}")
         verilog = run_yosys(f"{netlist}{broken}opt_clean\nwrite_verilog -noattr\n", FULL)
@@ -180,16 +180,16 @@ class _Batch:
     def run(self, stimulus: bytes, mutants: Iterable[Mutant]) -> dict[int, int]:
         """The cycle in which each mutant that is noticed is noticed first."""
         (self._folder / "stimulus").write_bytes(stimulus)
-        numbers = {self._places[mutant.number]: mutant.number for mutant in mutants}
+        numbers = {self._indices[mutant.number]: mutant.number for mutant in mutants}
         sizes = [len(stimulus) // _ROW, SETTLE, _words(INPUT_BITS), _words(OUTPUT_BITS)]
         command = [str(self._folder / "obj_dir" / "Vharness"), "stimulus", *map(str, (*sizes, 0, *numbers))]
         killed = {}
         for line in lines_of(command, self._folder, "the simulation"):
-            place, cycle = map(int, line.split())
-            if place:
-                self._step(f"running mutant {numbers[place]}")
+            index, cycle = map(int, line.split())
+            if index:
+                self._step(f"running mutant {numbers[index]}")
                 if cycle >= 0:
-                    killed[numbers[place]] = cycle
+                    killed[numbers[index]] = cycle
             elif cycle >= 0:
                 raise ToolError(f"the unbroken netlist differs from the model in cycle {cycle}")
         return killed
@@ -276,8 +276,8 @@ int main(int argc, char** argv) {
     FILE* file = fopen(argv[1], "rb");
     if (!file || fread(data.data(), 4, data.size(), file) != data.size()) return 2;
     Vharness harness;
-    for (int place = 6; place < argc; place++) {
-        const int number = atoi(argv[place]);
+    for (int at = 6; at < argc; at++) {
+        const int number = atoi(argv[at]);
         int killed = -1;
         for (int cycle = 0; cycle < cycles && killed < 0; cycle++) {
             const uint32_t* now = &data[size_t(cycle) * row];

@@ -156,8 +156,8 @@ class KernelVm:
             leaves[function, index] = dict(zip(("eax", "ebx", "ecx", "edx"), registers, strict=True))
         found = {
             name
-            for name, place in FEATURES.items()
-            if leaves.get((place.function, place.leaf), {}).get(place.register, 0) >> place.bit & 1
+            for name, feature in FEATURES.items()
+            if leaves.get((feature.function, feature.leaf), {}).get(feature.register, 0) >> feature.bit & 1
         }
         return frozenset(found)
 

@@ -58,13 +58,13 @@ class Builder:
         """All of it, without what never changes; `free` as in `netlist.lower`."""
         registers = list(self._inner)
         for name, (word, init) in self._registers.items():
-            for place, (old, new) in enumerate(zip(word, self._next[name], strict=True)):
-                registers.append(Register(name, place, old.literal, new.literal, init >> place & 1))
+            for index, (old, new) in enumerate(zip(word, self._next[name], strict=True)):
+                registers.append(Register(name, index, old.literal, new.literal, init >> index & 1))
         outputs = {name: [bit.literal for bit in word] for name, word in self.outputs.items()}
         return Netlist(self.graph, {}, outputs, sorted(registers)).settled(free)
 
     def constant(self, value: int, width: int) -> Word:
-        return [self.one if value >> place & 1 else self.zero for place in range(width)]
+        return [self.one if value >> index & 1 else self.zero for index in range(width)]
 
     def select(self, condition: Bit, yes: Word, no: Word) -> Word:
         """`yes` if the condition holds, else `no`."""
@@ -76,7 +76,7 @@ class Builder:
 
     def equal(self, word: Word, value: int) -> Bit:
         """A word has a value."""
-        return self.all(bit if value >> place & 1 else ~bit for place, bit in enumerate(word))
+        return self.all(bit if value >> index & 1 else ~bit for index, bit in enumerate(word))
 
     def same(self, one: Word, other: Word) -> Bit:
         """Two words are equal."""
@@ -98,4 +98,4 @@ class Builder:
     def one_of(self, chosen: Iterable[tuple[Bit, Word]], width: int) -> Word:
         """The word whose condition holds, of conditions of which at most one does; else 0."""
         pairs = list(chosen)
-        return [self.any(condition & word[place] for condition, word in pairs) for place in range(width)]
+        return [self.any(condition & word[index] for condition, word in pairs) for index in range(width)]

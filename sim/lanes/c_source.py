@@ -34,22 +34,22 @@ class Writer:
         self._free: list[int] = []
         self._uses = _uses(plan, toggles)
         self._versions = 0
-        for place, action in enumerate(plan.actions):
-            self._write(place, action)
+        for index, action in enumerate(plan.actions):
+            self._write(index, action)
 
-    def _write(self, place: int, action: Compute | Watch | Store) -> None:
+    def _write(self, index: int, action: Compute | Watch | Store) -> None:
         keys = _keys(action, self._toggles)
         for key in keys:
             self._fetch(key, keys)
         match action:
             case Compute(operation, inputs):
                 names = [self._text(one) for one in inputs]
-                ends = [at for at, key in enumerate(keys) if self._next_use(key, place + 1) is None]
+                ends = [at for at, key in enumerate(keys) if self._next_use(key, index + 1) is None]
                 if self._ternary:
                     formula = _ternary(operation.table, names, ends[0] if ends else None)
                 else:
                     formula = _formula(operation.table, names)
-                self._forget(keys, place)
+                self._forget(keys, index)
                 self._name(("n", operation.number), formula, ())
                 return
             case Store(at, value):
@@ -59,7 +59,7 @@ class Writer:
             case Watch(at, value):
                 self.lines.append(f"const v w{at} = {self._text(value)} & valid;")
                 self.lines.append(f"sum[{at}] = add(sum[{at}], w{at});")
-        self._forget(keys, place)
+        self._forget(keys, index)
 
     def _text(self, value: Value) -> str:
         name = "zero" if value.kind == "c" else self._names[value.kind, value.number]
@@ -96,11 +96,11 @@ class Writer:
     def _next_use(self, key: _Key, after: int) -> int | None:
         return next((use for use in self._uses[key] if use >= after), None)
 
-    def _forget(self, keys: Sequence[_Key], place: int) -> None:
-        """Drop what is not used after this place."""
+    def _forget(self, keys: Sequence[_Key], index: int) -> None:
+        """Drop what is not used after this action."""
         for key in dict.fromkeys(keys):
             uses = self._uses[key]
-            while uses and uses[0] <= place:
+            while uses and uses[0] <= index:
                 uses.popleft()
             if not uses:
                 self._names.pop(key, None)
@@ -113,16 +113,16 @@ def _keys(action: Compute | Watch | Store, toggles: bool) -> list[_Key]:
     values = action.inputs if isinstance(action, Compute) else (action.value,)
     keys = [(one.kind, one.number) for one in values if one.kind != "c"]
     if toggles and isinstance(action, Store):
-        keys.append(("q", action.place))
+        keys.append(("q", action.number))
     return keys
 
 
 def _uses(plan: StepPlan, toggles: bool) -> dict[_Key, deque[int]]:
-    """The places at which each value is read."""
+    """The actions that read each value, by index."""
     uses: dict[_Key, deque[int]] = {}
-    for place, action in enumerate(plan.actions):
+    for index, action in enumerate(plan.actions):
         for key in _keys(action, toggles):
-            uses.setdefault(key, deque()).append(place)
+            uses.setdefault(key, deque()).append(index)
     return uses
 
 
@@ -132,9 +132,9 @@ def _ternary(table: int, names: list[str], over: int | None) -> str:
         return _formula(table, names)
     names = (names + [names[0]] * 3)[:3]
     if over is not None:
-        places = tuple(range(3))
-        places = (*places[:over], 2, *places[over + 1 : 2], over) if over < 2 else places
-        table, names = moved(table, places), [names[place] for place in places]
+        positions = tuple(range(3))
+        positions = (*positions[:over], 2, *positions[over + 1 : 2], over) if over < 2 else positions
+        table, names = moved(table, positions), [names[position] for position in positions]
     x, y, z = names
     # Its table has the first operand as the highest bit.
     return f"T({z}, {y}, {x}, {table})"

@@ -91,13 +91,13 @@ def cache_folder() -> Path:
     """
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     owner = os.getuid() if hasattr(os, "getuid") else 0
-    places = (Path(base) / "irq13", Path(tempfile.gettempdir()) / f"irq13-{owner}")
-    for folder in places:
+    folders = (Path(base) / "irq13", Path(tempfile.gettempdir()) / f"irq13-{owner}")
+    for folder in folders:
         with suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if os.access(folder, os.W_OK) and folder.stat().st_uid == owner:
                 return folder
-    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(places[0]))
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folders[0]))
 
 
 def c_source(plan: StepPlan, bits: int, ternary: bool, toggles: bool) -> str:
@@ -112,9 +112,9 @@ def c_source(plan: StepPlan, bits: int, ternary: bool, toggles: bool) -> str:
     interface = plan.interface
     writer = Writer(plan, ternary, toggles)
     body = writer.lines
-    fails = " | ".join(f"w{place}" for place in range(interface.fails))
+    fails = " | ".join(f"w{index}" for index in range(interface.fails))
     if fails:
-        kept = "".join(f"now[{place}] = w{place}; " for place in range(interface.fails))
+        kept = "".join(f"now[{index}] = w{index}; " for index in range(interface.fails))
         body.append(f"if (some({fails})) {{ {kept}first(now, start + cycle, fst); }}")
     lines = "\n      ".join(body)
     return _TEMPLATE.format(

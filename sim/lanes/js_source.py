@@ -35,8 +35,8 @@ def javascript_of(netlist: Netlist) -> str:
         netlist.domain,
     )
     outputs: dict[str, list[int]] = {}
-    for place, (name, _) in enumerate(bits):
-        outputs.setdefault(name, []).append(place)
+    for index, (name, _) in enumerate(bits):
+        outputs.setdefault(name, []).append(index)
     return javascript_source(plan_step(single, "numpy", list(single.outputs)), outputs)
 
 
@@ -64,9 +64,9 @@ def _arrays(interface: Interface, kept: int) -> Iterator[str]:
     sizes = {"q": len(interface.init), "i": interface.input_planes, "o": len(interface.watches), "t": kept}
     for name, size in sizes.items():
         yield f"const {name} = new Int32Array({size});"
-    ones = [place for place, bit in enumerate(interface.init) if bit]
+    ones = [index for index, bit in enumerate(interface.init) if bit]
     yield f"const init = new Int32Array({sizes['q']});"
-    yield f"for (const place of {_table(ones)}) init[place] = -1;"
+    yield f"for (const index of {_table(ones)}) init[index] = -1;"
     yield "q.set(init);"
 
 
@@ -98,8 +98,8 @@ class _Writer:
             for value in _values(action)
             if value.kind == "n" and self._piece[value.number] != number
         ]
-        self._places = {number: place for place, number in enumerate(dict.fromkeys(shared))}
-        self.kept = len(self._places)
+        self._indices = {number: index for index, number in enumerate(dict.fromkeys(shared))}
+        self.kept = len(self._indices)
         self.functions = ["\n".join(self._write(piece)) for piece in self._pieces]
 
     def _write(self, piece: Sequence[Compute | Watch | Store]) -> Iterator[str]:
@@ -112,21 +112,21 @@ class _Writer:
                     name = f"n{len(self._names)}"
                     yield f"const {name}={_formula(operation.table, [self._name(one) for one in inputs])};"
                     self._names["n", operation.number] = name
-                    if operation.number in self._places:
-                        yield f"t[{self._places[operation.number]}]={name};"
-                case Watch(place, value):
-                    yield f"o[{place}]={self._name(value)};"
-                case Store(place, value):
-                    yield f"q[{place}]={self._name(value)};"
+                    if operation.number in self._indices:
+                        yield f"t[{self._indices[operation.number]}]={name};"
+                case Watch(index, value):
+                    yield f"o[{index}]={self._name(value)};"
+                case Store(index, value):
+                    yield f"q[{index}]={self._name(value)};"
 
     def _fetch(self, value: Value) -> Iterator[str]:
         """Have a value at hand. What is read once is right to the end: the plan stores a register last."""
         key = value.kind, value.number
         if value.kind == "c" or key in self._names:
             return
-        place = self._places[value.number] if value.kind == "n" else value.number
+        index = self._indices[value.number] if value.kind == "n" else value.number
         name = f"n{len(self._names)}"
-        yield f"const {name}={'t' if value.kind == 'n' else value.kind}[{place}];"
+        yield f"const {name}={'t' if value.kind == 'n' else value.kind}[{index}];"
         self._names[key] = name
 
     def _name(self, value: Value) -> str:

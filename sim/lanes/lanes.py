@@ -213,11 +213,11 @@ class Lanes:
     def first(self) -> dict[str, First | None]:
         """Where each failure came first."""
         found: dict[str, First | None] = {}
-        for place, name in enumerate(self._interface.watches[: self._interface.fails]):
+        for index, name in enumerate(self._interface.watches[: self._interface.fails]):
             size = 64 * self._valid.shape[1]
             seen = [
                 First(int(cycle), block * size + int(lane))
-                for block, (cycle, lane) in enumerate(self._firsts[:, place])
+                for block, (cycle, lane) in enumerate(self._firsts[:, index])
                 if int(cycle) != compiled.NEVER
             ]
             found[name] = min(seen, default=None)
@@ -290,7 +290,7 @@ class Lanes:
         return self._state.copy()
 
     def differs(self, before: np.ndarray, besides: Sequence[str] = ()) -> bool:
-        """Whether any lane has another state than in a snapshot, some registers aside."""
+        """Whether any lane has another state than in a snapshot, except in some registers."""
         changed = np.bitwise_or.reduce((self._state ^ before) & self._valid[:, None], axis=(0, 2)) != 0
         for name in besides:
             changed[list(self._interface.registers[name].values())] = False

@@ -58,16 +58,16 @@ class _Writer:
                 self._where[operation.number] = f"t[{row}]"
                 for one in inputs:
                     self._used(one)
-            case Watch(place, value):
-                yield f"watch({place}, {self._name(value)}, {value.complemented})"
+            case Watch(index, value):
+                yield f"watch({index}, {self._name(value)}, {value.complemented})"
                 self._used(value)
-            case Store(place, value):
+            case Store(index, value):
                 if value.kind == "c":
-                    yield f"q[{place}].fill({(1 << 64) - 1 if value.complemented else 0})"
+                    yield f"q[{index}].fill({(1 << 64) - 1 if value.complemented else 0})"
                 elif value.complemented:
-                    yield f"invert({self._name(value)}, q[{place}])"
+                    yield f"invert({self._name(value)}, q[{index}])"
                 else:
-                    yield f"copyto(q[{place}], {self._name(value)})"
+                    yield f"copyto(q[{index}], {self._name(value)})"
                 self._used(value)
 
     def _name(self, value: Value) -> str:
@@ -113,12 +113,12 @@ class _Writer:
                     operands.append(variables[part])
                     continue
                 # The first one that is computed may stand where the result will.
-                place = into
+                result = into
                 if any(one == into for one in operands):
                     rows.append(self._row())
-                    place = f"t[{rows[-1]}]"
-                yield from write(part, place)
-                operands.append(place)
+                    result = f"t[{rows[-1]}]"
+                yield from write(part, result)
+                operands.append(result)
             yield f"{call}({', '.join(operands)}, {into})"
             self._free += rows
 
@@ -188,11 +188,11 @@ class _Observer:
         self.cycle = 0
         self._fails, self._valid, self._counts, self._firsts = fails, valid, counts, firsts
 
-    def watch(self, place: int, plane: np.ndarray, complemented: bool) -> None:
+    def watch(self, index: int, plane: np.ndarray, complemented: bool) -> None:
         seen = (~plane if complemented else plane) & self._valid
         ones = int(np.bitwise_count(seen).sum())
-        self._counts[place] += np.uint64(ones)
-        if ones and place < self._fails and self._firsts[place, 0] == np.uint64((1 << 64) - 1):
+        self._counts[index] += np.uint64(ones)
+        if ones and index < self._fails and self._firsts[index, 0] == np.uint64((1 << 64) - 1):
             word = int(np.flatnonzero(seen)[0])
             bit = (int(seen[word]) & -int(seen[word])).bit_length() - 1
-            self._firsts[place] = self.cycle, word * 64 + bit
+            self._firsts[index] = self.cycle, word * 64 + bit

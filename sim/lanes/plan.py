@@ -24,7 +24,7 @@ class Value(NamedTuple):
 
 
 class Compute(NamedTuple):
-    """An operation, and the places of its inputs."""
+    """An operation, and where its inputs come from."""
 
     operation: TableOperation
     inputs: tuple[Value, ...]
@@ -33,14 +33,14 @@ class Compute(NamedTuple):
 class Watch(NamedTuple):
     """A watched output is known."""
 
-    place: int
+    number: int
     value: Value
 
 
 class Store(NamedTuple):
     """A register takes its next value."""
 
-    place: int
+    number: int
     value: Value
 
 
@@ -106,24 +106,24 @@ def plan_step(netlist: Netlist, target: str, watch: Sequence[str] = (), fail: Se
     watched = [netlist.outputs[name][0] for name in watches]
     roots = [*(register.next for register in netlist.registers), *watched]
     mapping = map_gates(netlist.graph, roots, target)
-    places, inputs = _places(netlist)
+    locations, inputs = _locations(netlist)
 
     def value(literal: int) -> Value:
-        kind, number = places.get(literal >> 1, ("n", literal >> 1))
+        kind, number = locations.get(literal >> 1, ("n", literal >> 1))
         return Value(kind, number, bool(literal & 1) ^ (literal >> 1 in mapping.complemented))
 
     # A register that another one takes over as it is has to be read before it is overwritten.
     taken_over = {
-        places[one.next >> 1][1]: -1 - place
-        for place, one in enumerate(netlist.registers)
-        if places.get(one.next >> 1, "?")[0] == "q"
+        locations[one.next >> 1][1]: -1 - index
+        for index, one in enumerate(netlist.registers)
+        if locations.get(one.next >> 1, "?")[0] == "q"
     }
     computes = [
         Compute(TableOperation(name, X, ()), (Value("q", number, False),))
         for number, name in taken_over.items()
     ]
     computes += [
-        Compute(one, tuple(Value(*places.get(number, ("n", number)), False) for number in one.inputs))
+        Compute(one, tuple(Value(*locations.get(number, ("n", number)), False) for number in one.inputs))
         for one in mapping.operations
     ]
 
@@ -131,8 +131,8 @@ def plan_step(netlist: Netlist, target: str, watch: Sequence[str] = (), fail: Se
         found = value(literal)
         return found._replace(kind="n", number=taken_over[found.number]) if found.kind == "q" else found
 
-    ends: list[Store | Watch] = [Store(place, taken(one.next)) for place, one in enumerate(netlist.registers)]
-    ends += [Watch(place, value(literal)) for place, literal in enumerate(watched)]
+    ends: list[Store | Watch] = [Store(index, taken(one.next)) for index, one in enumerate(netlist.registers)]
+    ends += [Watch(index, value(literal)) for index, literal in enumerate(watched)]
     interface = Interface(
         netlist.register_words(),
         dict(netlist.fixed),
@@ -145,35 +145,35 @@ def plan_step(netlist: Netlist, target: str, watch: Sequence[str] = (), fail: Se
     return StepPlan(interface, list(_ordered(computes, ends)), mapping.cost)
 
 
-def _places(netlist: Netlist) -> tuple[dict[int, tuple[str, int]], dict[str, list[int]]]:
+def _locations(netlist: Netlist) -> tuple[dict[int, tuple[str, int]], dict[str, list[int]]]:
     """Where each variable is found, and the planes of the inputs."""
-    places = {0: ("c", 0)}
+    locations = {0: ("c", 0)}
     inputs: dict[str, list[int]] = {}
     plane = 0
     for name, word in netlist.inputs.items():
         inputs[name] = list(range(plane, plane + len(word)))
         for literal in word:
-            places[literal >> 1] = ("i", plane)
+            locations[literal >> 1] = ("i", plane)
             plane += 1
-    for place, register in enumerate(netlist.registers):
-        places[register.output >> 1] = ("q", place)
-    return places, inputs
+    for index, register in enumerate(netlist.registers):
+        locations[register.output >> 1] = ("q", index)
+    return locations, inputs
 
 
 def _ordered(computes: list[Compute], ends: Sequence[Store | Watch]) -> Iterator[Action]:
     """Each end as soon as its value is there and, for a register, its old value is no longer read."""
-    known = {one.operation.number: place for place, one in enumerate(computes)}
+    known = {one.operation.number: index for index, one in enumerate(computes)}
     last_read: dict[int, int] = {}
-    for place, one in enumerate(computes):
-        last_read |= {value.number: place for value in one.inputs if value.kind == "q"}
+    for index, one in enumerate(computes):
+        last_read |= {value.number: index for value in one.inputs if value.kind == "q"}
     due: dict[int, list[Store | Watch]] = {}
     for end in ends:
         when = known.get(end.value.number, -1) if end.value.kind == "n" else -1
         if isinstance(end, Store):
-            when = max(when, last_read.get(end.place, -1))
+            when = max(when, last_read.get(end.number, -1))
         due.setdefault(when, []).append(end)
     # Watched registers come before any register changes.
     yield from sorted(due.get(-1, ()), key=lambda end: isinstance(end, Store))
-    for place, one in enumerate(computes):
+    for index, one in enumerate(computes):
         yield one
-        yield from due.get(place, ())
+        yield from due.get(index, ())

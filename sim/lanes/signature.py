@@ -1,4 +1,4 @@
-"""A signature of outputs over many cycles: runs with the same one gave the same values, but for chance."""
+"""A signature of outputs over many cycles: runs with the same one gave the same values, except by chance."""
 
 SIGNATURE_BITS = 64
 POLYNOMIAL = 0x1B

@@ -98,7 +98,7 @@ class Stimulus:
 
     Attributes
     ----------
-    registers: widths of its registers, by name. They begin with 0 but for what `initial` gives.
+    registers: widths of its registers, by name. They begin with 0 except for what `initial` gives.
 
     Raises
     ------

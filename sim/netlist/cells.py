@@ -137,8 +137,8 @@ def _product(cell: Cell) -> Word:
     graph, width = cell.graph, cell.width
     a, b = cell.operand("A", width), cell.operand("B", width)
     total = [FALSE] * width
-    for place, bit in enumerate(b):
-        row = [FALSE] * place + [graph.and_(x, bit) for x in a[: width - place]]
+    for index, bit in enumerate(b):
+        row = [FALSE] * index + [graph.and_(x, bit) for x in a[: width - index]]
         total = add(graph, total, row, FALSE)[:width]
     return total
 
@@ -203,8 +203,8 @@ def _shift(cell: Cell) -> Word:
 
 def _shifted(graph: Graph, word: Word, amount: Word, fill: int, *, left: bool) -> Word:
     width = len(word)
-    for place, bit in enumerate(amount):
-        distance = min(1 << place, width)
+    for index, bit in enumerate(amount):
+        distance = min(1 << index, width)
         gap = [fill] * distance
         moved = gap + word[: width - distance] if left else word[distance:] + gap
         word = [graph.mux(bit, x, y) for x, y in zip(moved, word, strict=True)]
@@ -221,8 +221,8 @@ def _parallel_mux(cell: Cell) -> Word:
     """One of several words by a one-hot select; A if none is selected."""
     graph, width = cell.graph, cell.parameters["WIDTH"]
     word = cell.inputs["A"]
-    for place, select in reversed(list(enumerate(cell.inputs["S"]))):
-        chosen = cell.inputs["B"][place * width : (place + 1) * width]
+    for index, select in reversed(list(enumerate(cell.inputs["S"]))):
+        chosen = cell.inputs["B"][index * width : (index + 1) * width]
         word = [graph.mux(select, b, a) for a, b in zip(word, chosen, strict=True)]
     return word
 

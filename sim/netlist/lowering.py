@@ -144,8 +144,8 @@ class _Lowering:
                 output = self._graph.variable()
                 if cell["type"] in SYNCHRONOUS:
                     self._literals[bit] = output
-                register, place = names.get(bit, (name, index))
-                self._flip_flops.append(_FlipFlop(register, place, output, cell, index, inits.get(bit, 0)))
+                register, position = names.get(bit, (name, index))
+                self._flip_flops.append(_FlipFlop(register, position, output, cell, index, inits.get(bit, 0)))
 
     def _lower_cells(self) -> None:
         """Cells in an order in which each follows what it reads.

@@ -110,20 +110,20 @@ def _combine(kind: GateKind, literals, lists, found: dict[tuple[int, ...], int])
 
 def _keep(leaves: tuple[int, ...], table: int, found: dict[tuple[int, ...], int]) -> None:
     """Without leaves that the function does not depend on."""
-    real = [place for place in range(len(leaves)) if depends(table, place)]
+    real = [index for index in range(len(leaves)) if depends(table, index)]
     if len(real) < len(leaves):
-        at = {place: new for new, place in enumerate(real)}
+        at = {index: new for new, index in enumerate(real)}
         spare = iter(range(len(real), 3))
-        table = moved(table, tuple(at[place] if place in at else next(spare) for place in range(3)))
-        leaves = tuple(leaves[place] for place in real)
+        table = moved(table, tuple(at[index] if index in at else next(spare) for index in range(3)))
+        leaves = tuple(leaves[index] for index in real)
     found.setdefault(leaves, table)
 
 
 def _priced(leaves, table, chosen: dict[int, _Cut], fanout: dict[int, int], price) -> _Cut:
     stored = table
-    for place, leaf in enumerate(leaves):
+    for index, leaf in enumerate(leaves):
         if leaf in chosen and chosen[leaf].flipped:
-            stored = _complement_input(stored, place)
+            stored = _complement_input(stored, index)
     flow = 0.0
     for leaf in leaves:
         if leaf in chosen:
@@ -134,8 +134,8 @@ def _priced(leaves, table, chosen: dict[int, _Cut], fanout: dict[int, int], pric
     return _Cut(flow + plain, leaves, table, stored, False)
 
 
-def _complement_input(table: int, place: int) -> int:
-    shift, mask = 1 << place, VARIABLES[place]
+def _complement_input(table: int, index: int) -> int:
+    shift, mask = 1 << index, VARIABLES[index]
     return (table & mask) >> shift | (table << shift & mask)
 
 

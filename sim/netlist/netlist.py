@@ -53,10 +53,10 @@ class Netlist:
         return [*(register.next for register in self.registers), *outputs]
 
     def register_words(self) -> dict[str, dict[int, int]]:
-        """The places in `registers` of each register's bits."""
+        """The indices in `registers` of each register's bits."""
         words: dict[str, dict[int, int]] = {name: {} for name in self.fixed}
-        for place, register in enumerate(self.registers):
-            words.setdefault(register.name, {})[register.bit] = place
+        for index, register in enumerate(self.registers):
+            words.setdefault(register.name, {})[register.bit] = index
         return words
 
     def settled(self, free: Sequence[str] = ()) -> "Netlist":

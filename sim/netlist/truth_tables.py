@@ -67,17 +67,17 @@ def costs(target: str) -> tuple[int, ...]:
     return tuple(known[table].cost for table in range(256))
 
 
-def depends(table: int, place: int) -> bool:
+def depends(table: int, position: int) -> bool:
     """Whether a table depends on the input x (0), y (1) or z (2)."""
-    shift, mask = 1 << place, VARIABLES[place]
+    shift, mask = 1 << position, VARIABLES[position]
     return (table & mask) >> shift != table & ~mask & ALL
 
 
 @cache
-def moved(table: int, places: tuple[int, ...]) -> int:
-    """The table with its inputs at other places: input i comes to stand at `places[i]`."""
+def moved(table: int, positions: tuple[int, ...]) -> int:
+    """The table with its inputs at other positions: input i comes to stand at `positions[i]`."""
     result = 0
     for index in range(8):
-        source = sum((index >> place & 1) << i for i, place in enumerate(places))
+        source = sum((index >> position & 1) << i for i, position in enumerate(positions))
         result |= (table >> source & 1) << index
     return result

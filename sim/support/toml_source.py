@@ -47,7 +47,7 @@ class Source:
             line = int(at[1]) if at else text.count("\n") + 1
             reason = str(error).partition(" (at ")[0]
             raise SourceError(f"{name}:{line}: not TOML: {reason}") from None
-        self._places = _locate(text)
+        self._lines = _locate(text)
 
     @classmethod
     def read(cls, path: str | Path) -> "Source":
@@ -65,9 +65,9 @@ class Source:
         """The line of a key; of the table around it where the key stands in no line of its own."""
         if isinstance(where, int):
             return where
-        while where and where not in self._places:
+        while where and where not in self._lines:
             where = where[:-1]
-        return self._places.get(where, 1)
+        return self._lines.get(where, 1)
 
     def only(self, table: Key, known: Iterable[str]) -> None:
         """Refuse keys of a table that are not known."""
@@ -95,7 +95,7 @@ class Source:
         text = self.get(key, str, "")
         first = self.line(key)
         # TOML drops a newline right after the opening quotes.
-        if first in self._places.blocks:
+        if first in self._lines.blocks:
             first += 1
         for number, line in enumerate(text.split("\n"), start=first):
             line = line.split(";")[0].strip()
@@ -127,7 +127,7 @@ def open_shipped(folder: Traversable, name: str, noun: str, hint: str | None = N
     raise SourceError(f"no {noun} {name!r}{nearest(name, names)}{hint}")
 
 
-class _Places(dict[Key, int]):
+class _KeyLines(dict[Key, int]):
     """Lines of keys, and the lines on which a block of text opens with nothing behind the quotes."""
 
     def __init__(self) -> None:
@@ -135,9 +135,9 @@ class _Places(dict[Key, int]):
         self.blocks: set[int] = set()
 
 
-def _locate(text: str) -> _Places:
+def _locate(text: str) -> _KeyLines:
     """Find where keys stand. The text has been parsed, so it is well-formed."""
-    places = _Places()
+    lines = _KeyLines()
     table: Key = ()
     closing = None
     for number, line in enumerate(text.split("\n"), start=1):
@@ -147,15 +147,15 @@ def _locate(text: str) -> _Places:
             continue
         if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
             table = _parts(header[1])
-            places.setdefault(table, number)
+            lines.setdefault(table, number)
         elif pair := re.match(r"""\s*((?:"[^"]*"|'[^']*'|[\w-]+|\s*\.\s*)+?)\s*=(.*)""", line):
-            places.setdefault((*table, *_parts(pair[1])), number)
+            lines.setdefault((*table, *_parts(pair[1])), number)
             opened = re.match(r"""\s*(\"\"\"|''')(.*)""", pair[2])
             if opened and opened[1] not in opened[2]:
                 closing = opened[1]
                 if not opened[2].strip():
-                    places.blocks.add(number)
-    return places
+                    lines.blocks.add(number)
+    return lines
 
 
 def _parts(dotted: str) -> Key:

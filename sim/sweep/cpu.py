@@ -70,7 +70,7 @@ class LaneCpu:
         width = self.code.width
         return Frames(
             self.begun(f"{name}.valid", DEPTH, 0, 0),
-            [self.begun(f"{name}.place{level}", width, 0, 0) for level in range(DEPTH)],
+            [self.begun(f"{name}.position{level}", width, 0, 0) for level in range(DEPTH)],
             self.begun(f"{name}.if", DEPTH, 0, 0),
             self.begun(f"{name}.zf", DEPTH, 0, 0),
         )
@@ -83,10 +83,10 @@ class LaneCpu:
         start = code.main if code.start is None else code.start
         restart = code.after_reset if code.start is None else code.start
 
-        def at_end(place: int) -> int:
-            return int(code.instructions[place] is None)
+        def at_end(position: int) -> int:
+            return int(code.instructions[position] is None)
 
-        self._place = begun("place", code.width, start, restart)
+        self._position = begun("position", code.width, start, restart)
         (self._first_pulse,) = begun("first_pulse", 1, 0, 0)
         (self.second_pulse,) = begun("second_pulse", 1, 0, 0)
         self.takes = {name: begun(f"takes_{name}", 1, 0, 0)[0] for name in TAKEN}
@@ -120,34 +120,36 @@ class LaneCpu:
         takes = takes | build.any(self.takes.values())
         waiting = takes | self.awaits | self.done
         running = go & ~waiting
-        self.at = [build.equal(self._place, place) & running for place in range(len(self.code.instructions))]
+        self.at = [
+            build.equal(self._position, position) & running for position in range(len(self.code.instructions))
+        ]
 
     def performs(self, *kinds: type) -> Bit:
         """An instruction of these kinds is under way."""
-        places = self.code.where(lambda step: isinstance(step.action, kinds))
-        return self.build.any(self.at[place] for place in places)
+        positions = self.code.where(lambda step: isinstance(step.action, kinds))
+        return self.build.any(self.at[position] for position in positions)
 
     def performs_action(self, action: Action) -> Bit:
         """This very instruction is under way."""
-        places = self.code.where(lambda step: step.action == action and type(step.action) is type(action))
-        return self.build.any(self.at[place] for place in places)
+        positions = self.code.where(lambda step: step.action == action and type(step.action) is type(action))
+        return self.build.any(self.at[position] for position in positions)
 
     def _drive(self) -> dict[str, Word]:
-        """What it drives: constants by place, and the processor's own state."""
+        """What it drives: constants by position, and the processor's own state."""
         build = self.build
         idle = values_of(PcInputs())
         driven = {}
         rows = [
-            (self.at[place], values_of(self._inputs_of(row.step, row.part)))
-            for place, row in enumerate(self.code.instructions)
+            (self.at[position], values_of(self._inputs_of(row.step, row.part)))
+            for position, row in enumerate(self.code.instructions)
             if row is not None
         ]
         for name, width in INPUTS.items():
             turned = [(at, levels[name] ^ idle[name]) for at, levels in rows if levels[name] != idle[name]]
             driven[name] = [
-                build.any(at for at, change in turned if change >> place & 1)
-                ^ build.constant(idle[name], width)[place]
-                for place in range(width)
+                build.any(at for at, change in turned if change >> bit & 1)
+                ^ build.constant(idle[name], width)[bit]
+                for bit in range(width)
             ]
         driven["inta"] = [self._first_pulse | self.second_pulse]
         driven |= {port: [bit] for port, bit in zip(CR0_PORTS, self._cr0, strict=True)}
@@ -161,21 +163,21 @@ class LaneCpu:
 
     def _intercepted(self, guest: Bit) -> Bit:
         return guest & self.build.any(
-            self.at[place] for places in self.port_places().values() for place in places
+            self.at[position] for positions in self.port_positions().values() for position in positions
         )
 
-    def port_places(self) -> dict[int, list[int]]:
+    def port_positions(self) -> dict[int, list[int]]:
         """The OUTs that are taken, by port."""
-        places: dict[int, list[int]] = {}
-        for place, row in enumerate(self.code.instructions):
+        positions: dict[int, list[int]] = {}
+        for position, row in enumerate(self.code.instructions):
             if (
                 row is not None
                 and isinstance(row.part, IoAccess)
                 and row.part.write
                 and row.part.address in self.code.ports
             ):
-                places.setdefault(row.part.address, []).append(place)
-        return places
+                positions.setdefault(row.part.address, []).append(position)
+        return positions
 
     @staticmethod
     def _inputs_of(step: Step, part: OperationRequest | IoAccess | None) -> PcInputs:
@@ -196,10 +198,10 @@ class LaneCpu:
 
     def reads_msr(self, outputs: Mapping[str, Word]) -> Bit:
         """RDMSR gets its answer in this cycle."""
-        places = self.code.where(
+        positions = self.code.where(
             lambda step: isinstance(step.action, MsrAccess) and not step.action.request.write
         )
-        reads = self.build.any(self.build.equal(self._place, place) for place in places)
+        reads = self.build.any(self.build.equal(self._position, position) for position in positions)
         (valid,), (fault,) = outputs["msr_response_valid"], outputs["msr_response_fault"]
         return self.awaits & reads & valid & ~fault
 
@@ -212,7 +214,7 @@ class LaneCpu:
         intr = outputs["intr"][0] & ~self.second_pulse
         pins, stop = self._pins, self._pins["stpclk"]
         pending = {pin: self._pending[pin] | (pins[pin] & ~self._before[pin]) for pin in LATCHED}
-        now = LaneWorld(self._place, self.frames, self._cr0, self.interrupts, self.zero)
+        now = LaneWorld(self._position, self.frames, self._cr0, self.interrupts, self.zero)
         moves = Moves(self, outputs, Due(build, pending, stop, intr, now.interrupts, self.modes))
         leads = Transitions(self, moves, outputs["vector"], now)
         after, modes = leads.world, leads.modes
@@ -221,11 +223,13 @@ class LaneCpu:
         due = Due(build, pending, stop, intr, after.interrupts, modes)
         takes = due.any & ~modes.shadow & ~moves.stays
         ends = build.any(
-            build.equal(after.place, place) for place, row in enumerate(self.code.instructions) if row is None
+            build.equal(after.position, position)
+            for position, row in enumerate(self.code.instructions)
+            if row is None
         )
         self._follow_interrupts(takes & ~self.done, due, pending, modes)
         follow = self.follow
-        follow("place", after.place)
+        follow("position", after.position)
         follow("second_pulse", [self._first_pulse])
         follow("awaits", [moves.asks | (self.awaits & ~outputs["msr_response_valid"][0])])
         follow("done", [self.done | (~moves.stays & ~takes & ends)])
@@ -257,7 +261,7 @@ class LaneCpu:
         self._follow_vectors(takes, due, pending["nmi"], modes)
 
     def _follow_vectors(self, takes: Bit, due: "Due", pending: Bit, modes: Modes) -> None:
-        """NMI, INTR, then a virtual interrupt, or an exit in their place."""
+        """NMI, INTR, then a virtual interrupt, or an exit in their stead."""
         follow, exits = self.follow, self.code.exits
         guest, zero = ~modes.host, self.build.zero
         nmi = takes & due.nmi
@@ -286,8 +290,8 @@ class LaneCpu:
         follow(f"{name}.valid", frames.valid)
         follow(f"{name}.if", frames.interrupts)
         follow(f"{name}.zf", frames.zeros)
-        for level, place in enumerate(frames.places):
-            follow(f"{name}.place{level}", place)
+        for level, position in enumerate(frames.positions):
+            follow(f"{name}.position{level}", position)
 
 
 class Due:

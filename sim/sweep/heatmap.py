@@ -57,7 +57,7 @@ def cells(sweep: Sweep, rows: int, columns: int) -> np.ndarray:
 
 def heatmap_page(sweep: Sweep) -> str:
     """The HTML page: the map on a canvas, its legend, and the phase under the pointer in words."""
-    colours = [_colour(sweep, place) for place in range(len(sweep.outcomes))]
+    colours = [_colour(sweep, index) for index in range(len(sweep.outcomes))]
     data = {
         "first": [sweep.first.start, sweep.first.step, len(sweep.first)],
         "second": [sweep.second.start, sweep.second.step, len(sweep.second)],
@@ -67,10 +67,10 @@ def heatmap_page(sweep: Sweep) -> str:
         "outcomes": [[one.text, one.order] for one in sweep.outcomes],
     }
     rows = "".join(
-        f"<tr><td><span style='background:{colour}'></span>{letter(place)}</td><td>{sweep.count(place)}</td>"
+        f"<tr><td><span style='background:{colour}'></span>{letter(index)}</td><td>{sweep.count(index)}</td>"
         f"<td>{html.escape(one.text)}</td><td>{html.escape(one.order)}</td>"
-        f"<td>{', '.join(map(str, sweep.example(place)))}</td></tr>"
-        for place, (one, colour) in enumerate(zip(sweep.outcomes, colours, strict=True))
+        f"<td>{', '.join(map(str, sweep.example(index)))}</td></tr>"
+        for index, (one, colour) in enumerate(zip(sweep.outcomes, colours, strict=True))
     )
     meanings = "".join(
         f"<dt>{name}</dt><dd>{text}</dd>"
@@ -89,7 +89,7 @@ def heatmap_page(sweep: Sweep) -> str:
 def _colour(sweep: Sweep, outcome: int) -> str:
     """Outcomes of one verdict have shades of one colour."""
     verdict = sweep.outcomes[outcome].verdict
-    same = [place for place, one in enumerate(sweep.outcomes) if one.verdict == verdict]
+    same = [index for index, one in enumerate(sweep.outcomes) if one.verdict == verdict]
     share = same.index(outcome) / max(1, len(same) - 1)
     parts = [[int(text[at : at + 2], 16) for at in (1, 3, 5)] for text in COLOURS[verdict]]
     mixed = [round(a + (b - a) * share) for a, b in zip(*parts, strict=True)]

@@ -16,14 +16,14 @@ DEPTH = 6
 CR0_BITS = (Cr0.MP, Cr0.EM, Cr0.TS, Cr0.NE)
 CR0_PORTS = tuple(f"cr0_{str(bit.name).lower()}" for bit in CR0_BITS)
 LEVELS: dict[str, tuple[str, int]] = {
-    # Signals that a program may wait for, as an output of the PC and the place of its bit.
+    # Signals that a program may wait for, as an output of the PC and the index of its bit.
     **{name: (name, 0) for name in ("ferr_n", "irq13", "ignne_n", "intr", "es", "ignne", "slave_int")},
     **{
         name: (name, 0)
         for name in ("chipset_ignne_n", "ferr_enable", "ignne_em", "allow_ferr_on_ne", "ignne_msr")
     },
-    **{name: ("flags", place) for place, name in enumerate(("ie", "de", "ze", "oe", "ue", "pe", "sf"))},
-    **{name: ("masks", place) for place, name in enumerate(("im", "dm", "zm", "om", "um", "pm"))},
+    **{name: ("flags", index) for index, name in enumerate(("ie", "de", "ze", "oe", "ue", "pe", "sf"))},
+    **{name: ("masks", index) for index, name in enumerate(("im", "dm", "zm", "om", "um", "pm"))},
 }
 
 
@@ -59,16 +59,18 @@ class Code(NamedTuple):
         """There is a program for what comes after RESET."""
         return self.instructions[self.after_reset] is not None
 
-    def action(self, place: int, kind: type[Kind]) -> Kind:
-        """What stands at a place, which is of this kind."""
-        row = self.instructions[place]
+    def action(self, position: int, kind: type[Kind]) -> Kind:
+        """What stands at a position, which is of this kind."""
+        row = self.instructions[position]
         assert row is not None
         assert isinstance(row.step.action, kind)
         return row.step.action
 
     def where(self, fits: Callable[[Step], bool]) -> list[int]:
-        """The places of some instructions."""
-        return [place for place, one in enumerate(self.instructions) if one is not None and fits(one.step)]
+        """The positions of some instructions."""
+        return [
+            position for position, one in enumerate(self.instructions) if one is not None and fits(one.step)
+        ]
 
 
 def lay_out(program: Program, parameters: Parameters) -> Code:
@@ -81,7 +83,7 @@ def lay_out(program: Program, parameters: Parameters) -> Code:
         at = len(rows)
         block = block_of(steps, parameters)
         for label, target in targets_of(block, in_handler).items():
-            labels[label] = at + target.place.at, in_handler
+            labels[label] = at + target.position.at, in_handler
         rows.extend([*block, None])
         return at
 
@@ -117,7 +119,7 @@ class Frames(NamedTuple):
     """The handlers under way, the innermost first."""
 
     valid: Word
-    places: list[Word]
+    positions: list[Word]
     interrupts: Word
     zeros: Word
     """ZF."""
@@ -126,7 +128,7 @@ class Frames(NamedTuple):
 class LaneWorld(NamedTuple):
     """What an instruction leaves behind."""
 
-    place: Word
+    position: Word
     frames: Frames
     cr0: Word
     interrupts: Bit
@@ -152,7 +154,7 @@ def select_frames(build: Builder, condition: Bit, yes: Frames, no: Frames) -> Fr
     """`yes` if the condition holds, else `no`."""
     return Frames(
         build.select(condition, yes.valid, no.valid),
-        [build.select(condition, a, b) for a, b in zip(yes.places, no.places, strict=True)],
+        [build.select(condition, a, b) for a, b in zip(yes.positions, no.positions, strict=True)],
         build.select(condition, yes.interrupts, no.interrupts),
         build.select(condition, yes.zeros, no.zeros),
     )

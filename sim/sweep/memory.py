@@ -60,11 +60,11 @@ class LaneMemory:
     def _actions(self, *kinds: type[Kind]) -> list[tuple[Bit, Kind]]:
         """The steps of these kinds: whether each is under way, and what it is."""
         found = []
-        for place in self._code.where(lambda step: isinstance(step.action, kinds)):
-            row = self._code.instructions[place]
+        for position in self._code.where(lambda step: isinstance(step.action, kinds)):
+            row = self._code.instructions[position]
             assert row is not None
             assert isinstance(row.step.action, kinds)
-            found.append((self._cpu.at[place], row.step.action))
+            found.append((self._cpu.at[position], row.step.action))
         return found
 
     def _take(self, name: str, event: Bit, word: Word) -> None:
@@ -90,9 +90,9 @@ class LaneMemory:
             self._take("msr", self._cpu.reads_msr(outputs), outputs["msr_response_data"])
 
     def _operations(self) -> Iterator[tuple[Bit, OperationRequest]]:
-        for place, row in enumerate(self._code.instructions):
+        for position, row in enumerate(self._code.instructions):
             if row is not None and isinstance(row.part, OperationRequest):
-                yield self._cpu.at[place], row.part
+                yield self._cpu.at[position], row.part
 
     def _control_word(self) -> Word:
         """The control word but for the masks, which the PC shows. RESET, not INIT, sets it."""
@@ -126,7 +126,7 @@ class LaneMemory:
         rows = {row.step for row in self._code.instructions if row and isinstance(row.step.action, Loop)}
         for number, step in enumerate(sorted(rows)):
             at = build.any(
-                self._cpu.at[place] for place in self._code.where(lambda one, step=step: one == step)
+                self._cpu.at[position] for position in self._code.where(lambda one, step=step: one == step)
             )
             loop = step.action
             assert isinstance(loop, Loop)
@@ -156,7 +156,7 @@ class LaneMemory:
             match action:
                 case Test(operand, mask):
                     word = self._words[operand]
-                    some = build.any(bit for place, bit in enumerate(word) if mask >> place & 1)
+                    some = build.any(bit for index, bit in enumerate(word) if mask >> index & 1)
                     self._results.append((at, ~some))
                 case Compare(operand, value):
                     self._results.append((at, build.equal(self._words[operand], value)))

@@ -68,7 +68,7 @@ class Moves:
     vmrun: the guest goes on.
     again: RESET or INIT by an instruction, or INIT by its pin.
     nmi, smi: an NMI or an SMI is delivered.
-    jumps: to a place; whether it keeps the frames of the handlers under way.
+    jumps: to a position; whether it keeps the frames of the handlers under way.
     memory: what the program tests and counts.
     stays: the same instruction, or the same wait, in the next cycle.
     asks: an MSR access was accepted, and its response comes in the next cycle.
@@ -121,8 +121,8 @@ class Moves:
         cpu, build = self._cpu, self._build
         taken = build.zero
         if self._code.ports:
-            for port, places in cpu.port_places().items():
-                event = ~cpu.modes.host & build.any(cpu.at[place] for place in places)
+            for port, positions in cpu.port_positions().items():
+                event = ~cpu.modes.host & build.any(cpu.at[position] for position in positions)
                 self.exits.append(VmExit(event, self._code.ports[port], over=True))
                 taken = taken | event
         self.steps.append(cpu.performs(Io, Bios) & ~taken)
@@ -136,13 +136,13 @@ class Moves:
 
     def _waits(self, due: "Due") -> None:
         cpu, interrupted = self._cpu, due.any
-        for place in self._code.where(lambda step: isinstance(step.action, Wait)):
-            action = self._code.action(place, Wait)
+        for position in self._code.where(lambda step: isinstance(step.action, Wait)):
+            action = self._code.action(position, Wait)
             port, bit = LEVELS[action.signal]
             level = self._outputs[port][bit]
-            comes = cpu.at[place] & (level if action.level else ~level)
+            comes = cpu.at[position] & (level if action.level else ~level)
             self.steps.append(comes)
-            self._retries.append(cpu.at[place] & ~comes & interrupted)
+            self._retries.append(cpu.at[position] & ~comes & interrupted)
         # After FLUSH#, STPCLK# and SMI# it halts again.
         halts_again = due.flush | due.stop | due.smi
         self.steps.append(cpu.performs(Halt) & interrupted & ~halts_again)
@@ -185,8 +185,8 @@ class Moves:
             virtual = self._build.zero
         self.virtual = virtual
         self.enters.append((self.nmi, NMI_VECTOR))
-        for place in self._code.where(lambda step: isinstance(step.action, Int)):
-            self.enters.append((cpu.at[place], self._code.action(place, Int).vector))
+        for position in self._code.where(lambda step: isinstance(step.action, Int)):
+            self.enters.append((cpu.at[position], self._code.action(position, Int).vector))
 
     def _stays(self) -> Bit:
         cpu, build = self._cpu, self._build

@@ -25,8 +25,8 @@ class LaneSmm:
         (self.inside,) = begun("smm", 1, 0, 0)
         (zero,), (interrupts,) = begun("smm.zf", 1, 0, 0), begun("smm.if", 1, 0, 0)
         (self._nmi_blocked,) = begun("smm.nmi_blocked", 1, 0, 0)
-        place, frames = begun("smm.place", cpu.code.width, 0, 0), cpu.declare_frames("smm.frame")
-        self._saved = LaneWorld(place, frames, begun("smm.cr0", len(CR0_BITS), 0, 0), interrupts, zero)
+        position, frames = begun("smm.position", cpu.code.width, 0, 0), cpu.declare_frames("smm.frame")
+        self._saved = LaneWorld(position, frames, begun("smm.cr0", len(CR0_BITS), 0, 0), interrupts, zero)
         self._leaves = build.zero
 
     def resumes(self) -> Bit:
@@ -44,7 +44,7 @@ class LaneSmm:
         smi = build.constant(cpu.code.smi, cpu.code.width)
         handler = LaneWorld(smi, cpu.no_frames(), quiet, build.zero, now.zero)
         kept = self._chosen(enters, now, saved)
-        for name, word in (("place", kept.place), ("cr0", kept.cr0)):
+        for name, word in (("position", kept.position), ("cr0", kept.cr0)):
             cpu.follow(f"smm.{name}", word)
         cpu.follow("smm.if", [kept.interrupts])
         cpu.follow("smm.zf", [kept.zero])
@@ -62,7 +62,7 @@ class LaneSmm:
     def _chosen(self, condition: Bit, yes: LaneWorld, no: LaneWorld) -> LaneWorld:
         build = self._build
         return LaneWorld(
-            build.select(condition, yes.place, no.place),
+            build.select(condition, yes.position, no.position),
             select_frames(build, condition, yes.frames, no.frames),
             build.select(condition, yes.cr0, no.cr0),
             build.select(condition, [yes.interrupts], [no.interrupts])[0],

@@ -35,7 +35,7 @@ class Svm:
         self.virtual_now = begun("virtual", 9, 0, 0)
         self.injected = begun("injected", 9, 0, 0)
         self._guest = LaneWorld(
-            begun("guest.place", code.width, code.main, code.after_reset),
+            begun("guest.position", code.width, code.main, code.after_reset),
             cpu.declare_frames("guest.frame"),
             begun("guest.cr0", cr0, 0, 0),
             begun("guest.if", 1, 0, 0)[0],
@@ -54,7 +54,7 @@ class Svm:
         build, guest = self._build, self._guest
         select = build.select
         base = LaneWorld(
-            select(vmrun, guest.place, now.place),
+            select(vmrun, guest.position, now.position),
             select_frames(build, vmrun, guest.frames, now.frames),
             select(vmrun, guest.cr0, now.cr0),
             select(vmrun, [guest.interrupts], [now.interrupts])[0],
@@ -75,10 +75,10 @@ class Svm:
     def _written(self, kind: type[Inject | Virq], word: Word) -> Word:
         """A field of the VMCB after the host's writes; the guest has no VMCB to write."""
         cpu, build = self._cpu, self._build
-        for place in self._code.where(lambda step: isinstance(step.action, kind)):
-            vector = self._code.action(place, kind).vector
+        for position in self._code.where(lambda step: isinstance(step.action, kind)):
+            vector = self._code.action(position, kind).vector
             value = build.constant(0 if vector is None else 0x100 | vector, 9)
-            word = build.select(cpu.at[place] & self.host, value, word)
+            word = build.select(cpu.at[position] & self.host, value, word)
         return word
 
     def exited(self, world: LaneWorld, now: LaneWorld, behind: Word, moves: Moves) -> LaneWorld:
@@ -93,7 +93,7 @@ class Svm:
             ((one.event, build.constant(at, code.width)) for one, at in handled), code.width
         )
         self._next |= {
-            "guest.place": select(leaves, select(over, behind, now.place), guest.place),
+            "guest.position": select(leaves, select(over, behind, now.position), guest.position),
             "guest.cr0": select(leaves, now.cr0, guest.cr0),
             "guest.if": select(leaves, [now.interrupts], [guest.interrupts]),
             "guest.zf": select(leaves, [now.zero], [guest.zero]),
@@ -101,19 +101,19 @@ class Svm:
         }
         self._next_frames = select_frames(build, leaves, now.frames, guest.frames)
         return LaneWorld(
-            select(leaves, target, world.place),
+            select(leaves, target, world.position),
             select_frames(build, leaves, self._kept_frames, world.frames),
             select(leaves, self._kept_cr0, world.cr0),
             select(leaves, [self._kept_if], [world.interrupts])[0],
             select(leaves, [self._kept_zero], [world.zero])[0],
         )
 
-    def restart(self, again: Bit, place: Word) -> None:
-        """RESET or INIT by an instruction: the guest will begin at `place`."""
+    def restart(self, again: Bit, position: Word) -> None:
+        """RESET or INIT by an instruction: the guest will begin at `position`."""
         build = self._build
-        place = build.select(again, place, self._next.pop("guest.place"))
+        position = build.select(again, position, self._next.pop("guest.position"))
         self._next = {name: [bit & ~again for bit in word] for name, word in self._next.items()}
-        self._next["guest.place"] = place
+        self._next["guest.position"] = position
         assert self._next_frames is not None
         self._next_frames = select_frames(build, again, self._cpu.no_frames(), self._next_frames)
 

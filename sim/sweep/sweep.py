@@ -223,7 +223,7 @@ _STUCK_BY = (
     "chipset.irq13",
     "chipset.ferr_enable",
     "cpu.if",
-    "cpu.place",
+    "cpu.position",
     "cpu.smm",
     "cpu.takes_stop",
     "processor.msr.ignne_em",
@@ -312,7 +312,7 @@ def _diagnosed(alone: ScenarioRun, verdict: str) -> tuple[str, str]:
 
 
 def _ranks(lanes: Lanes) -> np.ndarray:
-    """For each lane and moment its place in the order; 0 if it never came."""
+    """For each lane and moment its rank in the order; 0 if it never came."""
     came = np.stack([lanes.register(f"moment.{name}") for name in MOMENTS], axis=1) != 0
     when = np.stack([lanes.register(f"when.{name}") for name in MOMENTS], axis=1).astype(np.int64)
     when = np.where(came, when, -1)
@@ -320,17 +320,17 @@ def _ranks(lanes: Lanes) -> np.ndarray:
     new = np.ones(ordered.shape, dtype=np.int64)
     new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
     new[ordered < 0] = 0
-    places = np.cumsum(new, axis=1)
+    positions = np.cumsum(new, axis=1)
     rank = np.zeros(when.shape, dtype=np.uint32)
     for column in range(when.shape[1]):
         match = ordered == when[:, column, None]
-        rank[:, column] = np.where(came[:, column], np.max(np.where(match, places, 0), axis=1), 0)
+        rank[:, column] = np.where(came[:, column], np.max(np.where(match, positions, 0), axis=1), 0)
     return rank
 
 
 def _order(ranks: np.ndarray) -> str:
     parts = []
-    for place in range(1, int(ranks.max(initial=0)) + 1):
-        names = [text for text, rank in zip(MOMENTS.values(), ranks, strict=True) if rank == place]
+    for position in range(1, int(ranks.max(initial=0)) + 1):
+        names = [text for text, rank in zip(MOMENTS.values(), ranks, strict=True) if rank == position]
         parts.append(" + ".join(names))
     return ", ".join(parts)

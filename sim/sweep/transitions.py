@@ -1,4 +1,4 @@
-"""Where what happens in a cycle leads the CPU in lanes: its next place, handlers, CR0, IF and modes."""
+"""Where what happens in a cycle leads the CPU in lanes: its next position, handlers, CR0, IF and modes."""
 
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ class Transitions:
         self._cpu, self._build, self._code, self._moves = cpu, cpu.build, cpu.code, moves
         self._bus = bus
         self._seen: dict[str, Bit] = {}
-        self._behind = cpu.build.plus_one(now.place)
+        self._behind = cpu.build.plus_one(now.position)
         self._enters: list[tuple[Bit, int]] = []
         self._clears_if: list[Bit] = []
         self._lost: list[Bit] = []
@@ -106,7 +106,7 @@ class Transitions:
     # What it leaves behind
 
     def _world(self, now: LaneWorld, base: LaneWorld) -> LaneWorld:
-        """Place, frames, CR0 and IF, but for an exit or RESET."""
+        """Position, frames, CR0 and IF, but for an exit or RESET."""
         cpu, build, code = self._cpu, self._build, self._code
         iret = cpu.performs(Iret)
         returns = iret & now.frames.valid[0]
@@ -114,17 +114,17 @@ class Transitions:
         entering = build.any(event for event, _ in self._enters)
         losing = build.any(self._lost)
         # What a handler returns to: INT is over and lies behind, all else is where it was.
-        after_int = build.select(cpu.performs(Int), self._behind, base.place)
+        after_int = build.select(cpu.performs(Int), self._behind, base.position)
         target = build.one_of(
             ((event, build.constant(at, code.width)) for event, at in self._enters), code.width
         )
-        place = build.select(step, self._behind, base.place)
+        position = build.select(step, self._behind, base.position)
         jumps = [(event, build.constant(at, code.width)) for event, at, _ in self._moves.jumps]
         jumping = build.any(event for event, _ in jumps)
-        place = build.select(jumping, build.one_of(jumps, code.width), place)
-        place = build.select(returns, now.frames.places[0], place)
-        place = build.select(entering, target, place)
-        place = build.select(losing, build.constant(code.nowhere, code.width), place)
+        position = build.select(jumping, build.one_of(jumps, code.width), position)
+        position = build.select(returns, now.frames.positions[0], position)
+        position = build.select(entering, target, position)
+        position = build.select(losing, build.constant(code.nowhere, code.width), position)
         frames = select_frames(self._build, returns, self._popped(now.frames), base.frames)
         frames = select_frames(self._build, entering, self._pushed(base, after_int), frames)
         # A jump out of the handlers leaves their frames behind, as longjmp() does.
@@ -134,7 +134,7 @@ class Transitions:
         interrupts = build.select(returns, [now.frames.interrupts[0]], [base.interrupts])[0]
         interrupts = self._flag(interrupts & ~build.any(self._clears_if) & ~losing)
         (zero,) = build.select(returns, [now.frames.zeros[0]], [base.zero])
-        return LaneWorld(place, frames, self._cr0(base.cr0), interrupts, self._moves.memory.zero(zero))
+        return LaneWorld(position, frames, self._cr0(base.cr0), interrupts, self._moves.memory.zero(zero))
 
     def _flag(self, interrupts: Bit) -> Bit:
         cpu = self._cpu
@@ -177,7 +177,7 @@ class Transitions:
             cpu.svm.restart(again, go_on if code.has_reset else build.select(cpu.modes.host, nowhere, go_on))
         clear = ~again
         world = LaneWorld(
-            build.select(again, start, world.place),
+            build.select(again, start, world.position),
             select_frames(self._build, again, cpu.no_frames(), world.frames),
             [bit & clear for bit in world.cr0],
             world.interrupts & clear,
@@ -195,11 +195,11 @@ class Transitions:
 
     # Frames
 
-    def _pushed(self, world: LaneWorld, place: Word) -> Frames:
+    def _pushed(self, world: LaneWorld, position: Word) -> Frames:
         frames = world.frames
         return Frames(
             [self._build.one, *frames.valid[:-1]],
-            [place, *frames.places[:-1]],
+            [position, *frames.positions[:-1]],
             [world.interrupts, *frames.interrupts[:-1]],
             [world.zero, *frames.zeros[:-1]],
         )
@@ -208,7 +208,7 @@ class Transitions:
         zero = self._build.zero
         return Frames(
             [*frames.valid[1:], zero],
-            [*frames.places[1:], frames.places[-1]],
+            [*frames.positions[1:], frames.positions[-1]],
             [*frames.interrupts[1:], zero],
             [*frames.zeros[1:], zero],
         )

@@ -26,7 +26,7 @@ from .scene import Intervals, Scene, whole
 
 
 class Violation(NamedTuple):
-    """One place where a rule is broken, or where the trace ends too early to tell."""
+    """One point at which a rule is broken, or where the trace ends too early to tell."""
 
     time: int
     found: str

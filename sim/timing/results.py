@@ -146,13 +146,13 @@ def _rule_data(report: RuleReport, line: int) -> dict[str, Any]:
         "held": report.held,
         "clock": clock.name if clock is not None and report.rule.in_cycles else None,
         "violation_count": len(report.violations),
-        "violations": [_place(report, one) for one in report.violations[:MOST]],
+        "violations": [_entry(report, one) for one in report.violations[:MOST]],
         "undecided_count": len(report.undecided),
-        "undecided": [_place(report, one) for one in report.undecided[:MOST]],
+        "undecided": [_entry(report, one) for one in report.undecided[:MOST]],
     }
 
 
-def _place(report: RuleReport, violation: Violation) -> dict[str, Any]:
+def _entry(report: RuleReport, violation: Violation) -> dict[str, Any]:
     trace = report.scene.trace
     cycle = None if trace.edges is None else trace.cycle(violation.time)
     shown = time_text(violation.time, trace.unit)

@@ -328,9 +328,9 @@ class Wave:
         if not self._table or not len(codes) or int(codes.min()) >= 0:
             return codes.astype(np.int64, copy=False)
         # Each value of the table once: few of it occur in one signal.
-        used, places = np.unique(codes[codes < 0], return_inverse=True)
+        used, inverse = np.unique(codes[codes < 0], return_inverse=True)
         values = codes.astype(object)
-        values[codes < 0] = _held([self._table[-1 - code] for code in used.tolist()])[places]
+        values[codes < 0] = _held([self._table[-1 - code] for code in used.tolist()])[inverse]
         return values
 
     def _read_levels(self) -> np.ndarray:
@@ -340,10 +340,10 @@ class Wave:
             return np.array(read, dtype=np.uint8)
         if not len(codes) or int(codes.min()) >= 0:
             return codes.astype(np.uint8, copy=False)
-        used, places = np.unique(codes, return_inverse=True)
+        used, inverse = np.unique(codes, return_inverse=True)
         texts = (self._table[-1 - code] if code < 0 else code for code in used.tolist())
         read = [_LEVEL_OF.get(text, _NEITHER) if isinstance(text, str) else text for text in texts]
-        return np.array(read, dtype=np.uint8)[places]
+        return np.array(read, dtype=np.uint8)[inverse]
 
     def _cached(self, what: str, make: Callable[[], np.ndarray]) -> np.ndarray:
         if what not in self._cache:

@@ -406,7 +406,7 @@ putc:   pusha
         mov bh, 7
         mov [es:di], bx
         add di, 2
-        jmp .place
+        jmp .scroll
 .line:  mov ax, di
         mov cx, 160
         xor dx, dx
@@ -414,7 +414,7 @@ putc:   pusha
         inc ax
         mul cx
         mov di, ax
-.place: cmp di, 25 * 160
+.scroll: cmp di, 25 * 160
         jb .keep
         push ds
         mov ax, 0B800h
@@ -466,7 +466,7 @@ hex32:  pushad
         popad
         ret
 
-; Places in the list of a case's handlers.
+; Offsets in the list of a case's handlers.
 %define HANDLER16 0
 %define HANDLER32 2
 %define FAULT16 4
@@ -496,7 +496,7 @@ log%1:  pushfd
         ret
 
 ; Kind in EAX's high half; address in EDX: which operation of the case that is goes to the log.
-log_place%1:
+log_index%1:
         push ebx
         push ecx
         movzx ebx, word [offsets]
@@ -522,7 +522,7 @@ error_%1:
         je .end
         call address%1
         mov eax, 5 << 16
-        call log_place%1
+        call log_index%1
         movzx ebx, word [case]
         movzx eax, word [ebx + 14]
         movzx eax, word [eax + HANDLER%1]
@@ -535,7 +535,7 @@ fault_%1:
         pushad
         call address%1
         mov eax, 6 << 16
-        call log_place%1
+        call log_index%1
         movzx ebx, word [case]
         movzx eax, word [ebx + 14]
         movzx eax, word [eax + FAULT%1]
@@ -548,7 +548,7 @@ unavailable_%1:
         pushad
         call address%1
         mov eax, 7 << 16
-        call log_place%1
+        call log_index%1
         mov eax, cr0
         and al, 0F3h
         mov cr0, eax
@@ -560,7 +560,7 @@ undefined_%1:
         pushad
         call address%1
         mov eax, 8 << 16
-        call log_place%1
+        call log_index%1
         add word [esp + 32], 2
         popad
         iret
@@ -571,7 +571,7 @@ protection_%1:
         pushad
         call address%1
         mov eax, 9 << 16
-        call log_place%1
+        call log_index%1
         mov byte [faulted], 1
         add word [esp + 32], 2
         popad
@@ -589,7 +589,7 @@ timer_%1:
         jb .end
         call address%1
         mov eax, 11 << 16
-        call log_place%1
+        call log_index%1
 %if %1 = 16
         jmp case_over
 %else

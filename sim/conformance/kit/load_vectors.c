@@ -88,20 +88,20 @@ static void object(struct levels *into) {
     need('{');
     while (!next_is('}')) {
         char name[NAME];
-        int place = 0;
+        int i = 0;
         string(name, sizeof name);
         need(':');
-        while (place < into->count && strcmp(into->name[place], name)) place++;
-        if (place == PORTS) fail("fewer ports");
-        if (place == into->count) strcpy(into->name[into->count++], name);
-        into->value[place] = number();
+        while (i < into->count && strcmp(into->name[i], name)) i++;
+        if (i == PORTS) fail("fewer ports");
+        if (i == into->count) strcpy(into->name[into->count++], name);
+        into->value[i] = number();
         next_is(',');
     }
 }
 
 static uint64_t level(const struct levels *of, const char *name) {
-    for (int place = 0; place < of->count; place++)
-        if (!strcmp(of->name[place], name)) return of->value[place];
+    for (int i = 0; i < of->count; i++)
+        if (!strcmp(of->name[i], name)) return of->value[i];
     fprintf(stderr, "load_vectors: no %s\n", name);
     exit(2);
 }
@@ -145,7 +145,7 @@ int main(void) {
             struct levels inputs = idle;
             at = steps, object(&inputs), next_is(','), steps = at;
             at = rows, need('[');
-            for (int place = 0; place < signals.count; place++) signals.value[place] = number(), next_is(',');
+            for (int i = 0; i < signals.count; i++) signals.value[i] = number(), next_is(',');
             need(']'), next_is(','), rows = at;
             cycles++;
             if (!step(&inputs, &signals)) wrong++, printf("%s: %s\n", name, rule);

@@ -90,16 +90,16 @@ def _tree(trace: Trace, edge: Edge, seen: set[Edge]) -> Tree:
     root = Tree("", hide_root=True)
     waiting: list[tuple[Tree, Edge, bool]] = [(root, edge, True)]
     while waiting:
-        place, one, is_branch = waiting.pop()
+        parent, one, is_branch = waiting.pop()
         head = f"[dim]cycle {one.cycle:>3}[/]  [bold]{escape(sentence(trace, one))}[/]"
         if one in seen:
-            place.add(f"{head} [dim](above)[/]")
+            parent.add(f"{head} [dim](above)[/]")
             continue
         seen.add(one)
         cause = trace.causes[one]
-        node = place.add(f"{head}: {escape(cause.text)}")
+        node = parent.add(f"{head}: {escape(cause.text)}")
         if len(cause.because) == 1:
-            waiting.append((node if is_branch else place, cause.because[0], False))
+            waiting.append((node if is_branch else parent, cause.because[0], False))
         else:
             waiting += [(node, before, True) for before in reversed(cause.because)]
     return root

@@ -30,8 +30,8 @@ _LONG_EITHER = b"brsBRS"
 UNKNOWN = LETTERS[2:]
 """The letters of a bit that is neither 0 nor 1, in the order of their codes: x is -1."""
 _BIT = np.zeros(256, dtype=np.int64)
-for _place, _letter in enumerate(UNKNOWN):
-    _BIT[ord(_letter)] = _BIT[ord(_letter.upper())] = -1 - _place
+for _index, _letter in enumerate(UNKNOWN):
+    _BIT[ord(_letter)] = _BIT[ord(_letter.upper())] = -1 - _index
 _BIT[ord("1")] = 1
 
 
@@ -159,11 +159,11 @@ class Changes:
         return piece.left
 
     def _store(self, piece: Piece) -> None:
-        data, words, kinds, places = piece.data, piece.words, piece.kinds, piece.places
+        data, words, kinds, positions = piece.data, piece.words, piece.kinds, piece.positions
         slots, times = piece.slots, piece.times
-        first = words.first[places]
+        first = words.first[positions]
         values = _BIT[first]
-        is_vector = kinds[places] == VECTOR
+        is_vector = kinds[positions] == VECTOR
         vectors = np.flatnonzero(is_vector)
         letter = first[vectors] | 0x20
         is_text = self._is_text[slots]
@@ -179,14 +179,14 @@ class Changes:
             if not self._is_event[slots[index]]:
                 values[index] = self._code(bytes([first[index]]), int(self._widths[slots[index]]))
         for index in np.flatnonzero(is_text).tolist():
-            at = places[index]
+            at = positions[index]
             # A text variable may have bits for values, too: they are text as they stand.
             begin = words.starts[at] + int(first[index] in _LONG_EITHER)
             end = words.ends[at] if is_vector[index] else begin + 1
             values[index] = self._code(data[begin:end].tobytes(), -1)
             self._textual[slots[index]] = True
         reals = vectors[(letter == ord("r")) & ~is_text[vectors]]
-        numbers = self._floats(piece, places[reals])
+        numbers = self._floats(piece, positions[reals])
         keep = self._happening(piece) if self._is_event.any() else None
         if len(reals):
             self._reals.add(slots[reals], times[reals], numbers)
@@ -200,7 +200,7 @@ class Changes:
     def _read_bits(self, piece: Piece, values: np.ndarray, bits: np.ndarray) -> None:
         """Values written as b0101, into `values`."""
         data, words, slots = piece.data, piece.words, piece.slots
-        at = piece.places[bits]
+        at = piece.positions[bits]
         starts, ends = words.starts[at] + 1, words.ends[at]
         # Some tools write b0b0101.
         starts += 2 * (
@@ -243,26 +243,26 @@ class Changes:
     def _floats(self, piece: Piece, at: np.ndarray) -> np.ndarray:
         data, words = piece.data, piece.words
         numbers = np.empty(len(at))
-        for index, place in enumerate(at.tolist()):
-            text = data[words.starts[place] + 1 : words.ends[place]].tobytes()
+        for index, word in enumerate(at.tolist()):
+            text = data[words.starts[word] + 1 : words.ends[word]].tobytes()
             try:
                 # Python takes 1_000 for a number.
                 numbers[index] = float(text.replace(b"_", b"?"))
             except ValueError:
                 message = f"expected a real number, not {text.decode('utf-8', 'replace')!r}"
-                raise Wrong(Fault(int(words.starts[place]), message)) from None
+                raise Wrong(Fault(int(words.starts[word]), message)) from None
         return numbers
 
     def _happening(self, piece: Piece) -> np.ndarray:
         """Changes to keep: of events those that say 1, outside of checkpoints, which list every variable."""
-        data, words, kinds, places = piece.data, piece.words, piece.kinds, piece.places
-        at = places + (kinds[places] == VECTOR)
-        value = data[np.where(at != places, words.ends[places] - 1, words.starts[places])]
+        data, words, kinds, positions = piece.data, piece.words, piece.kinds, piece.positions
+        at = positions + (kinds[positions] == VECTOR)
+        value = data[np.where(at != positions, words.ends[positions] - 1, words.starts[positions])]
         happens = value == ord("1")
         marks = np.flatnonzero(kinds == KEYWORD)
         inside = self._in_checkpoint
         start = 0
-        for mark, index in zip(marks.tolist(), np.searchsorted(places, marks).tolist(), strict=True):
+        for mark, index in zip(marks.tolist(), np.searchsorted(positions, marks).tolist(), strict=True):
             if inside:
                 happens[start:index] = False
             start = index

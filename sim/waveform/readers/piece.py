@@ -84,14 +84,14 @@ class Lookup:
 
 
 class Piece(NamedTuple):
-    """The words of a piece, all in their places; what their values say is still to be read.
+    """The words of a piece, all found; what their values say is still to be read.
 
     Attributes
     ----------
     data: the bytes, with a margin on both sides.
     window: the eight bytes from each one on.
     kinds: what each word is.
-    places: of the changes among the words.
+    positions: of the changes among the words.
     slots, times: of each change.
     stamps: the times that the piece names.
     left: how many bytes at the end belong to the next piece.
@@ -101,7 +101,7 @@ class Piece(NamedTuple):
     window: np.ndarray
     words: tokens.WordSpans
     kinds: np.ndarray
-    places: np.ndarray
+    positions: np.ndarray
     slots: np.ndarray
     times: np.ndarray
     stamps: np.ndarray
@@ -132,24 +132,24 @@ def checked(text: bytes, is_last: bool, lookup: Lookup, before: int) -> Piece | 
     window = tokens.windows(data)
     faults = [*_strangers(data, words, kinds)]
     moments, stamps = _stamps(data, window, words, kinds, before, faults)
-    places = np.flatnonzero((kinds == _SCALAR) | (kinds == VECTOR))
-    slots = _identified(data, window, words, kinds, places, lookup, faults)
+    positions = np.flatnonzero((kinds == _SCALAR) | (kinds == VECTOR))
+    slots = _identified(data, window, words, kinds, positions, lookup, faults)
     if faults:
         raise Wrong(min(faults))
-    times = _spread(moments, stamps, places, before)
-    return Piece(data, window, words, kinds, places, slots, times, stamps, left)
+    times = _spread(moments, stamps, positions, before)
+    return Piece(data, window, words, kinds, positions, slots, times, stamps, left)
 
 
 def _strangers(data: np.ndarray, words: tokens.WordSpans, kinds: np.ndarray) -> Iterator[Fault]:
     """Words that are nothing of what can stand here."""
-    for place in np.flatnonzero(kinds == _OTHER)[:1].tolist():
-        word = _word(data, words, place)
-        yield Fault(int(words.starts[place]), f"expected a time or a value change, not {word!r}")
-    for place in np.flatnonzero(kinds == KEYWORD).tolist():
-        keyword = data[words.starts[place] : words.ends[place]].tobytes()
+    for position in np.flatnonzero(kinds == _OTHER)[:1].tolist():
+        word = _word(data, words, position)
+        yield Fault(int(words.starts[position]), f"expected a time or a value change, not {word!r}")
+    for position in np.flatnonzero(kinds == KEYWORD).tolist():
+        keyword = data[words.starts[position] : words.ends[position]].tobytes()
         if keyword not in _CHECKPOINTS and keyword != b"$end":
-            word = _word(data, words, place)
-            yield Fault(int(words.starts[place]), f"expected a time or a value change, not {word}")
+            word = _word(data, words, position)
+            yield Fault(int(words.starts[position]), f"expected a time or a value change, not {word}")
             return
 
 
@@ -161,24 +161,24 @@ def _stamps(
     before: int,
     faults: list[Fault],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The places of times among the words, and the times."""
-    places = np.flatnonzero(kinds == _TIME)
-    stamps, valid = tokens.decimals(window, words.starts[places] + 1, words.ends[places])
+    """The positions of times among the words, and the times."""
+    positions = np.flatnonzero(kinds == _TIME)
+    stamps, valid = tokens.decimals(window, words.starts[positions] + 1, words.ends[positions])
     for index in np.flatnonzero(~valid).tolist():
-        word = _word(data, words, int(places[index]))
+        word = _word(data, words, int(positions[index]))
         time = _odd_time(word[1:])
         if time is None:
             limit = ", and below 2^63" if word[1:].isdecimal() else ""
             message = f"expected a time such as #100{limit}, not {word!r}"
-            faults.append(Fault(int(words.starts[places[index]]), message))
+            faults.append(Fault(int(words.starts[positions[index]]), message))
             break
         stamps[index] = time
     if len(stamps):
         earlier = np.append(before, stamps[:-1])
         for index in np.flatnonzero(stamps < earlier)[:1].tolist():
             message = f"time goes back from {earlier[index]} to {stamps[index]}"
-            faults.append(Fault(int(words.starts[places[index]]), message))
-    return places, stamps
+            faults.append(Fault(int(words.starts[positions[index]]), message))
+    return positions, stamps
 
 
 def _identified(
@@ -186,24 +186,24 @@ def _identified(
     window: np.ndarray,
     words: tokens.WordSpans,
     kinds: np.ndarray,
-    places: np.ndarray,
+    positions: np.ndarray,
     lookup: Lookup,
     faults: list[Fault],
 ) -> np.ndarray:
     """For each change the slot of its identifier."""
-    is_vector = kinds[places] == VECTOR
-    at = places + is_vector
+    is_vector = kinds[positions] == VECTOR
+    at = positions + is_vector
     starts = words.starts[at] + ~is_vector
     lengths = words.ends[at] - starts
     for index in np.flatnonzero(lengths == 0)[:1].tolist():
-        message = f"the value {_word(data, words, int(places[index]))} has no identifier"
-        faults.append(Fault(int(words.starts[places[index]]), message))
+        message = f"the value {_word(data, words, int(positions[index]))} has no identifier"
+        faults.append(Fault(int(words.starts[positions[index]]), message))
     slots = lookup.find(data, window, starts, lengths)
     for index in np.flatnonzero(slots < 0).tolist():
         if lengths[index]:
             name = data[starts[index] : starts[index] + lengths[index]].tobytes().decode("utf-8", "replace")
             message = f"no variable has the identifier {name!r}"
-            faults.append(Fault(int(words.starts[places[index]]), message))
+            faults.append(Fault(int(words.starts[positions[index]]), message))
             break
     return slots
 
@@ -224,9 +224,9 @@ def _classified(words: tokens.WordSpans) -> np.ndarray:
     return kinds
 
 
-def _spread(places: np.ndarray, stamps: np.ndarray, of: np.ndarray, before: int) -> np.ndarray:
+def _spread(positions: np.ndarray, stamps: np.ndarray, of: np.ndarray, before: int) -> np.ndarray:
     """The time of each change."""
-    counts = np.diff(np.concatenate([[0], np.searchsorted(of, places), [len(of)]]))
+    counts = np.diff(np.concatenate([[0], np.searchsorted(of, positions), [len(of)]]))
     return np.repeat(np.append(before, stamps), counts)
 
 
@@ -284,6 +284,6 @@ def _odd_time(text: str) -> int | None:
     return time if time < 1 << 63 else None
 
 
-def _word(data: np.ndarray, words: tokens.WordSpans, place: int) -> str:
-    text = data[words.starts[place] : words.ends[place]].tobytes().decode("utf-8", "replace")
+def _word(data: np.ndarray, words: tokens.WordSpans, position: int) -> str:
+    text = data[words.starts[position] : words.ends[position]].tobytes().decode("utf-8", "replace")
     return text if len(text) <= 40 else text[:37] + "..."

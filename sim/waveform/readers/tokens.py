@@ -64,9 +64,9 @@ def decimals(window: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> tuple[
     valid = (lengths > 0) & (lengths <= 18)
     total = np.zeros(len(starts), dtype=np.int64)
     weight = 1
-    for place in range(0, min(int(lengths.max(initial=0)), 18), 8):
-        left = np.clip(lengths - place, 0, 8)
-        chunk = _last_eight(window, ends - place, left)
+    for digit in range(0, min(int(lengths.max(initial=0)), 18), 8):
+        left = np.clip(lengths - digit, 0, 8)
+        chunk = _last_eight(window, ends - digit, left)
         valid &= _all_between(chunk, 10)
         chunk &= _LOW
         # Pairs, then fours, then eights: the first digit is the lowest byte and weighs most.
@@ -83,13 +83,13 @@ def binaries(window: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> tuple[
     lengths = ends - starts
     valid = (lengths > 0) & (lengths <= 63)
     total = np.zeros(len(starts), dtype=np.int64)
-    for place in range(0, min(int(lengths.max(initial=0)), 63), 8):
-        left = np.clip(lengths - place, 0, 8)
-        chunk = _last_eight(window, ends - place, left)
+    for digit in range(0, min(int(lengths.max(initial=0)), 63), 8):
+        left = np.clip(lengths - digit, 0, 8)
+        chunk = _last_eight(window, ends - digit, left)
         valid &= _all_between(chunk, 2)
         chunk &= _ONES
         packed = (chunk * _GATHER) >> np.uint64(56)
-        total |= packed.astype(np.int64) << place
+        total |= packed.astype(np.int64) << digit
     return total, valid
 
 

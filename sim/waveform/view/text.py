@@ -176,9 +176,9 @@ class _Row:
 
     def _level_row(self, columns: Sequence[_Column], upper: bool) -> Text:
         row = Text()
-        for place, (cycle, width) in enumerate(columns):
+        for index, (cycle, width) in enumerate(columns):
             if cycle < 0:
-                level = self.values[columns[place - 1].cycle if place else columns[place + 1].cycle]
+                level = self.values[columns[index - 1].cycle if index else columns[index + 1].cycle]
                 row.append((self._glyphs.quiet if level == int(upper) else " ") * width, "dim")
                 continue
             value, past = self.values[cycle], self.values[max(cycle - 1, 0)]
@@ -210,22 +210,22 @@ class _Row:
 
     def _value_row(self, columns: Sequence[_Column]) -> Text:
         row = Text()
-        place = 0
-        while place < len(columns):
+        index = 0
+        while index < len(columns):
             # A piece can begin within a stretch that is left out.
-            value = self.values[max(columns[place].cycle, 0)]
-            behind = place + 1
+            value = self.values[max(columns[index].cycle, 0)]
+            behind = index + 1
             while behind < len(columns) and not self._new(columns, behind):
                 behind += 1
-            width = sum(column.width for column in columns[place:behind])
+            width = sum(column.width for column in columns[index:behind])
             row.append(self._glyphs.bar, "dim")
             text = "" if value == "-" else self._wave.text_of(value, self._radix)
             row.append(self._fit(text, width - 1), "bold red" if self._wave.unknown(value) else "yellow")
-            place = behind
+            index = behind
         return row
 
-    def _new(self, columns: Sequence[_Column], place: int) -> bool:
-        cycle = columns[place].cycle
+    def _new(self, columns: Sequence[_Column], index: int) -> bool:
+        cycle = columns[index].cycle
         return cycle > 0 and bool(self.changes[cycle])
 
     def _fit(self, text: str, room: int) -> str:
@@ -249,10 +249,10 @@ def _layout(rows: Sequence[_Row], axis: Axis, room: int, canvas: Canvas) -> tupl
         scale -= 1
         columns = _columns(kept, scale)
     pieces, start, used = [], 0, 0
-    for place, column in enumerate(columns):
+    for index, column in enumerate(columns):
         if used + column.width > room:
-            pieces.append(slice(start, place))
-            start, used = place, 0
+            pieces.append(slice(start, index))
+            start, used = index, 0
         used += column.width
     return columns, [*pieces, slice(start, len(columns))]
 
@@ -282,8 +282,8 @@ def _ruler(axis: Axis, columns: Sequence[_Column], glyphs: Glyphs) -> str:
     """Every tenth cycle, and the first one behind what is left out, as far as there is room; none is cut."""
     line = ""
     at = 0
-    for place, (cycle, width) in enumerate(columns):
-        behind_gap = place > 0 and columns[place - 1].cycle < 0
+    for index, (cycle, width) in enumerate(columns):
+        behind_gap = index > 0 and columns[index - 1].cycle < 0
         if cycle < 0:
             if len(line) <= at:
                 line = line.ljust(at) + glyphs.quiet * width

@@ -126,15 +126,15 @@ FAULTS = {
 
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("direction", ["to_board", "to_host"])
-@pytest.mark.parametrize("place", [0, *(pytest.param(place, marks=pytest.mark.slow) for place in (1, 2, 9))])
-def test_a_fault_on_the_line_gives_no_wrong_answer(simulated, name, direction, place):
+@pytest.mark.parametrize("index", [0, *(pytest.param(index, marks=pytest.mark.slow) for index in (1, 2, 9))])
+def test_a_fault_on_the_line_gives_no_wrong_answer(simulated, name, direction, index):
     """One step is one step, whatever is lost: the board is as far as the model afterwards."""
     model = ModelMachine(Parameters())
     with Board(simulated.port, timeout=1.5) as board:
         expected, stimulus = None, RandomStimulus(3)
         for cycle in range(4):
             if cycle == 1:
-                setattr(simulated, direction, LineFault(place, FAULTS[name]))
+                setattr(simulated, direction, LineFault(index, FAULTS[name]))
             inputs = stimulus.next(expected)
             expected = model.step(inputs)
             assert board.step(inputs) == expected

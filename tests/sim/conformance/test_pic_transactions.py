@@ -53,7 +53,7 @@ def wrong_in_lanes(cases):
                 continue
             looked_at += 1
             name, value = one.expects
-            got = sum(int(bit[lane]) << place for place, bit in enumerate(outputs[PORTS.get(name, name)]))
+            got = sum(int(bit[lane]) << index for index, bit in enumerate(outputs[PORTS.get(name, name)]))
             if got != value:
                 texts.append(f"{cases[lane].name}: {one.word}: {name} is {got:02X}h")
     assert looked_at == sum(one.expects is not None for case in cases for one in case.transactions())

@@ -23,7 +23,7 @@ def netlist():
 
 
 def broken(netlist, mode, source):
-    """Commands that break the copy of the netlist in the first place of that kind."""
+    """Commands that break the copy of the netlist at the first point of that kind."""
     listed = run_yosys(f"{netlist}mutate -list 400 -seed 3\n", FULL, quiet=False)
     commands = [line for line in listed.splitlines() if line.startswith("mutate -")]
     return next(one for one in commands if f"-mode {mode} " in one and source in one).replace(

@@ -32,7 +32,7 @@ DRIVE = """(source, widths, cycles) => {
             machine.i[plane] = -(digit >> (at & 3) & 1);
         });
         machine.step();
-        return hex(shown.map((place) => machine.o[place]));
+        return hex(shown.map((index) => machine.o[index]));
     });
 }"""
 

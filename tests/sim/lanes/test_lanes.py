@@ -87,7 +87,7 @@ def test_the_same_design_in_amaranths_simulator_gives_the_same(stimulated_pc):
     async def testbench(ctx):
         ctx.set(dut.load, 1)
         ctx.set(
-            dut.seed, sum(int(word[0]) << 32 * place for place, word in enumerate(seeds(SEED, 1).values()))
+            dut.seed, sum(int(word[0]) << 32 * index for index, word in enumerate(seeds(SEED, 1).values()))
         )
         await ctx.tick()
         ctx.set(dut.load, 0)
@@ -102,16 +102,16 @@ def test_the_same_design_in_amaranths_simulator_gives_the_same(stimulated_pc):
 def test_a_single_flipped_gate_is_caught(stimulated_pc, expected):
     """Some gates, complemented where one register reads it."""
     netlist = stimulated_pc[1]
-    places = [
-        place for place, one in enumerate(netlist.registers) if one.name.startswith(("processor", "chipset"))
+    indices = [
+        index for index, one in enumerate(netlist.registers) if one.name.startswith(("processor", "chipset"))
     ]
     good = _run(stimulated_pc[2].kernel("numpy"), 4, 200).register(HASH).tolist()
-    for place in places[:: len(places) // 4]:
+    for index in indices[:: len(indices) // 4]:
         registers = list(netlist.registers)
-        registers[place] = registers[place]._replace(next=registers[place].next ^ 1)
+        registers[index] = registers[index]._replace(next=registers[index].next ^ 1)
         broken = type(netlist)(netlist.graph, netlist.inputs, netlist.outputs, registers, netlist.fixed)
         many = _run(kernel_of(broken, engine="numpy"), 4, 200)
-        assert many.register(HASH).tolist() != good, registers[place].name
+        assert many.register(HASH).tolist() != good, registers[index].name
 
 
 @pytest.mark.parametrize("engine", ["numpy", "compiled"])
@@ -159,13 +159,13 @@ def test_each_lane_has_the_stream_of_a_scalar_generator():
     """xorshift of 32 bits, by G. Marsaglia's triples, from the same seed."""
     for (left, right, again), word in zip(TRIPLES, WORDS, strict=True):
         seed = int(seeds(9, 3)[word][2])
-        x, bits = seed, [seed >> place & 1 for place in range(32)]
+        x, bits = seed, [seed >> index & 1 for index in range(32)]
         for _ in range(100):
             x ^= x << left & 0xFFFF_FFFF
             x ^= x >> right
             x ^= x << again & 0xFFFF_FFFF
             bits = xorshift(bits, left, right, again)
-            assert sum(bit << place for place, bit in enumerate(bits)) == x
+            assert sum(bit << index for index, bit in enumerate(bits)) == x
 
 
 def test_seeds_differ_by_lane_and_generator_and_are_never_0():

@@ -73,9 +73,9 @@ def _trace(values):
     waves = {}
     for name, shift, mask in (("a", 0, 1), ("b", 1, 1), ("w", 2, 3)):
         levels = [value >> shift & mask for value in values]
-        keep = [0, *(place for place in range(1, len(levels)) if levels[place] != levels[place - 1])]
+        keep = [0, *(index for index in range(1, len(levels)) if levels[index] != levels[index - 1])]
         times = np.array(keep, dtype=np.int64) * CYCLE_NS
-        waves[name] = of_values(name, times, [levels[place] for place in keep], mask.bit_length())
+        waves[name] = of_values(name, times, [levels[index] for index in keep], mask.bit_length())
     end = len(values) * CYCLE_NS
     return Trace(waves, np.arange(CYCLE_NS, end + 1, CYCLE_NS, dtype=np.int64), end)
 
@@ -86,9 +86,9 @@ def test_distances_are_a_histogram():
     signals = {name: build.register(name, 1) for name in "ab"}
     for name, word in signals.items():
         build.follow(name, word)
-    for place, bit in enumerate(Monitors(build, signals).distances("b rises", "a rises", 4)):
-        build.outputs[f"d{place}"] = [bit]
-    kernel = kernel_of(build.netlist(["a", "b"]), watch=[f"d{place}" for place in range(4)], engine="numpy")
+    for index, bit in enumerate(Monitors(build, signals).distances("b rises", "a rises", 4)):
+        build.outputs[f"d{index}"] = [bit]
+    kernel = kernel_of(build.netlist(["a", "b"]), watch=[f"d{index}" for index in range(4)], engine="numpy")
     lanes = Lanes(kernel, 3)
     # Lane 0 at once, lane 1 two cycles later, lane 2 far too late.
     for a, b in [

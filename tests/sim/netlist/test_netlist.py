@@ -58,8 +58,8 @@ class Calculator(wiring.Component):
 def test_every_operator_does_what_it_does_in_amaranths_simulator(rows):
     """One lane for each triple of operands; two cycles, so that what is kept is kept."""
     lanes = Lanes(_calculator(), len(rows))
-    for place, name in enumerate("abc"):
-        lanes.set_input(name, [row[place] for row in rows])
+    for index, name in enumerate("abc"):
+        lanes.set_input(name, [row[index] for row in rows])
     lanes.run(2)
     for lane, expected in enumerate(_simulated(tuple(rows))):
         got = {name: int(lanes.register(name)[lane]) for name in expected}
@@ -177,7 +177,7 @@ def _loop(m, a, y):
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_what_has_no_gates_is_refused_with_its_place(build, message):
+def test_what_has_no_gates_is_refused_with_its_location(build, message):
     with pytest.raises(NetlistError, match=rf".*\.py:\d+.*{message}"):
         lower(Refused(build))
 
@@ -222,8 +222,8 @@ def test_mapped_operations_compute_what_the_gates_do(rows):
     """For all values of four variables, for each kind of target."""
     graph = Graph()
     literals = [graph.variable() for _ in range(4)]
-    for kind, *places in rows:
-        a, b, c = (literals[place % len(literals)] ^ (place >> 7 & 1) for place in places)
+    for kind, *numbers in rows:
+        a, b, c = (literals[number % len(literals)] ^ (number >> 7 & 1) for number in numbers)
         literals.append({"a": graph.and_(a, b), "x": graph.xor(a, b), "m": graph.mux(a, b, c)}[kind])
     ones = (1 << 16) - 1
     given_values = {1 + n: sum((k >> n & 1) << k for k in range(16)) for n in range(4)} | {0: 0}

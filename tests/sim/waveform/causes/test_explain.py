@@ -33,8 +33,8 @@ def test_ignne_leads_back_over_the_interrupt_to_the_division(handshake):
     links = ["IGNNE# falls", "OUT F0h rises", "handler becomes 75h", "vector becomes 75h", "INTA rises"]
     links += ["INTR rises", "master IRR becomes 04h", "slave IRR becomes 20h", "IRQ13 rises", "FERR# falls"]
     links += ["ES rises", "step becomes fdiv raises=ZE"]
-    places = [text.index(link) for link in links]
-    assert places == sorted(places)
+    positions = [text.index(link) for link in links]
+    assert positions == sorted(positions)
 
 
 def test_a_cycle_means_its_telling_edges_and_a_signal_all_of_its_own(handshake):

@@ -57,7 +57,7 @@ def shown(opened, handshake):
     return opened(wave_page(handshake, choose_signals(handshake, default=ON_A_PAGE)))
 
 
-def place(page, time, row, end=390):
+def position(page, time, row, end=390):
     """Where a time of a row is drawn while everything is shown."""
     box = page.locator("#waves").bounding_box()
     return box["x"] + box["width"] * time / (end * 1.01), box["y"] + 24 + 30 * row + 15
@@ -85,20 +85,20 @@ def test_the_signals_are_there_the_pins_first(shown):
 
 def test_levels_are_drawn_where_they_are(shown):
     """FERR# is low from 150 to 290 ns: nothing is drawn at the upper level there, and a line at the lower."""
-    x, y = place(shown, 205, 0)
+    x, y = position(shown, 205, 0)
     paper, line = colour_at(shown, x, y), colour_at(shown, x, y + 9)
     assert paper != line
     assert colour_at(shown, x, y - 9) == paper
-    x, _ = place(shown, 105, 0)
+    x, _ = position(shown, 105, 0)
     assert colour_at(shown, x, y - 9) != paper
     assert colour_at(shown, x, y + 9) == paper
 
 
 def test_two_cursors_and_their_distance(shown):
     """They snap to the edges near them: FERR# falls in cycle 15, IGNNE# in cycle 22."""
-    shown.mouse.click(*place(shown, 151, 0))
+    shown.mouse.click(*position(shown, 151, 0))
     shown.keyboard.down("Shift")
-    shown.mouse.click(*place(shown, 221, 4))
+    shown.mouse.click(*position(shown, 221, 4))
     shown.keyboard.up("Shift")
     text = shown.text_content("#readout")
     assert "A: cycle 15 (150 ns)" in text
@@ -109,7 +109,7 @@ def test_two_cursors_and_their_distance(shown):
 
 
 def test_hovering_shows_value_time_and_cause(shown, handshake):
-    shown.mouse.move(*place(shown, 200, 0))
+    shown.mouse.move(*position(shown, 200, 0))
     text = shown.text_content("#tip")
     cause = next(cause for edge, cause in handshake.causes.items() if edge == ("ferr_n", 15))
     assert text == f"FERR# = 0 since cycle 15 (150 ns)falls: {cause.text}"
@@ -154,12 +154,12 @@ def test_a_reader_that_does_not_see_finds_names_values_and_what_happened(shown):
 def test_wheel_keys_and_drag_zoom_and_pan(shown):
     def visible():
         shown.wait_for_timeout(60)
-        x, y = place(shown, 195, 0)
+        x, y = position(shown, 195, 0)
         shown.mouse.click(x, y + 200 - 2)
         found = re.search(r"\((\S+) (\w+)\)", shown.text_content("#readout"))
         return float(found[1])
 
-    x, y = place(shown, 195, 0)
+    x, y = position(shown, 195, 0)
     middle = visible()
     shown.mouse.move(x, y)
     shown.mouse.wheel(0, -800)
@@ -197,7 +197,7 @@ def test_two_fingers_zoom(opened, handshake):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_light_and_dark(opened, handshake, scheme):
     page = opened(wave_page(handshake, choose_signals(handshake)), color_scheme=scheme)
-    paper = colour_at(page, *place(page, 100, 12))
+    paper = colour_at(page, *position(page, 100, 12))
     assert (sum(paper) > 600) == (scheme == "light")
 
 
@@ -222,7 +222,7 @@ def test_a_million_changes_open_and_pan(opened):
     for _ in range(8):
         page.keyboard.press("ArrowRight")
     page.wait_for_timeout(100)
-    x, y = place(page, 0.5, 1, end=1)
+    x, y = position(page, 0.5, 1, end=1)
     page.mouse.move(x, y)
     found = re.match(r"bus = (\w+) since (\S+) (\w+)", page.text_content("#tip"))
     scale = {"ns": 1, "µs": 1e3, "ms": 1e6}[found[3]]

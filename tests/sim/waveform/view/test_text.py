@@ -97,7 +97,7 @@ def test_more_than_one_change_in_a_cycle_is_marked():
     assert upper[4] == lower[4] == "║"
 
 
-def test_without_a_clock_the_moments_of_change_take_its_place():
+def test_without_a_clock_the_moments_of_change_replace_cycles():
     of = Trace.load(ICARUS)
     of.edges = None
     lines = drawn(of, scale=3)
