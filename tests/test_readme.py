@@ -125,7 +125,8 @@ def test_commands_and_their_options_exist():
     asked = [(page, text) for page, text in SPANS + shell if text.startswith("irq13 ")]
     named = set()
     for page, text in asked:
-        words = text.partition(" #")[0].split()[1:]
+        # What stands behind `--` is another program's.
+        words = text.partition(" #")[0].partition(" -- ")[0].split()[1:]
         if not re.fullmatch(r"[a-z]+", words[0]):
             continue
         assert words[0] in command_line.commands, f"{page}: {text}"

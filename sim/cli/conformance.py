@@ -1,23 +1,15 @@
-"""The commands of the conformance kit: vectors, image, conform, capture."""
+"""Commands of the conformance kit that need no emulator: vectors, capture."""
 
 import gzip
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from ...model.registers import Generation
-from .console import fail, standard_output, stderr_console
-from .options import generation_option, on_option
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..conformance.conform import JudgedCase
-
-VERDICT_STYLES = {"agrees": "green", "differs": "red", "crashes": "bold red", "hangs": "magenta"}
+from .console import fail, stderr_console
+from .options import on_option
 
 
 @click.command("vectors")
@@ -73,119 +65,6 @@ def _check(folder: Path, on: str) -> int:
                     )
     click.echo(f"{len(cases)} cases on {on}: {failed} fail")
     return failed
-
-
-@click.command("image")
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), default="irq13.img", show_default=True
-)
-def image_command(out: Path) -> None:
-    """Write a bootable floppy image that runs the conformance cases on any PC from a 486 on.
-
-    It logs to the screen, to COM1 (115200 8N1) and to port E9h, in real and in protected mode, and compares
-    with the reference that is built into it. Needs nasm. On an AMD processor it writes HWCR.IgnneEm and the
-    IGNNE MSR, and clears both again.
-
-    \b
-    Example:
-      irq13 image --out irq13.img && qemu-system-i386 -fda irq13.img -serial stdio
-    """
-    from ..conformance.image import write_image
-
-    click.echo(f"{out}: {write_image(out)} cases, in real and in protected mode")
-
-
-@click.command("conform")
-@click.argument("target")
-@generation_option(
-    "generations",
-    multiple=True,
-    help="Processor of the emulator; several are run one after the other. By default all.",
-)
-@click.option(
-    "--limit", type=click.FloatRange(1, 3600), default=30, show_default=True, help="Seconds for a start."
-)
-@click.option("--case", "names", multiple=True, help="Only this case.")
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
-def conform_command(
-    target: str, generations: tuple[str, ...], limit: float, names: tuple[str, ...], as_json: bool
-) -> None:
-    """Run the bootable image on TARGET and compare: qemu, bochs, or a log file that was taken elsewhere.
-
-    Prints each case with the rule, what is expected and what was seen, then every difference in a sentence. A
-    target that crashes or hangs loses that case, and goes on. Exit status 0 only if all agree.
-
-    \b
-    Example:
-      irq13 conform bochs
-      irq13 conform qemu --generation P6 --json > qemu.json
-      irq13 conform com1.log
-    """
-    from ..conformance import conform
-    from ..conformance.emulators import EMULATORS, version_of
-    from ..conformance.image_cases import CASES
-
-    known = [case.name for case in CASES]
-    for name in names:
-        if name not in known:
-            raise click.BadParameter(
-                f"no case {name!r}: expected one of {', '.join(known)}", param_hint="'--case'"
-            )
-    numbers = [number for number, name in enumerate(known) if not names or name in names]
-    rows: list[JudgedCase] = []
-    if target in EMULATORS:
-        emulator = EMULATORS[target]
-        version = version_of(emulator)
-        chosen = [Generation(name) for name in generations] or list(Generation)
-        with stderr_console().status(version) as status:
-            for one in chosen:
-                status.update(f"{version}, {one.value}")
-                rows += conform.conform(emulator, one, limit, numbers)
-    elif Path(target).is_file():
-        version = target
-        rows = [row for row in conform.from_log(Path(target)) if row.number in numbers]
-    else:
-        raise click.BadParameter(
-            f"no target {target!r}: expected {', '.join(EMULATORS)}, or a log file",
-            param_hint="'TARGET'",
-        )
-    if as_json:
-        click.echo(json.dumps(conform.conformance_document(rows, version), indent=1))
-    else:
-        _table(rows, version)
-    sys.exit(1 if any(conform.differences(rows)) else 0)
-
-
-def _table(rows: "Sequence[JudgedCase]", version: str) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from ..conformance import conform
-    from ..conformance.image_cases import CASES
-
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("case", "mode", "on", "rule", "expected", "seen", "verdict"):
-        table.add_column(name)
-    for row in rows:
-        case = CASES[row.number]
-        style = VERDICT_STYLES.get(row.verdict, "bright_black")
-        seen = "" if row.verdict == "agrees" else row.text(row.seen.lines)
-        texts = (
-            case.name,
-            conform.MODES[row.mode],
-            row.generation.value,
-            case.rule,
-            row.text(row.expected),
-            seen,
-        )
-        table.add_row(*texts, Text(row.verdict, style))
-    console = standard_output()
-    console.print(table)
-    console.print()
-    for row in conform.differences(rows):
-        console.print(row.sentence, markup=False)
-    counted = ", ".join(f"{count} {verdict}" for verdict, count in conform.counts(rows).items())
-    console.print(f"\n{version}: {counted}", markup=False)
 
 
 @click.command("capture")

@@ -15,7 +15,8 @@ import click
 from ...model.registers import Generation
 from ..support.errors import Irq13Error
 from ..support.files import beside
-from .conformance import capture_command, conform_command, image_command, vectors_command
+from .conform import conform_command, image_command
+from .conformance import capture_command, vectors_command
 from .console import ASCII_OPTION, SIGNALS_OPTION, canvas_for, fail, standard_output
 from .hardware import build_command, mutate_command, prove_command, verilog_command
 from .lanes import fuzz_command, sweep_command

@@ -47,6 +47,7 @@ start:  mov ebx, SIGFPE
         lea rcx, [input]
         sub rdx, rsi
         add rdx, rcx
+        jz fail                         ; more than there is room for
         syscall
         test rax, rax
         js fail

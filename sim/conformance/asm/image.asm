@@ -1,32 +1,66 @@
 ; A bootable floppy: runs the cases of irq13 on whatever PC it is booted on, in real and in protected mode, and
-; logs to the screen, to COM1 (115200 8N1) and to port E9h. For a 386 or later with an x87 (486 for FERR#).
+; logs to the screen, to COM1 (115200 8N1) and to port E9h. For a 486 or later with an x87.
 ;
-; Memory: code and data from 7C00h up to 64 KB, so that offsets are the same in both modes; the log behind it.
+; Memory: code and data from 1000h on, all below 64 KB, so that offsets are the same in both modes; the log below
+; it, the stacks above it.
 
 cpu 586
 bits 16
-org 7C00h
+org 1000h
 
 LOG equ 600h                            ; lines of 4 bytes: value, kind
 LOG_MOST equ 64
-STACK16 equ 7B00h
-STACK32 equ 7000h
-TICKS equ 6                             ; of 55 ms, after which a case is given up
+STACK16 equ 0FFF0h
+STACK32 equ 0FC00h
+PERIOD equ 16384                        ; of the timer, in its clocks of 0.84 us: 13.7 ms
+LIMIT equ 24                            ; periods after which a case is given up: a third of a second
+SETTLE equ 11932                        ; clocks in which an interrupt comes if it ever does: 10 ms
+SETTLE_MOST equ 60000                   ; looks at a timer that stands still
 MASTER equ 20h
 SLAVE equ 0A0h
 PIC_BASE equ 20h                        ; vectors of the master: not those of exceptions
 
-boot:   jmp 0:.here
-.here:  cli
+; Wait until an interrupt has come if it ever does. Inline, so that it is interrupted within its operation.
+%macro waiting 1
+        mov ecx, SETTLE_MOST
+        mov al, 0
+        out 43h, al
+        in al, 40h
+        mov bl, al
+        in al, 40h
+        mov bh, al
+%1:     mov al, 0
+        out 43h, al
+        in al, 40h
+        mov dl, al
+        in al, 40h
+        mov dh, al
+        mov ax, bx
+        sub ax, dx
+        and ax, PERIOD - 1
+        cmp ax, SETTLE
+        jae %1_over
+        dec ecx
+        jnz %1
+%1_over:
+%endmacro
+
+boot:   cli
+        cld
         xor ax, ax
         mov ds, ax
         mov es, ax
         mov ss, ax
         mov esp, STACK16
-        mov [drive], dl
+        mov si, 7C00h                   ; where a BIOS puts it
+        mov di, boot
+        mov cx, 256
+        rep movsw
+        jmp 0:.here
+.here:  mov [drive], dl
         sti
         mov di, 1                       ; the sector
-        mov bx, 7E00h
+        mov bx, boot + 512
 .read:  mov ax, di                      ; 18 sectors a track, two heads
         xor dx, dx
         mov cx, 18
@@ -64,9 +98,15 @@ drive:  db 0
         dw 0AA55h
 
         db "IRQ13START"                 ; what a host may change
-first_case: dw 0
-end_case: dw CASES                      ; the one behind the last
-modes:  dw 3                            ; 1 real, 2 protected
+options: dw 0                           ; 1 stay on at the end, 2 end after a case that differs
+; What runs, in this order: twice the number of a case, and 1 more for protected mode.
+runs:
+%assign run 0
+%rep 2 * CASES
+        dw run
+%assign run run + 1
+%endrep
+        dw 0FFFFh
 
 main:   mov dx, 3F8h + 3
         mov al, 80h
@@ -86,9 +126,23 @@ main:   mov dx, 3F8h + 3
         mov ax, 3
         int 10h
         cli
-        call detect
+        cld
+        mov si, 0                       ; the BIOS's vectors, for its APM at the end
+        mov di, saved_vectors
+        mov cx, 512
+        rep movsw
         call vectors
+        mov al, 34h                     ; the timer counts down from PERIOD
+        out 43h, al
+        mov al, PERIOD & 0FFh
+        out 40h, al
+        mov al, PERIOD >> 8
+        out 40h, al
         mov si, hello
+        call print
+        call detect
+        jc .none
+        mov si, generation_text
         call print
         mov si, [generation]
         shl si, 1
@@ -99,23 +153,24 @@ main:   mov dx, 3F8h + 3
         mov si, amd_text
         call print
 .plain: call newline
-        mov ax, [first_case]
+        call chipset
+        mov word [run_at], runs
+.case:  mov si, [run_at]
+        mov ax, [si]
+        add word [run_at], 2
+        cmp ax, 0FFFFh
+        je .done
+        mov [mode], al
+        and byte [mode], 1
+        shr ax, 1
         mov [number], ax
-.case:  mov ax, [number]
-        cmp ax, [end_case]
-        jae .done
-        mov byte [mode], 0
-        test byte [modes], 1
-        jz .second
         call one_case
-.second:
-        mov byte [mode], 1
-        test byte [modes], 2
-        jz .both
-        call one_case
-.both:
-        inc word [number]
-        jmp .case
+        test word [options], 2
+        jz .case
+        cmp byte [differs], 0
+        je .case
+        mov si, ends_text
+        call print
 .done:  mov si, done_text
         call print
         mov ax, [passed]
@@ -130,40 +185,47 @@ main:   mov dx, 3F8h + 3
         call decimal
         mov si, skipped_text
         call print
+.none:  test word [options], 1
+        jnz .halt
+        mov cx, 0FFFFh                  ; what COM1 still sends
+        mov dx, 3F8h + 5
+.sends: in al, dx
+        test al, 40h
+        loopz .sends
+        call settle
+        call power_off
 .halt:  hlt
         jmp .halt
 
 ; One case in one mode, and its line.
 one_case:
+        mov byte [differs], 0
+        mov si, begin_text
+        call print
+        call title
+        call newline
+        mov bx, [case]
+        mov ax, [bx + 2]                ; what the case needs: 1 AMD's MSRs, 2 the chipset's enable bit
+        test al, 1
+        jz .chipset
+        cmp byte [is_amd], 0
+        je .skip
+.chipset:
+        test al, 2
+        jz .run
+        cmp byte [circuit_kind], 0
+        jne .run
+.skip:  inc word [skipped]
         mov si, case_text
         call print
-        mov ax, [number]
-        call decimal
-        mov al, ' '
-        call putc
-        mov al, 'r'
-        cmp byte [mode], 0
-        je .real
-        mov al, 'p'
-.real:  call putc
-        mov al, ' '
-        call putc
-        mov bx, [number]
-        shl bx, 4
-        add bx, table                   ; name, flags, real, protected, handlers, expected
-        mov [case], bx
-        mov si, [bx]
-        call print
-        test word [bx + 2], 1
-        jz .run
-        cmp byte [is_amd], 0
-        jne .run
-        inc word [skipped]
+        call title
         mov si, skip_text
         jmp print
 .run:   call quiet
+        mov bx, [case]
         mov word [log_at], LOG
         mov byte [ticks], 0
+        mov byte [opens], 0
         mov byte [running], 1
         cmp byte [mode], 0
         jne one_protected
@@ -174,8 +236,9 @@ one_case:
         mov [offsets], ax
         call start_pics
         mov [back], sp
+        sti
         call [begin]
-case_over:
+case_over16:
         cli
         mov sp, [back]
         jmp ended
@@ -189,59 +252,101 @@ one_protected:
         call protected
 ended:  mov byte [running], 0
         call quiet
+        mov si, case_text
+        call print
+        call title
         mov si, colon
         call print
         ; The log, and whether it is what the reference has.
-        mov bx, [case]
-        mov di, [generation]
-        shl di, 1
-        mov si, [bx + 12]
-        add si, di
+        mov di, LOG
+.line:  cmp di, [log_at]
+        jae .judge
+        mov al, ' '
+        call putc
+        mov eax, [di]
+        call hex32
+        add di, 4
+        jmp .line
+.judge: mov bx, [case]
+        mov si, [generation]
+        shl si, 1
+        add si, [bx + 12]
         mov si, [si]                    ; number of lines, then the lines
         mov cx, [log_at]
         sub cx, LOG
         shr cx, 2
-        mov di, LOG
-        mov byte [differs], 0
         cmp [si], cx
-        je .compare
-        mov byte [differs], 1
-.compare:
+        jne .other
         add si, 2
-        jcxz .verdict
-.line:  mov eax, [di]
-        cmp byte [differs], 0
-        jne .show
-        cmp eax, [si]
-        je .show
-        mov byte [differs], 1
-.show:  push si
-        push eax
-        mov al, ' '
-        call putc
-        pop eax
-        call hex32
-        pop si
-        add di, 4
-        add si, 4
-        loop .line
-.verdict:
-        mov si, same_text
+        mov di, LOG
+        shl cx, 1
+        repe cmpsw
+        jne .other
         inc word [passed]
-        cmp byte [differs], 0
-        je print
-        dec word [passed]
+        mov si, same_text
+        call print
+        jmp left_over
+.other: mov byte [differs], 1
         inc word [failed]
         mov si, other_text
+        call print
+; What the case has left that could not be put back.
+left_over:
+        mov al, 0Ah
+        out SLAVE, al
+        in al, SLAVE
+        test al, 20h
+        jz .end
+        mov byte [differs], 1
+        mov si, left_text
+        jmp print
+.end:   ret
+
+; Number, mode and name of the case; finds its row of the table: name, needs, real, protected, where their operations are,
+; expected, handlers.
+title:  mov ax, [number]
+        call decimal
+        mov al, ' '
+        call putc
+        mov al, 'r'
+        cmp byte [mode], 0
+        je .real
+        mov al, 'p'
+.real:  call putc
+        mov al, ' '
+        call putc
+        mov bx, [number]
+        shl bx, 4
+        add bx, table
+        mov [case], bx
+        mov si, [bx]
         jmp print
 
-; Everything as it was before: no error, no interrupt, no task switch flag.
+; Everything as it was before: no error, no interrupt, no task switch flag, the error circuit on, and IGNNE as
+; it is without an error, also where F0h without an error has asserted it.
 quiet:  cli
         mov eax, cr0
         and eax, 0FFFFFFD1h             ; NE, TS, EM, MP
         mov cr0, eax
         fninit
-        call settle
+        fldenv [image_none_es_16]
+        mov al, 1
+        call circuit16
+        mov bx, [case]
+        test word [bx + 2], 1
+        jz .wait
+        mov byte [faulted], 0
+        mov ecx, 0C0010015h             ; IgnneEm and AllowFerrOnNe of HWCR, and the IGNNE MSR
+        rdmsr
+        cmp byte [faulted], 0
+        jne .ignne
+        and eax, 0FFFFFE7Fh
+        wrmsr
+.ignne: mov ecx, 0C0010115h
+        xor eax, eax
+        xor edx, edx
+        wrmsr
+.wait:  call settle
         ; Only what is latched: a write without an error is a case of its own.
         mov al, 0Ah
         out SLAVE, al
@@ -249,12 +354,11 @@ quiet:  cli
         test al, 20h
         jz .end
         out 0F0h, al
+        fldenv [image_none_es_16]
 .end:   ret
 
-; Long enough for a line to change: each access to port 80h takes a microsecond or so.
-settle: mov cx, 100
-.wait:  in al, 80h
-        loop .wait
+; 10 ms by the timer.
+settle: waiting settle_own
         ret
 
 ; Both 8259As from nothing, so that none has anything in service; IRQ 0, the cascade and IRQ 13 open.
@@ -295,6 +399,7 @@ bits 32
         mov ss, ax
         mov esp, STACK32
         movzx eax, word [begin]
+        sti
         call eax
 case_over32:
         cli
@@ -316,38 +421,239 @@ bits 16
         lidt [real_idt]
         ret
 
-; What processor: 0 Intel486 and Pentium, 1 P6, 2 AMD64; and whether it has AMD's MSRs.
-detect: pushfd
+; What processor: 0 Intel486 and Pentium, 1 P6, 2 AMD64; and whether it has AMD's MSRs. Says what it finds; carry
+; if there is nothing to run the cases on.
+detect: mov ecx, 40000h                 ; AC, from the 486 on
+        call .toggles
+        mov si, old_text
+        jz .none
+        ; The x87: it answers, and its control word is what FNINIT leaves.
+        fninit
+        mov word [area], 5A5Ah
+        fnstsw [area]
+        cmp word [area], 0
+        mov si, no_fpu_text
+        jne .none
+        fnstcw [area]
+        mov ax, [area]
+        and ax, 103Fh
+        cmp ax, 3Fh
+        jne .none
+        mov si, cpu_text
+        call print
+        mov ecx, 200000h                ; ID
+        call .toggles
+        mov si, no_cpuid_text
+        jz .end
+        xor eax, eax
+        cpuid
+        mov [vendor], ebx
+        mov [vendor + 4], edx
+        mov [vendor + 8], ecx
+        mov si, vendor
+        call print
+        mov eax, 1
+        cpuid
+        push eax
+        mov al, ' '
+        call putc
         pop eax
-        mov ecx, eax
-        xor eax, 200000h
+        push eax
+        call hex32
+        pop eax
+        mov si, newline_text
+        mov cl, ah
+        and cl, 0Fh
+        cmp cl, 6
+        jb .end
+        mov word [generation], 1
+        cmp dword [vendor], "Auth"
+        jne .end
+        cmp cl, 0Fh
+        jne .end
+        mov word [generation], 2
+        mov byte [is_amd], 1
+.end:   call print
+        clc
+        ret
+.none:  call print
+        stc
+        ret
+.toggles:                               ; whether a bit of EFLAGS can be changed: zero if not
+        pushfd
+        pop eax
+        mov edx, eax
+        xor eax, ecx
         push eax
         popfd
         pushfd
         pop eax
-        push ecx
+        push edx
         popfd
-        xor eax, ecx
-        test eax, 200000h
-        jz .done                        ; no CPUID
-        xor eax, eax
-        cpuid
-        push ebx
-        mov eax, 1
-        cpuid
-        pop ebx
-        mov cl, ah
-        and cl, 0Fh
-        cmp cl, 6
-        jb .done
-        mov word [generation], 1
-        cmp ebx, "Auth"
-        jne .done
-        cmp cl, 0Fh
-        jne .done
-        mov word [generation], 2
-        mov byte [is_amd], 1
-.done:  ret
+        xor eax, edx
+        test eax, ecx
+        ret
+
+; A register of PCI configuration space on bus 0: its address goes to EAX, and to the address port.
+pci:    mov eax, [pci_function]
+        shl eax, 8
+        mov al, cl
+        and al, 0FCh
+        or eax, 80000000h
+        mov dx, 0CF8h
+        out dx, eax
+        mov dx, 0CFCh
+        ret
+
+; The chipset's enable bit of the error circuit: finds it, says how it was, and sets it.
+chipset:
+        mov dx, 0CF8h                   ; configuration mechanism 1
+        mov eax, 80000000h
+        out dx, eax
+        in eax, dx
+        cmp eax, 80000000h
+        jne .unknown
+        mov dword [pci_function], 0
+.next:  mov cl, 0
+        call pci
+        in eax, dx
+        mov si, bridges
+.bridge:
+        cmp dword [si], 0
+        je .other
+        cmp eax, [si]
+        je .found
+        add si, BRIDGE
+        jmp .bridge
+.other: cmp eax, 71138086h              ; power management of the PIIX4
+        jne .more
+        mov ebx, [pci_function]
+        mov [power_function], ebx
+.more:  inc dword [pci_function]
+        cmp dword [pci_function], 256
+        jb .next
+        cmp byte [circuit_kind], 0
+        jne .end
+.unknown:
+        mov si, no_chipset_text
+        jmp print
+.end:   ret
+.found: cmp byte [circuit_kind], 0
+        jne .more
+        mov al, [si + 4]
+        mov [circuit_kind], al
+        mov al, [si + 6]
+        mov [circuit_mask], al
+        mov cl, [si + 5]
+        mov ch, 0
+        cmp byte [si + 4], 2
+        je .memory
+        call pci
+        mov [circuit_address], eax
+        and cl, 3
+        add cl, 0FCh
+        mov [circuit_port], cl
+        jmp .say
+.memory:                                ; RCBA: registers in memory, which a segment of 4 GB reaches
+        mov ebx, [pci_function]
+        mov [power_function], ebx
+        call pci
+        in eax, dx
+        test al, 1
+        jz .off
+        and eax, 0FFFFC000h
+        add eax, 31FFh
+        mov [circuit_address], eax
+        in al, 92h                      ; A20
+        or al, 2
+        out 92h, al
+        lgdt [gdt_pointer]
+        mov eax, cr0
+        or al, 1
+        mov cr0, eax
+        mov bx, 10h
+        mov fs, bx
+        and al, 0FEh
+        mov cr0, eax
+.say:   push si
+        mov si, chipset_text
+        call print
+        pop si
+        push si
+        mov si, [si + 7]
+        call print
+        mov si, was_off_text
+        call circuit_read16
+        test al, [circuit_mask]
+        jz .was
+        mov si, was_on_text
+.was:   call print
+        mov al, 1
+        call circuit16
+        mov si, now_off_text
+        call circuit_read16
+        test al, [circuit_mask]
+        jz .now
+        mov si, now_on_text
+.now:   call print
+        pop si
+        jmp .more
+.off:   mov byte [circuit_kind], 0
+        jmp .more
+
+; Off, in the ways of emulators and of machines; it returns where none works.
+power_off:
+        mov si, shutdown_text           ; Bochs
+        mov dx, 8900h
+.bochs: lodsb
+        or al, al
+        jz .exit
+        out dx, al
+        jmp .bochs
+.exit:  mov ax, 0                       ; QEMU's isa-debug-exit, at its own port and where it is often put
+        mov dx, 501h
+        out dx, al
+        out 0F4h, al
+        cmp dword [power_function], 0
+        je .apm
+        mov eax, [power_function]       ; ACPI: PM1 control; S5 is 7 on an ICH, 0 on a PIIX4 and in emulators
+        mov [pci_function], eax
+        mov cl, 40h
+        call pci
+        in eax, dx
+        and ax, 0FFC0h
+        jz .apm
+        mov dx, ax
+        add dx, 4
+        cmp byte [circuit_kind], 2
+        jne .piix
+        mov ax, 3C00h
+        out dx, ax
+.piix:  mov ax, 2000h
+        out dx, ax
+.apm:   cli
+        cld
+        mov si, saved_vectors
+        xor di, di
+        mov cx, 512
+        rep movsw
+        mov ax, 5300h
+        xor bx, bx
+        int 15h
+        jc .end
+        mov ax, 5301h
+        xor bx, bx
+        int 15h
+        mov ax, 530Eh
+        xor bx, bx
+        mov cx, 102h
+        int 15h
+        mov ax, 5307h
+        mov bx, 1
+        mov cx, 3
+        int 15h
+.end:   cli
+        ret
 
 ; The vectors of real mode, and their twins in the IDT.
 vectors:
@@ -406,7 +712,7 @@ putc:   pusha
         mov bh, 7
         mov [es:di], bx
         add di, 2
-        jmp .scroll
+        jmp .index
 .line:  mov ax, di
         mov cx, 160
         xor dx, dx
@@ -414,7 +720,7 @@ putc:   pusha
         inc ax
         mul cx
         mov di, ax
-.scroll: cmp di, 25 * 160
+.index: cmp di, 25 * 160
         jb .keep
         push ds
         mov ax, 0B800h
@@ -466,7 +772,7 @@ hex32:  pushad
         popad
         ret
 
-; Offsets in the list of a case's handlers.
+; Positions in the list of a case's handlers.
 %define HANDLER16 0
 %define HANDLER32 2
 %define FAULT16 4
@@ -555,48 +861,105 @@ unavailable_%1:
         popad
         iret
 
-; #UD and #GP(0): passed over, two bytes.
+; #UD and #GP(0): the operation that has it is passed over, however long the instruction is.
 undefined_%1:
         pushad
         call address%1
         mov eax, 8 << 16
-        call log_index%1
-        add word [esp + 32], 2
-        popad
-        iret
+        jmp pass%1
 protection_%1:
 %if %1 = 32
         add esp, 4
 %endif
         pushad
-        call address%1
-        mov eax, 9 << 16
-        call log_index%1
-        mov byte [faulted], 1
+        cmp byte [running], 0
+        jne .case
+        mov byte [faulted], 1           ; RDMSR or WRMSR of what follows a case
         add word [esp + 32], 2
         popad
         iret
+.case:
+        call address%1
+        mov byte [faulted], 1
+        mov eax, 9 << 16
+pass%1: call log_index%1
+        movzx ebx, word [offsets]
+        cmp dx, [ebx]
+        jb .lost
+.next:  cmp word [ebx], 0FFFFh
+        je .lost
+        cmp dx, [ebx]
+        jb .here
+        add ebx, 4
+        jmp .next
+.here:  mov ax, [ebx]
+%if %1 = 16
+        mov [esp + 32], ax
+%else
+        mov [esp + 32], ax
+        mov word [esp + 34], 0
+%endif
+        popad
+        iret
+.lost:  jmp case_over%1
 
-; The timer: nothing, until a case has taken too long.
+; The timer: opens the slave for a case that waits for that, and ends a case that has taken too long.
 timer_%1:
         pushad
         mov al, 60h                     ; the end of IRQ 0 and of nothing else
         out MASTER, al
         cmp byte [running], 0
         je .end
+        cmp byte [opens], 0
+        je .closed
+        dec byte [opens]
+        jnz .closed
+        mov al, 0DFh
+        out SLAVE + 1, al
+.closed:
         inc byte [ticks]
-        cmp byte [ticks], TICKS
+        cmp byte [ticks], LIMIT
         jb .end
         call address%1
         mov eax, 11 << 16
         call log_index%1
-%if %1 = 16
-        jmp case_over
-%else
-        jmp case_over32
-%endif
+        jmp case_over%1
 .end:   popad
         iret
+
+; The chipset's enable bit: what AL says, or its byte into AL.
+circuit%1:
+        cmp byte [circuit_kind], 0
+        je .end
+        mov bl, al
+        call circuit_read%1
+        mov bh, [circuit_mask]
+        or al, bh
+        cmp bl, 0
+        jne .write
+        not bh
+        and al, bh
+.write: cmp byte [circuit_kind], 2
+        je .memory
+        out dx, al
+.end:   ret
+.memory:
+        mov [fs:ecx], al
+        ret
+circuit_read%1:
+        mov ecx, [circuit_address]
+        cmp byte [circuit_kind], 2
+        je .memory
+        mov eax, ecx
+        mov dx, 0CF8h
+        out dx, eax
+        mov dh, 0Ch
+        mov dl, [circuit_port]
+        in al, dx
+        ret
+.memory:
+        mov al, [fs:ecx]
+        ret
 
 stray%1:
 %if %1 = 16
@@ -619,17 +982,64 @@ services 16
 services 32
 bits 16
 
-hello:  db "irq13 image 1", 10, "processor ", 0
+hello:  db "irq13 image 2", 10, 0
+cpu_text: db "cpu ", 0
+no_cpuid_text: db "without CPUID, with an x87"
+newline_text: db 10, 0
+old_text: db "a 386: it has no FERR#, and the cases are for a 486 and later", 10, "done: 0 passed, 0 failed, 0 skipped", 10, 0
+no_fpu_text: db "no x87 answers: there is nothing to test", 10, "done: 0 passed, 0 failed, 0 skipped", 10, 0
+generation_text: db "processor ", 0
 generation_names: dw i486, p6, amd64
 i486:   db "I486", 0
 p6:     db "P6", 0
 amd64:  db "AMD64", 0
 amd_text: db " with AMD's MSRs", 0
+no_chipset_text: db "chipset: none of those whose FERR# enable bit is known", 10, 0
+chipset_text: db "chipset: ", 0
+was_off_text: db ": FERR# enable bit was off", 0
+was_on_text: db ": FERR# enable bit was on", 0
+now_off_text: db ", and stays off", 10, 0
+now_on_text: db ", is on", 10, 0
+; PCI vendor and device, kind (1 a byte of configuration space, 2 behind RCBA), register, mask, text.
+%macro bridge 5
+        dd %1 << 16 | 8086h
+        db %2, %3, %4
+        dw %5
+%endmacro
+BRIDGE equ 9
+bridges:
+        bridge 122Eh, 1, 4Eh, 20h, piix_text
+        bridge 7000h, 1, 4Eh, 20h, piix_text
+        bridge 7110h, 1, 4Eh, 20h, piix_text
+        bridge 0484h, 1, 4Dh, 20h, sio_text
+%macro ich 1-*
+%rep %0
+        bridge %1, 1, 0D1h, 20h, ich_text
+%rotate 1
+%endrep
+%endmacro
+        ich 2410h, 2420h, 2440h, 244Ch, 2480h, 248Ch, 24C0h, 24CCh, 24D0h
+%macro pch 1-*
+%rep %0
+        bridge %1, 2, 0F0h, 2, pch_text
+%rotate 1
+%endrep
+%endmacro
+        pch 2640h, 2641h, 27B0h, 27B8h, 27B9h, 2810h, 2811h, 2815h, 2912h, 2914h, 2916h, 2917h, 2918h, 2919h, 3A16h, 3A18h
+        dd 0
+piix_text: db "PIIX, XBCS 4Eh bit 5", 0
+sio_text: db "82378ZB, 4Dh bit 5", 0
+ich_text: db "ICH to ICH5, D0h bit 13", 0
+pch_text: db "ICH6 or later, OIC bit 9", 0
+shutdown_text: db "Shutdown", 0
+begin_text: db "begin ", 0
 case_text: db "case ", 0
 colon:  db ":", 0
 same_text: db " ok", 10, 0
 other_text: db " differs", 10, 0
 skip_text: db ": skipped", 10, 0
+left_text: db "left: IRQ 13 stays requested", 10, 0
+ends_text: db "ends here: start again for the cases that are left", 10, 0
 done_text: db "done: ", 0
 passed_text: db " passed, ", 0
 failed_text: db " failed, ", 0
@@ -662,6 +1072,15 @@ case:   dw 0
 begin:  dw 0
 base:   dw 0
 offsets: dw 0
+run_at: dw 0
+pci_function: dd 0
+power_function: dd 0
+circuit_address: dd 0                   ; in configuration space, or in memory
+vendor: times 13 db 0
+circuit_kind: db 0
+circuit_port: db 0
+circuit_mask: db 0
+opens:  db 0                            ; ticks after which the timer opens the slave; 0 never
 back:   dw 0
 log_at: dw LOG
 ticks:  db 0
@@ -679,4 +1098,7 @@ SECTORS equ (last - boot) / 512
 absolute last
 alignb 16
 area:   resb 128
+word_at: resw 1
+saved_vectors: resb 1024
+alignb 8
 idt:    resb 256 * 8

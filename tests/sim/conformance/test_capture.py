@@ -36,6 +36,18 @@ def test_this_processor_does_what_the_model_does_and_does_it_twice(tool, tmp_pat
     assert len(read_measured(tmp_path / "mine.json.gz")) == 50
 
 
+def test_many_sequences_go_to_the_program_in_batches(monkeypatch, tool):
+    """And more than it has room for at once are refused by it, not run past the end."""
+    tool("nasm")
+    wanted = sequences(70, 2)
+    whole = capture(wanted)
+    monkeypatch.setattr(capturing, "BATCH", 30)
+    assert capture(wanted) == whole
+    monkeypatch.setattr(capturing, "BATCH", 200_000)
+    with pytest.raises(ToolError, match="the captured program failed"):
+        capture(wanted * 1800)
+
+
 def test_capture_is_refused_elsewhere(monkeypatch):
     monkeypatch.setattr(capturing.platform, "machine", lambda: "aarch64")
     with pytest.raises(ToolError, match="capture runs on x86-64 Linux only, not on aarch64"):

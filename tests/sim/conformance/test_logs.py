@@ -1,54 +1,117 @@
 """What the image logs, read and judged."""
 
 import json
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
 from irq13.model import Generation
 from irq13.sim.cli.main import main
-from irq13.sim.conformance.conform import JudgedCase, Log, Seen, from_log, parse_log
-from irq13.sim.conformance.image_cases import CASES, INT, MARK, LogLine, expected_log
+from irq13.sim.conformance.conform import JudgedCase, judged
+from irq13.sim.conformance.image import ALL_RUNS
+from irq13.sim.conformance.image_cases import CASES
+from irq13.sim.conformance.image_language import INT, MARK
+from irq13.sim.conformance.image_log import Log, Seen, parse_log, read_log
+from irq13.sim.conformance.image_reference import LogLine, expected_log
 
 
 def invoke(*arguments):
     return CliRunner().invoke(main, list(arguments))
 
 
-LOG = """irq13 image 1
+LOG = """irq13 image 2
+cpu GenuineIntel 00000673
 processor P6
-case 0 r dos-handshake: 00050005 00028084 00020000 00010006 00020000 ok
-case 0 p dos-handshake: 00050006 00028084 differs
-case 1 r clear-first"""
+chipset: none of those whose FERR# enable bit is known
+begin 1 r dos-handshake
+case 1 r dos-handshake: 00050006 00028084 00020000 00010007 00020000 ok
+begin 1 p dos-handshake
+case 1 p dos-handshake: 00050007 00028084 differs
+left: IRQ 13 stays requested
+begin 2 r clear-first"""
+MACHINE = (
+    "cpu GenuineIntel 00000673",
+    "processor P6",
+    "chipset: none of those whose FERR# enable bit is known",
+)
+AGREES = Seen((LogLine(5, 6), LogLine(2, 0x8084), LogLine(2, 0), LogLine(1, 7), LogLine(2, 0)))
+DIFFERS = Seen((LogLine(5, 7), LogLine(2, 0x8084)))
 
 
 def test_a_log_is_read_as_far_as_it_goes():
+    """A case's line comes before it runs, so that it is known which one hangs."""
     log = parse_log(LOG)
-    assert log == Log(
-        Generation.P6,
-        {
-            (0, "r"): Seen((LogLine(5, 5), LogLine(2, 0x8084), LogLine(2, 0), LogLine(1, 6), LogLine(2, 0))),
-            (0, "p"): Seen((LogLine(5, 6), LogLine(2, 0x8084))),
-        },
-        (1, "r"),
-        False,
-    )
+    assert log == Log(Generation.P6, MACHINE, {(1, "r"): AGREES, (1, "p"): DIFFERS}, (2, "r"), False, True)
 
 
 def test_a_log_from_elsewhere_is_judged(tmp_path):
-    """A line of differences each, JSON for a program, and the exit status."""
+    """A line of differences each, JSON and JUnit for programs, a waveform, families, and the exit status."""
     path = tmp_path / "com1.log"
     path.write_text(LOG)
-    rows = from_log(path)
-    assert [row.verdict for row in rows[:4]] == ["agrees", "differs", "hangs", "not run"]
-    result = invoke("conform", str(path), "--case", "dos-handshake")
-    assert result.exit_code == 1
-    assert (
-        "dos-handshake (P6, protected mode): INT 75h at 6 (mark) instead of INT 75h at 5 (fwait) (SDM1 figure D-2)"
-        in result.output.replace("\n", " ").replace("  ", " ")
+    options = ["--case", "dos-handshake", "--case", "clear-first"]
+    result = invoke(
+        "conform", str(path), *options, "--junit", str(tmp_path / "j.xml"), "--waves", str(tmp_path / "waves")
     )
-    data = json.loads(invoke("conform", str(path), "--case", "dos-handshake", "--json").stdout)
-    assert data["counts"] == {"agrees": 1, "differs": 1}
-    assert data["cases"][1]["seen"] == "INT 75h at 6 (mark), SW 8084"
+    assert result.exit_code == 1
+    words = " ".join(result.output.split())
+    assert (
+        "dos-handshake (P6, protected mode): INT 75h at 7 (mark) instead of INT 75h at 6 (fwait) (SDM1 figure D-2)"
+        in words
+    )
+    assert "handshake: 1 agrees, 1 differs, 1 hangs, 1 not run" in words
+    suite = ElementTree.parse(tmp_path / "j.xml").getroot()[0]
+    assert (suite.attrib["tests"], suite.attrib["failures"]) == ("4", "3")
+    assert sorted(one.name for one in (tmp_path / "waves").glob("*.vcd")) == [
+        "clear-first-P6.vcd",
+        "dos-handshake-P6.vcd",
+    ]
+    assert "ferr_n" in (tmp_path / "waves" / "clear-first-P6.vcd").read_text()
+    data = json.loads(invoke("conform", str(path), *options, "--json").stdout)
+    assert (
+        data["counts"]
+        == data["families"]["handshake"]
+        == {"agrees": 1, "differs": 1, "hangs": 1, "not run": 1}
+    )
+    assert data["machine"] == list(MACHINE)
+    assert data["cases"][1]["seen"] == "INT 75h at 7 (mark), SW 8084"
+    assert "instead of" in data["cases"][1]["sentence"]
+
+
+def test_what_is_known_to_fail_fails_no_more_until_something_changes(tmp_path):
+    path, known = tmp_path / "com1.log", tmp_path / "known.toml"
+    path.write_text(LOG)
+    case = ["conform", str(path), "--case", "dos-handshake"]
+    assert invoke(*case, "--write-known", str(known)).exit_code == 0
+    assert known.read_text() == '[P6]\nprotected = [\n  "dos-handshake",\n]\n'
+    assert invoke(*case, "--known", str(known)).exit_code == 0
+    known.write_text("[P6]\n")
+    result = invoke(*case, "--known", str(known))
+    assert result.exit_code == 1
+    assert "not known: dos-handshake (P6, protected mode)" in result.output
+    known.write_text('[P6]\nreal = ["dos-handshake"]\nprotected = ["dos-handshake"]\n')
+    result = invoke(*case, "--known", str(known))
+    assert result.exit_code == 1
+    assert "agrees now: P6, dos-handshake (r)" in result.output
+    for text, message in (
+        ("[P5]\n", "[P5]: expected a table I486, P6 or AMD64"),
+        ("[P6]\nvirtual = []\n", "P6.virtual: expected a list 'real' or 'protected'"),
+        ('[P6]\nreal = ["foo"]\n', "P6.real: no case 'foo'"),
+        ("[P6\n", "known.toml: "),
+    ):
+        known.write_text(text)
+        result = invoke(*case, "--known", str(known))
+        assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+        assert message in result.stderr
+
+
+def test_an_x87_without_exceptions_gets_that_verdict(tmp_path):
+    path = tmp_path / "com1.log"
+    path.write_text(
+        "processor P6\ncase 0 r baseline: 00020004 00010006 differs\ncase 0 p baseline: 00020004 00010006 differs\n"
+    )
+    assert "this x87 shows no unmasked exception" in invoke("conform", str(path), "--case", "baseline").output
+    path.write_text(LOG)
+    assert "this x87" not in invoke("conform", str(path), "--case", "baseline").output
 
 
 def test_a_log_that_agrees_in_all_has_status_0(tmp_path):
@@ -74,12 +137,13 @@ def test_a_log_of_another_version_is_refused(tmp_path):
     with pytest.raises(
         ValueError, match="case 0 is called something-else there: the log is of another version"
     ):
-        from_log(path)
+        read_log(path)
 
 
 def test_a_difference_names_what_came_before():
-    row = JudgedCase(0, "r", Generation.P6, Seen((LogLine(INT, 5), LogLine(2, 0x8084), LogLine(MARK, 6))))
+    row = JudgedCase(1, "r", Generation.P6, Seen((LogLine(INT, 6), LogLine(2, 0x8084), LogLine(MARK, 7))))
     assert (
         row.sentence
-        == "dos-handshake (P6, real mode): mark 6 instead of SW 0 after SW 8084 (SDM1 figure D-2)"
+        == "dos-handshake (P6, real mode): mark 7 instead of SW 0 after SW 8084 (SDM1 figure D-2)"
     )
+    assert {row.verdict for row in judged(ALL_RUNS, Generation.P6, {})} == {"not run"}
