@@ -164,6 +164,12 @@ class Count(NamedTuple):
     up: bool
 
 
+class Reflect(NamedTuple):
+    """The monitor of a virtual-8086 task hands an interrupt to the task's own handler, at its IRET."""
+
+    vector: int
+
+
 class Exit(NamedTuple):
     """The program ends, out of a handler too, as by INT 21h function 4Ch."""
 
@@ -199,5 +205,6 @@ Action = (
     | Assign
     | Count
     | Exit
+    | Reflect
     | Rsm
 )

@@ -35,6 +35,7 @@ from .actions import (
     MovSs,
     MsrAccess,
     Popf,
+    Reflect,
     Reset,
     Rsm,
     Test,
@@ -83,6 +84,7 @@ class Cpu(ProcessorState):
         handler = f"{self._frames[-1].vector:02X}h" if self._frames else "main"
         handler = "SMM" if self.smm and not self._frames else handler
         handler = "host" if self.host else handler
+        handler = handler if self.task or self.smm else "monitor"
         step = self.current.text if self.current else "-"
         return CpuView(step, handler, self.interrupts, waiting=self.waiting, **self.pins)
 
@@ -232,6 +234,8 @@ class Cpu(ProcessorState):
                 self._jump(label)
             case Exit():
                 self._position, self._frames = NOWHERE, ()
+            case Reflect(vector) if not self.task:
+                self._reflected = vector
             case Test() | Compare() | Assign() | Count():
                 self.stores.change(action)
 
@@ -263,6 +267,10 @@ class Cpu(ProcessorState):
             # The hypervisor steps over it, and out of its shadow with it (**choice**: as KVM does).
             self._position = self._position.next
             self._exit(self._ports[access.address], VMEXIT_IOIO)
+            return True
+        if access.write and self.task and access.address in self._denied:
+            yield self._drive()
+            self._deny(access.address)
             return True
         outputs = yield self._drive(io=access)
         if not access.write:

@@ -7,6 +7,8 @@ from .steps import Step
 from .stores import Pointer
 
 NMI_VECTOR = 2
+MONITORED = 1
+"""The value of a #GP that a monitor takes."""
 SMI = 0x100
 """What stands for a vector where the handler of SMI# is meant."""
 FAULTS = {Decision.MF: "#MF", Decision.NM: "#NM", Decision.UD: "#UD"}

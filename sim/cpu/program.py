@@ -30,6 +30,18 @@ class Hypervisor(NamedTuple):
     """Which of these have a trap gate."""
 
 
+class Monitor(NamedTuple):
+    """What watches over a virtual-8086 task or a DPMI client: the program and its handlers are that task.
+
+    IOPL is 3 there, so CLI, STI, PUSHF and IRET go through (**choice**: else the monitor would see them too).
+    """
+
+    ports: Mapping[int, Sequence[Step]]
+    """After #GP of an OUT to a port that the I/O permission bitmap denies; IRET returns behind the OUT."""
+    handlers: Mapping[int, Sequence[Step]] = {}
+    """Interrupts that it takes itself; the others go to the task's handlers at once."""
+
+
 class Program(NamedTuple):
     """What a CPU runs."""
 
@@ -44,6 +56,8 @@ class Program(NamedTuple):
     """The handler of SMI#, in SMM; it ends in RSM."""
     traps: frozenset[int] = frozenset()
     """Vectors whose handler has a trap gate, which leaves IF as it is; an interrupt gate clears it."""
+    monitor: Monitor | None = None
+    """With one, everything else is a task in virtual-8086 mode."""
 
 
 class Instruction(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ...model.registers import VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR, Cr0, Parameters
-from .events import NMI_VECTOR, SMI, VECTORS, CpuEvent
+from .events import MONITORED, NMI_VECTOR, SMI, VECTORS, CpuEvent
 from .program import Hypervisor, Instruction, Position, Program, Target, block_of, targets_of
 from .steps import Step
 from .stores import Stores
@@ -27,6 +27,8 @@ class Frame(NamedTuple):
     interrupts: bool
     vector: int
     zero: bool = False
+    task: bool = True
+    """It came out of the monitored task, not out of the monitor."""
 
 
 class World(NamedTuple):
@@ -51,6 +53,7 @@ class Smm(NamedTuple):
     interrupts: bool
     zero: bool
     nmi_blocked: bool
+    task: bool
 
 
 class ProcessorState:
@@ -70,6 +73,7 @@ class ProcessorState:
     nmi_blocked: an NMI was delivered, and no IRET has come since (SDM3 6.7.1).
     host: the hypervisor runs; False without one.
     smm: what was interrupted by SMI#, or None outside SMM.
+    task: False while the monitor of a virtual-8086 task runs.
     """
 
     def __init__(self, program: Program, parameters: Parameters) -> None:
@@ -93,6 +97,9 @@ class ProcessorState:
         self._ports: dict[int, Block] = {}
         if self._hypervisor:
             self._load_host(self._hypervisor)
+        monitor = program.monitor
+        self._denied = self._blocks(monitor.ports) if monitor else {}
+        self._monitor_handlers = self._blocks(monitor.handlers) if monitor else {}
         self._begin(Position(self._main, 0))
 
     def _load_host(self, host: Hypervisor) -> None:
@@ -138,6 +145,8 @@ class ProcessorState:
         self._shadow = self._in_shadow = False
         self._injected: int | None = None
         self._virtual: int | None = None
+        self._reflected: int | None = None
+        self.task = True
         self.host = False
         self._other = self._world()
         if self._hypervisor:
@@ -226,14 +235,47 @@ class ProcessorState:
     def _enter(self, vector: int) -> None:
         """Go to a handler; return to the present position."""
         handlers = self._host_handlers if self.host else self._handlers
+        if vector in self._monitor_handlers:
+            self._enter_monitor(self._monitor_handlers[vector], vector)
+            return
         if vector not in handlers:
             self._give_up(vector)
             return
         self._record("enters", vector)
-        self._frames = (*self._frames, Frame(self._position, self.interrupts, vector, self.stores.zero))
+        self._push(vector)
+        self.task = True
         # A trap gate leaves IF as it is (SDM3 6.12.1.3).
         self.interrupts &= vector in (self._host_traps if self.host else self._traps)
         self._position = Position(handlers[vector], 0)
+
+    def _push(self, vector: int) -> None:
+        frame = Frame(self._position, self.interrupts, vector, self.stores.zero, self.task)
+        self._frames = (*self._frames, frame)
+
+    def _enter_monitor(self, block: Block, vector: int) -> None:
+        """An interrupt of its own, or #GP of an OUT that the task may not do."""
+        self._record("enters", vector)
+        self._push(vector)
+        self.interrupts = self.task = False
+        self._position = Position(block, 0)
+
+    def _reflect(self) -> None:
+        """The task's own handler, at the IRET of the monitor, as an interrupt in real mode enters it."""
+        vector, self._reflected = self._reflected, None
+        assert vector is not None
+        if vector not in self._handlers:
+            self._give_up(vector)
+            return
+        self._record("enters", vector)
+        self._push(vector)
+        self.interrupts, self.task = False, True
+        self._position = Position(self._handlers[vector], 0)
+
+    def _deny(self, port: int) -> None:
+        """#GP(0) of the task's OUT; the monitor steps over it."""
+        self._record("#GP", MONITORED)
+        self._position = self._position.next
+        self._enter_monitor(self._denied[port], VECTORS["#GP"])
 
     def _deliver_nmi(self) -> None:
         # Only the delivery of an NMI blocks others; INT 02h by software does not (SDM3 6.7.1).
@@ -244,10 +286,11 @@ class ProcessorState:
         """SMI#: NMI is held until RSM or an IRET (SDM3 34.8); CR0.EM and TS are 0 (SDM3 34.5)."""
         self._record("enters", SMI)
         state = (self._position, self._frames, self.cr0, self.interrupts, self.stores.zero, self.nmi_blocked)
-        self.smm = Smm(*state)
+        self.smm = Smm(*state, self.task)
         self._position, self._frames = Position(self._smi, 0), ()
         self.cr0 &= ~(Cr0.EM | Cr0.TS)
-        self.interrupts, self.nmi_blocked = False, True
+        self.interrupts = self.task = False
+        self.nmi_blocked = True
 
     def _resume(self) -> bool:
         """RSM: everything is as SMI# found it, and the instruction there begins again."""
@@ -255,7 +298,8 @@ class ProcessorState:
             return self._fault("#UD")
         self._record("executes")
         smm, self.smm = self.smm, None
-        self._position, self._frames, self.cr0, self.interrupts, self.stores.zero, self.nmi_blocked = smm
+        self._position, self._frames, self.cr0, self.interrupts, self.stores.zero = smm[:5]
+        self.nmi_blocked, self.task = smm.nmi_blocked, smm.task
         target = smm.position.instruction
         self.events.append(CpuEvent(self.cycle - 1, target.step if target else None, "returns", SMI))
         return False
@@ -275,8 +319,12 @@ class ProcessorState:
         *rest, frame = self._frames
         self._frames = tuple(rest)
         self._position, self.interrupts, self.stores.zero = frame.position, frame.interrupts, frame.zero
+        left, self.task = self.task, frame.task
         target = frame.position.instruction
         self.events.append(CpuEvent(self.cycle - 1, target.step if target else None, "returns", frame.vector))
+        if not left and self._reflected is not None:
+            self.current = target.step if target else None
+            self._reflect()
 
     def _give_up(self, code: int) -> None:
         """Nobody takes an interrupt or an exit: the program ends here, with IF = 0 as in every handler."""

@@ -15,6 +15,7 @@ vmrun                    ; a hypervisor's: stgi, clgi, inject 0x75, virq 0x08
 jmp again                ; to a label; jz, jnz; loop again, 3 (three rounds), or loop again with CX
 test sw, ZE              ; ZF, of what FNSTSW stored; cmp [seen], 2; inc [seen]; mov cx, 5
 exit                     ; the program ends; rsm
+reflect 0x75             ; a monitor's: the task's own handler is entered at the IRET
 """
 
 import re
@@ -44,6 +45,7 @@ from .actions import (
     MsrAccess,
     Nop,
     Popf,
+    Reflect,
     Reset,
     Rsm,
     Virq,
@@ -182,7 +184,7 @@ def _wait(verb: str, words: list[str]) -> Action:
 def _int(verb: str, words: list[str]) -> Action:
     _exactly(words, 1, 1, f"{verb} VECTOR")
     vector = operands.number(words[0], bits=8)
-    return Inject(vector) if verb == "inject" else Int(vector)
+    return {"inject": Inject, "reflect": Reflect, "int": Int}[verb](vector)
 
 
 def _popf(verb: str, words: list[str]) -> Action:
@@ -230,6 +232,7 @@ _PARSERS: dict[str, Callable[[str, list[str]], Action]] = {
     "wait": _wait,
     "int": _int,
     "inject": _int,
+    "reflect": _int,
     "popf": _popf,
     "virq": _virq,
     **dict.fromkeys(("jmp", "jz", "jnz", "loop", "test", "cmp", "inc", "dec"), branch),

@@ -25,7 +25,7 @@ from ...model.registers import Operation
 from ..cpu import operands
 from ..cpu.actions import X87Step
 from ..cpu.diagnosis import REASONS
-from ..cpu.events import NAMED_VECTORS, SMI, CpuEvent
+from ..cpu.events import MONITORED, NAMED_VECTORS, SMI, CpuEvent
 from ..cpu.steps import Step
 from ..support.errors import InputError
 from ..support.suggest import nearest
@@ -158,7 +158,9 @@ def unexpected(expectations: Iterable[Expectation], events: Sequence[CpuEvent]) 
         if event.kind == "unhandled":
             claim = f"vector or exit code {event.value:02X}h has a handler"
             verdicts.append(Verdict(line, claim, False, f"taken in cycle {event.cycle} before '{text}'"))
-        elif event.kind in FAULTS and (None, step, event.kind, None) not in named:
+        elif (
+            event.kind in FAULTS and event.value != MONITORED and (None, step, event.kind, None) not in named
+        ):
             found = f"{event.kind} in cycle {event.cycle}"
             verdicts.append(Verdict(line, f"'{text}' does not fault", False, found))
         elif event.kind.startswith("stuck:") and not any(

@@ -11,10 +11,13 @@ from ..support.toml_source import Source
 
 def check_jumps(source: Source, program: Program) -> None:
     """Raises SourceError for a label that there is not, and for a jump between host and guest."""
-    guest, host = [*guest_steps(program)], [*host_steps(program)]
+    guest = [*guest_steps(program)]
+    host, monitor = [*host_steps(program)], [*monitor_steps(program)]
     for own, other, way in (
         (guest, host, "a guest enters its hypervisor by an exit"),
         (host, guest, "a hypervisor enters its guest by vmrun"),
+        (guest, monitor, "a task enters its monitor by a fault or an interrupt"),
+        (monitor, guest, "a monitor goes back to its task by iret"),
     ):
         labels, others = ({step.label for step in one if step.label} for one in (own, other))
         for step in own:
@@ -28,7 +31,7 @@ def check_jumps(source: Source, program: Program) -> None:
 
 
 def guest_steps(program: Program) -> Iterator[Step]:
-    """Every step but a hypervisor's."""
+    """Every step but a hypervisor's or a monitor's."""
     blocks: list[Sequence[Step]] = [program.main, program.after_reset, program.smi]
     for block in [*blocks, *program.handlers.values()]:
         yield from block
@@ -42,3 +45,16 @@ def host_steps(program: Program) -> Iterator[Step]:
         for blocks in (host.exits, host.ports, host.handlers):
             for block in blocks.values():
                 yield from block
+
+
+def monitor_steps(program: Program) -> Iterator[Step]:
+    """Every step of a monitor."""
+    if program.monitor:
+        for blocks in (program.monitor.ports, program.monitor.handlers):
+            for block in blocks.values():
+                yield from block
+
+
+def every_step(program: Program) -> list[Step]:
+    """All of them."""
+    return [*guest_steps(program), *host_steps(program), *monitor_steps(program)]

@@ -48,7 +48,7 @@ def _outcomes(step: Step) -> set[str]:
         case MsrAccess(request):
             return {"#GP", "executes" if request.write else "reads"}
         case Io(access):
-            return {"executes", "exits"} if access.write else {"reads"}
+            return {"executes", "exits", "#GP"} if access.write else {"reads"}
         case Vmrun() | Gif():
             return {"executes", "exits", "#UD"}
     return {"executes", "#UD"} if isinstance(step.action, Rsm) else {"executes"}

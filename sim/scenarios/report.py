@@ -10,7 +10,7 @@ from rich.text import Text
 from ...model.msr import violation
 from ...model.registers import ExceptionFlag, Operation
 from ..cpu.actions import MsrAccess, X87Step
-from ..cpu.events import SMI, CpuEvent
+from ..cpu.events import MONITORED, SMI, CpuEvent
 from ..cpu.stores import STORES
 from ..waveform.selection import Shown
 from ..waveform.signals import SIGNALS
@@ -89,6 +89,8 @@ def _meaning(event: CpuEvent) -> str:
         return _stores(event, action.operations[-1].code)
     if event.kind.startswith("stuck:"):
         return "goes round and round" if event.kind == "stuck:no-end" else "here it stays"
+    if event.kind == "#GP" and event.value == MONITORED:
+        return "#GP(0): the monitor decides"
     if event.value == SMI and event.kind in ("enters", "returns", "ends"):
         return _SMM[event.kind]
     return _KINDS[event.kind].format(event.value)

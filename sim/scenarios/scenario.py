@@ -15,11 +15,16 @@
 
 `[handlers]` has a program for each interrupt vector ("75h"; nmi, mf, nm, ud and gp by name), which ends in
 iret, jumps elsewhere, or ends the program; "75h trap" has a trap gate. One follows RESET and INIT (reset),
-one is that of SMI# and ends in rsm (smi). `[hypervisor]` makes all that a guest: `start` runs before the
-first vmrun, "7Eh" after the FERR_FREEZE exit (EXITS has the others), "out 0xf0 0x20" after an OUT to one of
-these ports, and "handler 08h" takes an interrupt of the host, which otherwise shares [handlers] with its
-guest. `[expect-on]` has further expectations by generation, `[parameters]` what differs from the defaults,
-and `limit` the cycles after which a run is given up. Comments in the blocks begin with `;`.
+one is that of SMI# and ends in rsm (smi).
+
+`[hypervisor]` makes all that a guest: `start` runs before the first vmrun, "7Eh" after the FERR_FREEZE exit
+(EXITS has the others), "out 0xf0 0x20" after an OUT to one of these ports, and "handler 08h" takes an
+interrupt of the host, which otherwise shares [handlers] with its guest. `[monitor]` makes it a virtual-8086
+task: "out 0xf0" takes the #GP of an OUT to these ports, "handler 75h" an interrupt that does not go to the
+task's own handler at once.
+
+`[expect-on]` has further expectations by generation, `[parameters]` what differs from the defaults, and
+`limit` the cycles after which a run is given up. Comments in the blocks begin with `;`.
 """
 
 from collections.abc import Sequence
@@ -40,14 +45,16 @@ from ...model.registers import (
     Parameters,
 )
 from ..cpu import operands
-from ..cpu.actions import Exit, Inject, Iret, Jump, Virq, Vmrun
+from ..cpu.actions import Exit, Inject, Iret, Jump, Reflect, Virq, Vmrun
 from ..cpu.events import NAMED_VECTORS
 from ..cpu.program import Hypervisor, Program
 from ..cpu.steps import Step, parse_step
+from ..support.errors import InputError
 from ..support.suggest import nearest
 from ..support.toml_source import Key, Source, open_shipped, shipped_names
 from .expectations import Expectation, contradiction, parse_expectation
-from .jumps import check_jumps, guest_steps, host_steps
+from .jumps import check_jumps, every_step
+from .monitor import parse_monitor
 
 DEFAULT = "dos-divide-by-zero"
 """The scenario that `irq13 run` takes without an argument."""
@@ -77,6 +84,7 @@ _KEYS = (
     "program",
     "handlers",
     "hypervisor",
+    "monitor",
     "pins",
     "expect",
     "expect-on",
@@ -111,7 +119,15 @@ class Scenario:
     limit: int = 1000
 
     def parameters_for(self, generation: Generation) -> Parameters:
-        """The parameters with another generation."""
+        """The parameters with another generation.
+
+        Raises
+        ------
+        ValueError
+            For a program under a hypervisor, on a generation without SVM.
+        """
+        if self.program.hypervisor and generation is not Generation.AMD64:
+            raise InputError(f"{self.name}: a hypervisor needs SVM: there is none on {generation.value}")
         return replace(self.parameters, generation=generation)
 
     def expected_on(self, generation: Generation) -> tuple[Expectation, ...]:
@@ -147,7 +163,7 @@ def parse_scenario(source: Source, name: str) -> Scenario:
     generations = _generations(source)
     parameters = _parameters(source, generations[0])
     program = _program(source)
-    steps = [*guest_steps(program), *host_steps(program)]
+    steps = every_step(program)
     _check_svm(source, generations, steps)
     check_jumps(source, program)
     scenario = Scenario(
@@ -212,9 +228,9 @@ def _program(source: Source) -> Program:
         handlers[vector] = steps
         if name.endswith(" trap"):
             traps.add(vector)
-    return Program(
-        main, handlers, special["reset"], _hypervisor(source, labels), special["smi"], frozenset(traps)
-    )
+    host = _hypervisor(source, labels)
+    monitor = parse_monitor(source, lambda key: _steps(source, key, labels))
+    return Program(main, handlers, special["reset"], host, special["smi"], frozenset(traps), monitor)
 
 
 def _hypervisor(source: Source, labels: dict[str, int]) -> Hypervisor | None:
@@ -279,6 +295,8 @@ def _check_svm(source: Source, generations: Sequence[Generation], steps: Sequenc
     if "hypervisor" in source.data and without:
         raise source.error(("hypervisor",), f"a hypervisor needs SVM: there is none on {', '.join(without)}")
     for step in steps:
+        if isinstance(step.action, Reflect) and "monitor" not in source.data:
+            raise source.error(step.line, f"{step.verb!r} is a monitor's: it needs [monitor]")
         if isinstance(step.action, Inject | Virq) and "hypervisor" not in source.data:
             raise source.error(step.line, f"{step.verb!r} writes a hypervisor's VMCB: it needs [hypervisor]")
 

@@ -106,6 +106,8 @@ def lay_out(program: Program, parameters: Parameters) -> Code:
 
 def unsupported(program: Program, parameters: Parameters) -> str | None:
     """What of a program there is not in lanes, in words, or None."""
+    if program.monitor:
+        return "a [monitor] is not supported in lanes"
     for row in lay_out(program, parameters).instructions:
         action = row.step.action if row else None
         if row and isinstance(action, Wait) and action.signal not in LEVELS:
