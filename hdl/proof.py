@@ -1,12 +1,12 @@
 """A block with free inputs, and what is asserted of it in every cycle."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Assert, Assume, ClockDomain, Elaboratable, Module, Signal, Value
 from amaranth.lib.wiring import In
 
-from ..model.registers import Generation, HwcrLayout, Parameters
+from ..model.registers import Generation, HwcrLayout
 
 ALL = tuple(Generation)
 
@@ -35,7 +35,7 @@ class Proof(Elaboratable):
     ports: what is free.
     """
 
-    def __init__(self, prop: Property, parameters: Parameters) -> None:
+    def __init__(self, prop: Property, parameters: Any) -> None:
         self.m = Module()
         self.parameters = parameters
         self.clock = ClockDomain("sync", reset_less=True)

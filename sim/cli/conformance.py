@@ -45,7 +45,7 @@ def _check(folder: Path, on: str) -> int:
     from rich.progress import Progress
 
     from ..conformance import vectors
-    from ..machines.machine import Divergence
+    from ..support.errors import Divergence
 
     checker = vectors.Checker(on)
     cases, failed = list(vectors.read_vectors(folder)), 0

@@ -112,19 +112,21 @@ def prove_command(names: tuple[str, ...], generation: str | None) -> None:
       irq13 prove
       irq13 prove ignne-em never-lost --generation AMD64
     """
+    from ...model.older import OlderMachine
+    from ...model.registers import Parameters
     from ..hardware.prove import prove, selected
 
     chosen = selected(names)
-    generations = [Generation(generation)] if generation else list(Generation)
+    machines = [Generation(generation)] if generation else [*Generation, *OlderMachine]
     width = max(len(prop.name) for prop in chosen)
     click.echo(f"{'property':<{width}}  {'on':<13}  {'':<7}  depth  seconds")
     failed = count = 0
-    for one in prove(chosen, generations):
+    for one in prove(chosen, machines):
         word = ("reached" if one.prop.is_cover else "proved") if one.holds else "FAILS"
         says = "" if one.prop.is_cover else f"  {one.prop.says}"
         numbers = f"{one.depth:>5}  {one.seconds:>7.1f}"
-        on = one.parameters.generation.value
-        if len(one.prop.layouts) > 1:
+        on = one.machine.value
+        if len(one.prop.layouts) > 1 and isinstance(one.parameters, Parameters):
             on += f" {one.parameters.hwcr.value}"
         click.echo(f"{one.prop.name:<{width}}  {on:<13}  {word:<7}  {numbers}{says}")
         count += 1

@@ -112,10 +112,10 @@ def run_command(
       irq13 run ignne-msr --on lockstep --vcd /tmp/msr.vcd
       irq13 run ignne-msr --parameter hwcr=k8
     """
-    from ..machines.machine import Divergence
     from ..scenarios.report import render
     from ..scenarios.run import run_scenario
     from ..scenarios.scenario import DEFAULT, load_scenario
+    from ..support.errors import Divergence
     from ..waveform.selection import choose_signals
     from ..waveform.vcd_writer import write_waveform
 
@@ -189,7 +189,7 @@ def lockstep_command(generation: str | None, parameters: dict[str, Any], cycles:
 
     from ...model.registers import Parameters
     from ..machines.lockstep import lockstep
-    from ..machines.machine import Divergence
+    from ..support.errors import Divergence
 
     for one in [Generation(generation)] if generation else list(Generation):
         with Progress(console=Console(stderr=True), transient=True) as progress:

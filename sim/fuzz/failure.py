@@ -5,7 +5,8 @@ from typing import NamedTuple
 from ... import hdl
 from ...model.pc import PcInputs
 from ...model.registers import Parameters
-from ..machines.machine import HdlMachine, LockstepMachine, describe_fields
+from ..machines.machine import HdlMachine, LockstepMachine
+from ..machines.simulated import describe_fields
 from ..netlist.netlist import Netlist
 from ..support.errors import Divergence
 from ..waveform.recorder import Recorder

@@ -2,13 +2,15 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 
+from ...hdl.older.properties import OLDER_PROPERTIES
 from ...hdl.proof import Proof, Property
 from ...hdl.properties import PROPERTIES
+from ...model.older import OlderMachine, OlderParameters
 from ...model.registers import Generation, Parameters
 from ..support.errors import InputError
 from ..tools.yosys import FULL, run_yosys
@@ -18,31 +20,43 @@ class ProofResult(NamedTuple):
     """What came of one property on one generation."""
 
     prop: Property
-    parameters: Parameters
+    parameters: Parameters | OlderParameters
     holds: bool
     depth: int
     """Steps of the induction that were enough, or the cycle in which a state was reached."""
     seconds: float
 
+    @property
+    def machine(self) -> Generation | OlderMachine:
+        """What it was proved of."""
+        if isinstance(self.parameters, OlderParameters):
+            return self.parameters.machine
+        return self.parameters.generation
+
 
 def selected(names: tuple[str, ...]) -> list[Property]:
     """The properties of these names; all without any. Raises ValueError for one that there is not."""
-    known = {prop.name: prop for prop in PROPERTIES}
+    known = {prop.name: prop for prop in (*PROPERTIES, *(one.prop for one in OLDER_PROPERTIES))}
     for name in names:
         if name not in known:
             raise InputError(f"no property {name!r}: expected one of {', '.join(known)}")
-    return [known[name] for name in names] if names else list(PROPERTIES)
+    return [known[name] for name in names] if names else list(known.values())
 
 
-def prove(properties: list[Property], generations: list[Generation]) -> Iterator[ProofResult]:
-    """Each property on each generation and layout of HWCR that it speaks of. ToolError without Yosys."""
+def prove(properties: list[Property], machines: Sequence[Generation | OlderMachine]) -> Iterator[ProofResult]:
+    """Each property on each machine and layout of HWCR that it speaks of. ToolError without Yosys."""
+    older = {one.prop.name: one.on for one in OLDER_PROPERTIES}
+    generations = [one for one in machines if isinstance(one, Generation)]
     for prop in properties:
+        for parameters in older.get(prop.name, ()):
+            if parameters.machine in machines:
+                yield prove_one(prop, parameters)
         for generation in generations:
             for layout in prop.layouts if generation in prop.generations else ():
                 yield prove_one(prop, Parameters(generation, hwcr=layout))
 
 
-def prove_one(prop: Property, parameters: Parameters) -> ProofResult:
+def prove_one(prop: Property, parameters: Parameters | OlderParameters) -> ProofResult:
     """A proof by induction, or for a state the search for a way to it."""
     start = time.monotonic()
     said = run_yosys(script(prop, parameters), FULL, quiet=False)
@@ -54,7 +68,7 @@ def prove_one(prop: Property, parameters: Parameters) -> ProofResult:
     return ProofResult(prop, parameters, holds, max(steps, default=0), elapsed)
 
 
-def script(prop: Property, parameters: Parameters) -> str:
+def script(prop: Property, parameters: Parameters | OlderParameters) -> str:
     """The Yosys commands."""
     proof = Proof(prop, parameters)
     text = rtlil.convert(proof, name="proof", ports=proof.ports)

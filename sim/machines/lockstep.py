@@ -24,7 +24,8 @@ from ...model.registers import (
 )
 from ...model.reporting import Decision
 from ...model.x87 import OperationRequest
-from .machine import Divergence, LockstepMachine
+from ..support.errors import Divergence
+from .machine import LockstepMachine
 
 PIC_PORTS = (PIC_MASTER, PIC_MASTER + 1, PIC_SLAVE, PIC_SLAVE + 1)
 BLOCK = 500

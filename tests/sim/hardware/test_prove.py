@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from irq13.hdl.older import pc as older_pc
+from irq13.hdl.older.properties import OLDER_PROPERTIES
 from irq13.hdl.properties import PROPERTIES
 from irq13.model import Parameters
 from irq13.model.registers import Generation
@@ -122,6 +124,52 @@ def test_it_fails_on_a_design_that_breaks_it(name, tmp_path):
         command, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
     )
     assert (done.stdout, done.stderr) == ("FAILS\n", "")
+
+
+OLDER = {one.prop.name: one for one in OLDER_PROPERTIES}
+OLDER_MUTANTS = {
+    # Property (and which mutant): the class of the block, what stands there, what breaks it.
+    "latch-set": ("AtLatch", "self.error & ~seen", "self.error"),
+    "latch-set: by RESET": ("AtLatch", "self.error | self.npx_reset", "self.error"),
+    "latch-busy": ("OlderPc", "npx.busy | npx.int_ | self.latch", "npx.busy | npx.int_"),
+    "latch-busy: a gap": (
+        "Npx",
+        "with m.Elif(self.execute & computes):",
+        "with m.Elif(self.execute & loads):",
+    ),
+    "latch-kept": ("AtLatch", "self.latch | (self.error & ~seen)", "self.error & (self.latch | ~seen)"),
+    "at-no-mf": ("Waits", "if self.parameters.native else 0", "if 1 else 0"),
+    "native-mf": ("Waits", "(*CONTROL_UNIT, Operation", "(*CONTROL_UNIT, Operation.FWAIT, Operation"),
+    "wait-busy": ("Waits", "self.busy & ~code", "self.npx_busy & ~code"),
+    "older-one-answer": ("Waits", "with m.Else():", "with m.If(~held):"),
+    "xt-nmi": ("XtNmi", "self.enable & (npx", "(self.enable | self.iochk) & (npx"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OLDER)
+def test_it_holds_on_an_older_machine(name):
+    assert prove_one(OLDER[name].prop, OLDER[name].on[-1]).holds
+
+
+def test_every_older_property_has_a_mutant():
+    names = {name.partition(":")[0] for name in OLDER_MUTANTS}
+    assert names == {name for name, one in OLDER.items() if not one.prop.is_cover}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OLDER_MUTANTS)
+def test_it_fails_on_an_older_machine_that_breaks_it(name, monkeypatch):
+    block, there, broken = OLDER_MUTANTS[name]
+    module = sys.modules[getattr(older_pc, block).__module__]
+    text = Path(module.__file__).read_text("utf-8")
+    assert text.count(there) == 1
+    mutant = {"__name__": module.__name__, "__package__": module.__package__}
+    exec(compile(text.replace(there, broken), f"{block} of the mutant", "exec"), mutant)
+    for holder in (older_pc, sys.modules["irq13.hdl.older.properties"]):
+        monkeypatch.setattr(holder, block, mutant[block], raising=holder is older_pc)
+    one = OLDER[name.partition(":")[0]]
+    assert not prove_one(one.prop, one.on[min(1, len(one.on) - 1)]).holds
 
 
 def test_a_property_that_does_not_exist_is_refused():

@@ -5,9 +5,10 @@ from irq13.model import Generation, Parameters, PcInputs, PcOutputs
 from irq13.model.chipset import Chipset
 from irq13.model.reporting import Reporting
 from irq13.sim.machines.lockstep import RandomStimulus, lockstep
-from irq13.sim.machines.machine import IDLE_OUTPUTS, Divergence, LockstepMachine, ModelMachine
+from irq13.sim.machines.machine import IDLE_OUTPUTS, LockstepMachine, ModelMachine
 from irq13.sim.scenarios.run import run_scenario
 from irq13.sim.scenarios.scenario import load_scenario, shipped_scenarios
+from irq13.sim.support.errors import Divergence
 
 # Lanes compare millions of cycles of the HDL with the reference in lanes, and that with the model; what only
 # this does is to compare the two directly, under Amaranth's simulator and with stimulus of its own.
