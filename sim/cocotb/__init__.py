@@ -18,6 +18,7 @@ from ..timing.assertions import expect
 from .buses import IoBus, MsrBus, OperationPort, Pic
 from .monitor import Monitor, Scoreboard
 from .pins import PinError, Pins, power_up
+from .selftest import self_test
 
 __all__ = [
     "Divergence",
@@ -32,4 +33,5 @@ __all__ = [
     "Scoreboard",
     "expect",
     "power_up",
+    "self_test",
 ]

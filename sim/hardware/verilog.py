@@ -20,7 +20,7 @@ from ..netlist.flat import Flat
 from ..support.errors import InputError
 from ..support.files import replacing
 from ..tools.yosys import run_yosys
-from .fusesoc import core_file
+from .fusesoc import cocotb_test, core_file
 from .languages import systemverilog, verilog_template, vhdl_package, vhdl_template
 from .parameters import suffix_of
 
@@ -112,7 +112,8 @@ def export(block: str, parameters: Parameters, language: str = "verilog") -> Exp
     files = {
         f"{name}.v": f"{header}{verilog_of(name, flat)}/* verilator lint_restore */\n",
         **more,
-        f"{name}.core": core_file(name, list(more)),
+        f"{name}.core": core_file(name, block, parameters, list(more)),
+        f"{name}_test.py": cocotb_test(name),
         f"{name}_template.v": verilog_template(name, flat.ports),
         f"{name}_template.vhd": vhdl_template(name, flat.ports),
     }

