@@ -31,18 +31,7 @@ def core_file(name: str, block: str, parameters: Parameters, more: Sequence[str]
         Sources in other languages that go with it.
     """
     others = "".join(f"      - {file}: {{file_type: {_TYPES[file.rpartition('.')[2]]}}}\n" for file in more)
-    targets = scripts = ""
-    if parameters == Parameters(parameters.generation):
-        generation = parameters.generation.value
-        # The 8259A is the same on all.
-        on = "" if block == "pic" else f" --generation {generation if block != 'msr' else 'AMD64'}"
-        commands = {"formal": f"irq13 prove {_PROPERTIES.get(block, '')}{on}"}
-        if block == "pc":
-            commands["synth"] = f"irq13 build {_BOARD} --generation {generation}"
-        targets = "".join(_SCRIPTED.format(name=target) for target in commands)
-        scripts = "\nscripts:\n" + "".join(
-            f"  {target}:\n    cmd: [{', '.join(command.split())}]\n" for target, command in commands.items()
-        )
+    targets, scripts = _scripted(block, parameters)
     return f"""CAPI=2:
 name: ::{name}:{version("irq13")}
 description: How an x86 processor reports a floating-point error
@@ -89,6 +78,23 @@ _SCRIPTED = """\
       post_build: [{name}]
 """
 """Lint, then what a command of irq13 does."""
+
+
+def _scripted(block: str, parameters: Parameters) -> tuple[str, str]:
+    """Targets and scripts that call irq13, for parameters at their defaults."""
+    if parameters != Parameters(parameters.generation):
+        return "", ""
+    generation = parameters.generation.value
+    # The 8259A is the same on all.
+    on = "" if block == "pic" else f" --generation {generation if block != 'msr' else 'AMD64'}"
+    commands = {"formal": f"irq13 prove {_PROPERTIES.get(block, '')}{on}"}
+    if block == "pc":
+        commands["synth"] = f"irq13 build {_BOARD} --generation {generation}"
+    targets = "".join(_SCRIPTED.format(name=target) for target in commands)
+    scripts = "\nscripts:\n" + "".join(
+        f"  {target}:\n    cmd: [{', '.join(command.split())}]\n" for target, command in commands.items()
+    )
+    return targets, scripts
 
 
 def cocotb_test(name: str) -> str:
