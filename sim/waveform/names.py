@@ -37,7 +37,10 @@ def without_width(path: str) -> str:
 
 def is_clock_name(path: str) -> bool:
     """Whether a signal is called like a clock: clk, CLOCK, clk_i, aclk, sysClk, clk2, but not clk_en."""
-    words = [word.lower() for word in _WORDS.findall(plain_name(path))]
+    name = plain_name(path)
+    if not ("ck" in (lower := name.lower()) or "clk" in lower):
+        return False
+    words = [word.lower() for word in _WORDS.findall(name)]
     return any(_CLOCK.fullmatch(word) for word in words) and not set(words).intersection(_NOT_A_CLOCK.split())
 
 

@@ -105,9 +105,12 @@ class Wave:
 
     def renamed(self, name: str, declared: tuple[int, int] | None = None) -> "Wave":
         """The same signal under another name."""
+        declared = declared or (self.left, self.right)
+        if (name, *declared) == (self.name, self.left, self.right):
+            return self
         other = copy.copy(self)
         other.name = name
-        other.left, other.right = declared or (self.left, self.right)
+        other.left, other.right = declared
         return other
 
     @property

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ..wave import Kind, TraceError
 
 _HIERARCHY, _HIERARCHY_LZ4, _HIERARCHY_LZ4_TWICE = 4, 6, 7
+_CHANGES = (1, 5, 8)
 _ATTRIBUTE, _ATTRIBUTE_END, _SCOPE, _UPSCOPE = 252, 253, 254, 255
 _KINDS = {0: Kind.EVENT, 3: Kind.REAL, 4: Kind.REAL, 20: Kind.REAL, 21: Kind.STRING, 29: Kind.REAL}
 _HEADER = struct.Struct(">QQdQQQQQb")
@@ -39,6 +40,10 @@ class FstNames(NamedTuple):
     end: int
     """The last one."""
     unit: float
+    sections: int
+    """Parts that its changes come in."""
+    size: int
+    """In bytes."""
 
 
 def read_names(data: bytes | mmap, path: str) -> FstNames:
@@ -53,7 +58,7 @@ def read_names(data: bytes | mmap, path: str) -> FstNames:
 
 def _read(data: bytes | mmap, path: str) -> FstNames:
     position = 0
-    first, last, unit, variables = 0, 0, 1.0, None
+    first, last, unit, sections, variables = 0, 0, 1.0, 0, None
     while position + 9 <= len(data):
         kind = data[position]
         (length,) = struct.unpack_from(">Q", data, position + 1)
@@ -63,11 +68,13 @@ def _read(data: bytes | mmap, path: str) -> FstNames:
         if kind == 0:
             fields = _HEADER.unpack_from(data, start)
             first, last, unit = fields[0], fields[1], float(f"1e{fields[8]}")
+        elif kind in _CHANGES:
+            sections += 1
         elif kind in (_HIERARCHY, _HIERARCHY_LZ4, _HIERARCHY_LZ4_TWICE):
             variables = _variables(_unpacked(kind, data[start:position]))
     if variables is None:
         raise TraceError(f"{path}: the FST has no names: its writer was stopped before it was done")
-    return FstNames(variables, first, last, unit)
+    return FstNames(variables, first, last, unit, sections, len(data))
 
 
 def _unpacked(kind: int, block: bytes) -> bytes:

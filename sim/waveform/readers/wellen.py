@@ -8,7 +8,9 @@ caught here and become one line. What it says of values is taken as it is; what 
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from mmap import ACCESS_READ, mmap
@@ -22,6 +24,12 @@ from .contents import Contents, Names
 from .fst_names import FstNames, FstVariable, read_names
 from .header import split_range
 
+_MANY = 100
+"""An FST has many variables if their number squared, in each of its sections, is so often its size in bytes.
+
+Measured: a variable takes pywellen 8 ns for each of all variables in each section, a change 1 us in a stream
+against 0.2 us, and a change takes a byte or two.
+"""
 _MOST_HELD = 1_000_000
 """Changes that an open waveform may keep beside those that are read from it."""
 
@@ -99,7 +107,24 @@ class _Opened:
 
     def __init__(self, opener: Callable[[], Any]) -> None:
         self._opener = opener
+        self._streamed: dict[int, tuple[array[int], list[Any]]] | None = None
         self._open()
+
+    def stream(self) -> None:
+        """Read all variables at once, change by change.
+
+        That costs more for each change, and nothing for each variable: asked for one of them, pywellen goes
+        through the places of all.
+        """
+        found: dict[str, tuple[array[int], list[Any]]] = defaultdict(lambda: (array("q"), []))
+
+        def change(time: int, signal: object, value: Any) -> None:
+            times, values = found[str(signal)]
+            times.append(time)
+            values.append(value)
+
+        self._opener().stream_changes(change, None)
+        self._streamed = {_number_in(signal): changes for signal, changes in found.items()}
 
     def _open(self) -> None:
         # The old one goes before the new one comes.
@@ -107,7 +132,8 @@ class _Opened:
         waveform = self._opener()
         self.timescale = waveform.timescale
         self.variables += list(waveform.all_vars())
-        self.by_handle = {_identity(variable): index for index, variable in enumerate(self.variables)}
+        self.identities = [_identity(variable) for variable in self.variables]
+        self.by_handle = {identity: index for index, identity in enumerate(self.identities)}
         self.joined = {variable.full_name: index for index, variable in enumerate(self.variables)}
         self._held = 0
 
@@ -115,13 +141,19 @@ class _Opened:
         """Read one of them."""
         if self._held > _MOST_HELD:
             self._open()
-        wave = _wave(self.variables[index], path, width, kind, start)
-        self._held += wave.length
-        return wave
+        variable = self.variables[index]
+        if self._streamed is None:
+            wave = _wave(lambda: variable.tv, variable.is_string, path, width, kind, start)
+            self._held += wave.length
+            return wave
+        times, values = self._streamed.pop(self.identities[index], ((), ()))
+        return _wave(lambda: zip(times, values, strict=True), variable.is_string, path, width, kind, start)
 
 
 def _fst(names: FstNames, opened: _Opened, path: str) -> Contents:
     """Names as the file has them, with the values of the variables that pywellen made of them."""
+    if len(names.variables) ** 2 * names.sections > _MANY * names.size:
+        opened.stream()
     read: dict[int, Wave] = {}
     bits: dict[str, list[FstVariable]] = {}
     waves = Names()
@@ -134,7 +166,7 @@ def _fst(names: FstNames, opened: _Opened, path: str) -> Contents:
         if one.handle not in read:
             if one.handle in opened.by_handle:
                 read[one.handle] = opened.wave(
-                    opened.by_handle[one.handle], one.path, one.width, one.kind, names.start
+                    opened.by_handle[one.handle], plain, one.width, one.kind, names.start
                 )
             else:
                 base = _base(one)
@@ -188,7 +220,7 @@ def _ghw(opened: _Opened) -> Contents:
     for index in range(len(opened.variables)):
         variable = opened.variables[index]
         path = variable.full_name.replace(".[", "[")
-        identity = _identity(variable)
+        identity = opened.identities[index]
         if identity not in read:
             kind = Kind.REAL if variable.is_real else Kind.STRING if variable.is_string else Kind.BITS
             wave = opened.wave(index, path, int(variable.bitwidth or 0), kind)
@@ -209,29 +241,40 @@ def _named(wave: Wave, names: dict[str, str]) -> Wave:
 
 
 def _identity(variable: Any) -> int:
-    found = variable.signal_id
-    return int(str(found).strip("SignalId()"))
+    return _number_in(str(variable.signal_id))
 
 
-def _wave(variable: Any, path: str, width: int, kind: Kind, start: int = 0) -> Wave:
+def _number_in(signal: str) -> int:
+    """The number in 'SignalId(12)'."""
+    return int(signal.strip("SignalId()"))
+
+
+def _wave(
+    changes: Callable[[], Iterable[tuple[int, Any]]],
+    is_text: bool,
+    path: str,
+    width: int,
+    kind: Kind,
+    start: int,
+) -> Wave:
     if kind is Kind.EVENT:
         # What is there at the very beginning is the listing of all variables, not the event.
-        times = np.array([time for time, _ in variable.tv if time > start], dtype=np.int64)
+        times = np.array([time for time, _ in changes() if time > start], dtype=np.int64)
         return Wave(path, times, np.ones(len(times), dtype=np.int64), 0, kind)
-    if kind is Kind.BITS and not variable.is_string:
+    if kind is Kind.BITS and not is_text:
         try:
             # At once, as long as they are all small numbers.
-            flat = np.fromiter(chain.from_iterable(variable.tv), dtype=np.int64)
+            flat = np.fromiter(chain.from_iterable(changes()), dtype=np.int64)
         except (ValueError, TypeError, OverflowError):
             pass
         else:
             return Wave(path, flat[::2].copy(), _small(flat[1::2]), width, kind)
-    pairs = list(variable.tv)
+    pairs = list(changes())
     times = np.fromiter((time for time, _ in pairs), dtype=np.int64, count=len(pairs))
     if kind is Kind.REAL:
         values = np.fromiter((value for _, value in pairs), dtype=np.float64, count=len(pairs))
         return Wave(path, times, values, 64, kind)
-    if kind is Kind.STRING or variable.is_string:
+    if kind is Kind.STRING or is_text:
         return Wave(path, times, array_of([str(value) for _, value in pairs]), 0, Kind.STRING)
     return Wave(path, times, array_of([_bits(value) for _, value in pairs]), width, kind)
 
@@ -249,6 +292,7 @@ def _bits(value: Any) -> int | str:
 def _small(values: np.ndarray) -> np.ndarray:
     """In the smallest type that holds them."""
     high = int(values.max(initial=0))
-    kinds: tuple[Callable[..., Any], ...] = (np.uint8, np.uint16, np.uint32)
-    fitting = next((kind for kind in kinds if high <= np.iinfo(kind).max), np.int64)
-    return values.astype(fitting)
+    return values.astype(next((kind for limit, kind in _SMALL if high <= limit), np.int64))
+
+
+_SMALL = tuple((np.iinfo(kind).max, kind) for kind in (np.uint8, np.uint16, np.uint32))
