@@ -89,6 +89,7 @@ def main() -> None:
 @parameter_option("hwcr=zen, reserved_bits=silicon")
 @click.option("--board", metavar="PORT", help="On an FPGA board at this serial port, cycle by cycle.")
 @click.option("--vcd", type=click.Path(path_type=Path), help="Where the waveform goes.")
+@click.option("--fst", type=click.Path(path_type=Path), help="Where it goes as FST, smaller; needs pylibfst.")
 @SIGNALS_OPTION
 @ASCII_OPTION
 def run_command(
@@ -98,13 +99,14 @@ def run_command(
     parameters: dict[str, Any],
     board: str | None,
     vcd: Path | None,
+    fst: Path | None,
     signals: tuple[str, ...],
     as_ascii: bool,
 ) -> None:
     """Run SCENARIO (a name, or a TOML file), print its timeline and check what it expects.
 
-    Writes SCENARIO.vcd and a GTKWave save file to the current folder. Exit status 0 if every expectation
-    holds, 1 if one fails, 2 for bad input.
+    Writes SCENARIO.vcd to the current folder, or what --vcd and --fst say, and a GTKWave save file beside it.
+    Exit status 0 if every expectation holds, 1 if one fails, 2 for bad input.
 
     \b
     Example:
@@ -116,9 +118,12 @@ def run_command(
     from ..scenarios.run import run_scenario
     from ..scenarios.scenario import DEFAULT, load_scenario
     from ..support.errors import Divergence
+    from ..waveform.fst_writer import fst_library, write_fst_waveform
     from ..waveform.selection import choose_signals
     from ..waveform.vcd_writer import write_waveform
 
+    if fst:
+        fst_library()
     chosen = load_scenario(scenario or DEFAULT)
     chosen = replace(chosen, parameters=replace(chosen.parameters, **parameters))
     machine = _board(board) if board else None
@@ -133,10 +138,18 @@ def run_command(
             result = run_scenario(chosen, one, machine or on)
         except Divergence as error:
             fail(str(error), 1)
-        path = _waveform_path(vcd or Path(f"{chosen.name}.vcd"), one, len(generations) > 1)
-        save = write_waveform(result.trace, path)
+        written = []
+        several = len(generations) > 1
+        if fst:
+            path = _waveform_path(fst, one, several)
+            written.append(f"{path}   (gtkwave {write_fst_waveform(result.trace, path)})")
+        if vcd or not fst:
+            path = _waveform_path(vcd or Path(f"{chosen.name}.vcd"), one, several)
+            written.append(f"{path}   (gtkwave {write_waveform(result.trace, path)})")
         console.print(render(result, choose_signals(result.trace, signals), canvas_for(console, as_ascii)))
-        console.print(f"\nwaveform: {path}   (gtkwave {save})\n")
+        for place in written:
+            console.print(f"\nwaveform: {place}", highlight=None)
+        console.print()
         passed &= result.passed
     sys.exit(0 if passed else 1)
 

@@ -7,12 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[IO[str]]:
-    """A text file that takes its name only when the block ends without an exception.
+def replacing(path: str | Path, binary: bool = False) -> Iterator[IO[Any]]:
+    """A text file, or a binary one, that takes its name only when the block ends without an exception.
 
     Until then it stands under a temporary name in the same folder, and an exception removes it. A symbolic
     link stays one, and what it points to is replaced. A device or a pipe (/dev/null, /dev/stdout) is written
@@ -27,17 +27,18 @@ def replacing(path: str | Path) -> Iterator[IO[str]]:
     try:
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        with (
-            open(target, "w", encoding="utf-8", newline="\n")
-            if _is_special(target)
-            else _temporary(target) as file
-        ):
+        with open(target, **_mode(binary)) if _is_special(target) else _temporary(target, binary) as file:
             yield file
     except OSError as error:
         if error.filename and not _is_temporary(Path(error.filename), target):
             raise
         # The name that the caller knows.
         raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _mode(binary: bool) -> dict[str, Any]:
+    """How it is opened."""
+    return {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": "\n"}
 
 
 def _is_special(target: Path) -> bool:
@@ -57,10 +58,10 @@ def _is_temporary(path: Path, target: Path) -> bool:
 
 
 @contextmanager
-def _temporary(target: Path) -> Iterator[IO[str]]:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", text=True)
+def _temporary(target: Path, binary: bool) -> Iterator[IO[Any]]:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", text=not binary)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        with open(handle, **_mode(binary)) as file:
             yield file
         # mkstemp makes a private file; a waveform is as public as any other output.
         umask = os.umask(0)

@@ -27,7 +27,7 @@ def write_waveform(trace: Trace, path: str | Path) -> Path:
         vcd_file.flush()
         # Within the other, so that a failure of either leaves neither.
         with replacing(save) as save_file:
-            _write_save_file(save_file, target.name)
+            write_save_file(save_file, target.name)
     return save
 
 
@@ -36,20 +36,29 @@ def write_vcd(trace: Trace, file: IO[str]) -> None:
     comment = record_text(trace.title, trace.causes)
     with VCDWriter(file, timescale="1 ns", date="", version="irq13", comment=comment) as writer:
         clock = writer.register_var("pc", "clk", "wire", size=1, init=0)
-        variables = [_declare(writer, signal, trace) for signal in SIGNALS]
-        changes = [
-            (int(time), order, variable, value)
-            for order, (signal, variable) in enumerate(zip(SIGNALS, variables, strict=True), start=1)
-            for time, value in zip(trace[signal.path].times, trace[signal.path].values.tolist(), strict=True)
-        ]
-        # Rising edge n at the start of cycle n: what follows from it changes at the same time.
-        for time in trace.clock_edges().tolist():
-            changes += [(time, 0, clock, 1), (time + CYCLE_NS // 2, 0, clock, 0)]
-        end = trace.end + CYCLE_NS // 2
-        for time, _, variable, value in sorted(changes, key=lambda change: change[:2]):
-            if time <= end:
-                writer.change(variable, time, value)
-        writer.close(end)
+        variables = [clock, *(_declare(writer, signal, trace) for signal in SIGNALS)]
+        for time, order, value in written_changes(trace):
+            writer.change(variables[order], time, value)
+        writer.close(written_end(trace))
+
+
+def written_changes(trace: Trace) -> list[tuple[int, int, int | str]]:
+    """What a file holds, in its order: time, signal and value; 0 is the clock, 1 the first of SIGNALS."""
+    changes = [
+        (int(time), order, value)
+        for order, signal in enumerate(SIGNALS, start=1)
+        for time, value in zip(trace[signal.path].times, trace[signal.path].values.tolist(), strict=True)
+    ]
+    # Rising edge n at the start of cycle n: what follows from it changes at the same time.
+    for time in trace.clock_edges().tolist():
+        changes += [(time, 0, 1), (time + CYCLE_NS // 2, 0, 0)]
+    end = written_end(trace)
+    return sorted((change for change in changes if change[0] <= end), key=lambda change: change[:2])
+
+
+def written_end(trace: Trace) -> int:
+    """Where a file ends."""
+    return trace.end + CYCLE_NS // 2
 
 
 def _declare(writer: VCDWriter, signal: Signal, trace: Trace):
@@ -58,7 +67,8 @@ def _declare(writer: VCDWriter, signal: Signal, trace: Trace):
     return writer.register_var(signal.scope, signal.name, kind, size=signal.width or None, init=init)
 
 
-def _write_save_file(file: IO[str], vcd_name: str) -> None:
+def write_save_file(file: IO[str], vcd_name: str) -> None:
+    """GTKWave's view of such a file, which stands beside it."""
     save = GTKWSave(file)
     save.dumpfile(vcd_name, abspath=False)
     save.treeopen("pc.")

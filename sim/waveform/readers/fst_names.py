@@ -13,6 +13,8 @@ from typing import NamedTuple
 from ..wave import Kind, TraceError
 
 _HIERARCHY, _HIERARCHY_LZ4, _HIERARCHY_LZ4_TWICE = 4, 6, 7
+_COMMENT = b"\0\0"
+"""Type and subtype of an attribute."""
 _CHANGES = (1, 5, 8)
 _ATTRIBUTE, _ATTRIBUTE_END, _SCOPE, _UPSCOPE = 252, 253, 254, 255
 _KINDS = {0: Kind.EVENT, 3: Kind.REAL, 4: Kind.REAL, 20: Kind.REAL, 21: Kind.STRING, 29: Kind.REAL}
@@ -44,6 +46,7 @@ class FstNames(NamedTuple):
     """Parts that its changes come in."""
     size: int
     """In bytes."""
+    comments: list[str]
 
 
 def read_names(data: bytes | mmap, path: str) -> FstNames:
@@ -59,6 +62,7 @@ def read_names(data: bytes | mmap, path: str) -> FstNames:
 def _read(data: bytes | mmap, path: str) -> FstNames:
     position = 0
     first, last, unit, sections, variables = 0, 0, 1.0, 0, None
+    comments: list[str] = []
     while position + 9 <= len(data):
         kind = data[position]
         (length,) = struct.unpack_from(">Q", data, position + 1)
@@ -71,10 +75,10 @@ def _read(data: bytes | mmap, path: str) -> FstNames:
         elif kind in _CHANGES:
             sections += 1
         elif kind in (_HIERARCHY, _HIERARCHY_LZ4, _HIERARCHY_LZ4_TWICE):
-            variables = _variables(_unpacked(kind, data[start:position]))
+            variables = _variables(_unpacked(kind, data[start:position]), comments)
     if variables is None:
         raise TraceError(f"{path}: the FST has no names: its writer was stopped before it was done")
-    return FstNames(variables, first, last, unit, sections, len(data))
+    return FstNames(variables, first, last, unit, sections, len(data), comments)
 
 
 def _unpacked(kind: int, block: bytes) -> bytes:
@@ -122,7 +126,7 @@ def _lz4_length(block: bytes, position: int, length: int) -> tuple[int, int]:
     return length, position
 
 
-def _variables(hierarchy: bytes) -> list[FstVariable]:
+def _variables(hierarchy: bytes, comments: list[str]) -> list[FstVariable]:
     found: list[FstVariable] = []
     scopes: list[str] = []
     handles = 0
@@ -137,8 +141,11 @@ def _variables(hierarchy: bytes) -> list[FstVariable]:
         elif tag == _UPSCOPE:
             scopes = scopes[:-1]
         elif tag == _ATTRIBUTE:
-            _, position = _text(hierarchy, position + 2)
+            is_comment = hierarchy[position : position + 2] == _COMMENT
+            text, position = _text(hierarchy, position + 2)
             _, position = _number(hierarchy, position)
+            if is_comment:
+                comments.append(text)
         elif tag != _ATTRIBUTE_END:
             name, position = _text(hierarchy, position + 1)
             width, position = _number(hierarchy, position)

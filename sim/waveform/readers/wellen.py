@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from ..wave import LETTERS, Kind, TraceError, Wave, array_of
-from .contents import Contents, Names
-from .fst_names import FstNames, FstVariable, read_names
+from .contents import Contents, Names, record_in
+from .fst_names import FstNames, read_names
 from .header import split_range
 
 _MANY = 100
@@ -114,7 +114,8 @@ class _Opened:
         """Read all variables at once, change by change.
 
         That costs more for each change, and nothing for each variable: asked for one of them, pywellen goes
-        through the places of all.
+        through the places of all. And it has the bits that were declared one by one, which pywellen joins
+        otherwise, taking one that has no value yet for 0.
         """
         found: dict[str, tuple[array[int], list[Any]]] = defaultdict(lambda: (array("q"), []))
 
@@ -134,52 +135,40 @@ class _Opened:
         self.variables += list(waveform.all_vars())
         self.identities = [_identity(variable) for variable in self.variables]
         self.by_handle = {identity: index for index, identity in enumerate(self.identities)}
-        self.joined = {variable.full_name: index for index, variable in enumerate(self.variables)}
         self._held = 0
 
-    def wave(self, index: int, path: str, width: int, kind: Kind, start: int = 0) -> Wave:
-        """Read one of them."""
+    def wave(self, identity: int, path: str, width: int, kind: Kind, start: int = 0) -> Wave:
+        """Read a signal."""
+        if self._streamed is not None:
+            times, values = self._streamed.pop(identity, ((), ()))
+            return _wave(lambda: zip(times, values, strict=True), path, width, kind, start)
         if self._held > _MOST_HELD:
             self._open()
-        variable = self.variables[index]
-        if self._streamed is None:
-            wave = _wave(lambda: variable.tv, variable.is_string, path, width, kind, start)
-            self._held += wave.length
-            return wave
-        times, values = self._streamed.pop(self.identities[index], ((), ()))
-        return _wave(lambda: zip(times, values, strict=True), variable.is_string, path, width, kind, start)
+        variable = self.variables[self.by_handle[identity]]
+        kind = Kind.STRING if variable.is_string else kind
+        wave = _wave(lambda: variable.tv, path, width, kind, start)
+        if wave.kind is Kind.STRING:
+            wave = _in_utf_8(wave)
+        self._held += wave.length
+        return wave
 
 
 def _fst(names: FstNames, opened: _Opened, path: str) -> Contents:
     """Names as the file has them, with the values of the variables that pywellen made of them."""
-    if len(names.variables) ** 2 * names.sections > _MANY * names.size:
+    are_many = len(names.variables) ** 2 * names.sections > _MANY * names.size
+    if are_many or any(one.handle not in opened.by_handle for one in names.variables):
         opened.stream()
     read: dict[int, Wave] = {}
-    bits: dict[str, list[FstVariable]] = {}
     waves = Names()
-    for one in names.variables:
-        if one.handle not in opened.by_handle:
-            bits.setdefault(_base(one), []).append(one)
-    whole: dict[str, Wave] = {}
     for one in names.variables:
         plain, declared = split_range(one.path)
         if one.handle not in read:
-            if one.handle in opened.by_handle:
-                read[one.handle] = opened.wave(
-                    opened.by_handle[one.handle], plain, one.width, one.kind, names.start
-                )
-            else:
-                base = _base(one)
-                if base not in whole:
-                    if base not in opened.joined:
-                        raise TraceError(f"{path}: pywellen has no values of {one.path}")
-                    whole[base] = _joined(opened, base, bits[base])
-                index = declared[0] if declared else 0
-                read[one.handle] = whole[base].bits(index, index)
+            read[one.handle] = opened.wave(one.handle, plain, one.width, one.kind, names.start)
         if declared and abs(declared[0] - declared[1]) + 1 != one.width:
             declared = None
         waves.add(read[one.handle].renamed(plain, declared))
-    return Contents(dict(waves), names.end, names.unit, notes=_fst_notes(dict(waves)))
+    title, causes = record_in("\n".join(names.comments), path)
+    return Contents(dict(waves), names.end, names.unit, causes, title, _fst_notes(dict(waves)))
 
 
 def _fst_notes(waves: Mapping[str, Wave]) -> tuple[str, ...]:
@@ -198,20 +187,6 @@ def _fst_notes(waves: Mapping[str, Wave]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _base(variable: FstVariable) -> str:
-    """Its path without an index, as pywellen has it."""
-    path, _ = split_range(variable.path)
-    return path[: path.rindex("[")] if path.endswith("]") and "[" in path else path
-
-
-def _joined(opened: _Opened, base: str, bits: list[FstVariable]) -> Wave:
-    """The vector that pywellen made of single bits: the highest index on the left."""
-    indexes = [declared[0] for one in bits if (declared := split_range(one.path)[1])]
-    index = opened.joined[base]
-    wave = opened.wave(index, base, int(opened.variables[index].bitwidth), Kind.BITS)
-    return wave.renamed(base, (max(indexes), min(indexes)))
-
-
 def _ghw(opened: _Opened) -> Contents:
     """As pywellen has it; the values of an enumeration by their names, booleans apart."""
     waves = Names()
@@ -223,7 +198,7 @@ def _ghw(opened: _Opened) -> Contents:
         identity = opened.identities[index]
         if identity not in read:
             kind = Kind.REAL if variable.is_real else Kind.STRING if variable.is_string else Kind.BITS
-            wave = opened.wave(index, path, int(variable.bitwidth or 0), kind)
+            wave = opened.wave(identity, path, int(variable.bitwidth or 0), kind)
             if variable.enum_type is not None and variable.enum_type[0] != "boolean":
                 wave = _named(wave, dict(variable.enum_type[1]))
             read[identity] = wave
@@ -250,18 +225,13 @@ def _number_in(signal: str) -> int:
 
 
 def _wave(
-    changes: Callable[[], Iterable[tuple[int, Any]]],
-    is_text: bool,
-    path: str,
-    width: int,
-    kind: Kind,
-    start: int,
+    changes: Callable[[], Iterable[tuple[int, Any]]], path: str, width: int, kind: Kind, start: int
 ) -> Wave:
     if kind is Kind.EVENT:
         # What is there at the very beginning is the listing of all variables, not the event.
         times = np.array([time for time, _ in changes() if time > start], dtype=np.int64)
         return Wave(path, times, np.ones(len(times), dtype=np.int64), 0, kind)
-    if kind is Kind.BITS and not is_text:
+    if kind is Kind.BITS:
         try:
             # At once, as long as they are all small numbers.
             flat = np.fromiter(chain.from_iterable(changes()), dtype=np.int64)
@@ -274,9 +244,20 @@ def _wave(
     if kind is Kind.REAL:
         values = np.fromiter((value for _, value in pairs), dtype=np.float64, count=len(pairs))
         return Wave(path, times, values, 64, kind)
-    if kind is Kind.STRING or is_text:
+    if kind is Kind.STRING:
         return Wave(path, times, array_of([str(value) for _, value in pairs]), 0, Kind.STRING)
     return Wave(path, times, array_of([_bits(value) for _, value in pairs]), width, kind)
+
+
+def _in_utf_8(wave: Wave) -> Wave:
+    """A text whose bytes pywellen took for Latin-1."""
+    texts = []
+    for value in wave.all_values.tolist():
+        try:
+            texts.append(value.encode("latin-1").decode())
+        except UnicodeError:
+            texts.append(value)
+    return Wave(wave.name, wave.all_times, array_of(texts), 0, Kind.STRING)
 
 
 def _bits(value: Any) -> int | str:
