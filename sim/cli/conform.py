@@ -1,4 +1,4 @@
-"""The bootable image and what emulators make of it: `irq13 image` and `irq13 conform`."""
+"""For authors of emulators: `irq13 image`, `irq13 conform`, and `irq13 c`, the logic itself."""
 
 import json
 import os
@@ -38,6 +38,31 @@ def _runs(names: Sequence[str], mode: str | None) -> "list[Run]":
             )
     keys = [key for key, text in MODES.items() if mode in (None, text)]
     return [(known[name], key) for name in dict.fromkeys(names or known) for key in keys]
+
+
+@click.command("c")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="The folder to write to."
+)
+def c_command(out: Path) -> None:
+    """Write the error logic as C99, irq13.h and irq13.c, for an emulator to link or include.
+
+    Events and not cycles: before and after an instruction, port F0h, IGNNE#, HWCR and the IGNNE MSR, CR0,
+    RESET, INIT, the SVM intercept; callbacks for the interrupt line and for FERR#. One struct has all state.
+
+    \b
+    Example:
+      irq13 c --out src/fpu && cc -std=c99 -c src/fpu/irq13.c
+    """
+    from importlib import resources
+
+    from ..support.files import replacing
+
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ("irq13.h", "irq13.c"):
+        with replacing(out / name) as file:
+            file.write((resources.files("irq13.sim.conformance") / "c" / name).read_text("utf-8"))
+        click.echo(out / name)
 
 
 @click.command("image")

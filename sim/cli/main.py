@@ -15,7 +15,7 @@ import click
 from ...model.registers import Generation
 from ..support.errors import Irq13Error
 from ..support.files import beside
-from .conform import conform_command, image_command
+from .conform import c_command, conform_command, image_command
 from .conformance import capture_command, vectors_command
 from .console import ASCII_OPTION, SIGNALS_OPTION, canvas_for, fail, standard_output
 from .hardware import build_command, mutate_command, prove_command, verilog_command
@@ -246,7 +246,7 @@ def replay_command(file: Path, on: str) -> None:
 
 
 HARDWARE = (verilog_command, build_command, prove_command, mutate_command)
-KIT = (vectors_command, image_command, conform_command, capture_command)
+KIT = (vectors_command, image_command, conform_command, c_command, capture_command)
 WAVES = (check_command, view_command, signals_command, diff_command, explain_command)
 for command in (*WAVES, sweep_command, fuzz_command, msr_command, *KIT, *HARDWARE):
     main.add_command(command)
