@@ -168,19 +168,22 @@ def _waveform_path(path: Path, generation: Generation, several: bool) -> Path:
 
 @main.command("scenarios")
 def scenarios_command() -> None:
-    """List the scenarios that come with irq13.
+    """List the scenarios that come with irq13, by machine and topic.
 
     \b
     Example:
       irq13 scenarios
     """
     from ..scenarios.scenario import load_scenario, shipped_scenarios
+    from ..scenarios.topics import grouped
 
     names = shipped_scenarios()
-    for name in names:
-        scenario = load_scenario(name)
-        on = ", ".join(generation.value for generation in scenario.generations)
-        click.echo(f"{name:<{max(map(len, names))}}  {scenario.title} ({on})")
+    width = max(map(len, names))
+    for number, (heading, group) in enumerate(grouped(map(load_scenario, names))):
+        click.echo(f"{'' if number == 0 else chr(10)}{heading}")
+        for scenario in group:
+            on = ", ".join(generation.value for generation in scenario.generations)
+            click.echo(f"  {scenario.name:<{width}}  {scenario.title} ({on})")
 
 
 @main.command("lockstep")

@@ -23,8 +23,9 @@ interrupt of the host, which otherwise shares [handlers] with its guest. `[monit
 task: "out 0xf0" takes the #GP of an OUT to these ports, "handler 75h" an interrupt that does not go to the
 task's own handler at once.
 
-`[expect-on]` has further expectations by generation, `[parameters]` what differs from the defaults, and
-`limit` the cycles after which a run is given up. Comments in the blocks begin with `;`.
+`[expect-on]` has further expectations by generation, `[parameters]` what differs from the defaults, `limit`
+the cycles after which a run is given up, `topic` one of TOPICS, and `source` tells where it comes from.
+Comments in the blocks begin with `;`.
 """
 
 from collections.abc import Sequence
@@ -55,6 +56,7 @@ from ..support.toml_source import Key, Source, open_shipped, shipped_names
 from .expectations import Expectation, contradiction, parse_expectation
 from .jumps import check_jumps, every_step
 from .monitor import parse_monitor
+from .topics import TOPICS
 
 DEFAULT = "dos-divide-by-zero"
 """The scenario that `irq13 run` takes without an argument."""
@@ -79,6 +81,8 @@ _PARAMETERS = [one.name for one in fields(Parameters) if one.name != "generation
 _KEYS = (
     "title",
     "about",
+    "topic",
+    "source",
     "generation",
     "parameters",
     "program",
@@ -117,6 +121,10 @@ class Scenario:
     """Those that hold on every generation."""
     by_generation: dict[Generation, tuple[Expectation, ...]] = field(default_factory=dict)
     limit: int = 1000
+    topic: str = ""
+    """A key of `topics.TOPICS`, or empty."""
+    source: str = ""
+    """Where it comes from: manual, report, program."""
 
     def parameters_for(self, generation: Generation) -> Parameters:
         """The parameters with another generation.
@@ -177,6 +185,8 @@ def parse_scenario(source: Source, name: str) -> Scenario:
         _expectations(source, ("expect",), steps),
         _by_generation(source, steps),
         source.get(("limit",), int, 1000),
+        _topic(source),
+        source.get(("source",), str, ""),
     )
     _check_limit(source, scenario)
     for generation in generations:
@@ -185,6 +195,14 @@ def parse_scenario(source: Source, name: str) -> Scenario:
             expectation, reason = clash
             raise source.error(expectation.line, f"{expectation.text!r} is impossible: {reason}")
     return scenario
+
+
+def _topic(source: Source) -> str:
+    topic = source.get(("topic",), str, "")
+    if topic and topic not in TOPICS:
+        hint = nearest(topic, TOPICS) or f"; expected {', '.join(TOPICS)}"
+        raise source.error(("topic",), f"no topic {topic!r}{hint}")
+    return topic
 
 
 def _generations(source: Source) -> tuple[Generation, ...]:

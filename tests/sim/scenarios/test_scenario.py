@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from irq13.model import Generation
 from irq13.sim.scenarios.run import run_scenario
-from irq13.sim.scenarios.scenario import load_scenario, parse_scenario
+from irq13.sim.scenarios.scenario import load_scenario, parse_scenario, shipped_scenarios
+from irq13.sim.scenarios.topics import grouped
 from irq13.sim.support.toml_source import Source, SourceError
 
 GOOD = """title = "t"
@@ -221,3 +222,13 @@ def test_a_run_lasts_until_the_handlers_behind_its_last_step_are_over():
 
 def test_words_may_be_in_capitals():
     parsed("program = '''\nMOV SS\nPOPF IF=1\nVIRQ OFF\n'''\n[hypervisor]\nstart = 'VMRUN'")
+
+
+def test_every_scenario_that_comes_with_irq13_has_a_topic_and_reports_have_a_source():
+    scenarios = [load_scenario(name) for name in shipped_scenarios()]
+    assert [one.name for one in scenarios if not one.topic or not one.about] == []
+    field = [one for one in scenarios if one.topic == "field"]
+    assert len(field) >= 17
+    assert [one.name for one in field if len(one.source) < 20 or len(one.about) < 150] == []
+    listed = [one.name for _, group in grouped(scenarios) for one in group]
+    assert sorted(listed) == sorted(shipped_scenarios())

@@ -84,6 +84,10 @@ def test_the_cpu_in_lanes_is_the_cpu(name, pcs):
     plain = scenarios.load_scenario(name)
     for scenario in (plain, _disturbed(plain, chance)):
         parameters = scenario.parameters_for(chance.choice(scenario.generations))
+        if scenario.program.monitor:
+            with pytest.raises(NetlistError, match=r"a \[monitor\] is not supported in lanes"):
+                netlist_of(scenario, parameters.generation, [], pcs(parameters))
+            continue
         netlist = netlist_of(scenario, parameters.generation, [], pcs(parameters))
         lanes = Lanes(kernel_of(netlist, engine="numpy"), 1)
         driver = Driver(ModelMachine(parameters), scenario.program, scenario.pins)
