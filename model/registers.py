@@ -7,6 +7,14 @@ import enum
 from dataclasses import dataclass
 
 
+class ParameterError(ValueError):
+    """An argument of a model is not what it has to be; the message says what was expected."""
+
+
+class ParameterKindError(ParameterError, TypeError):
+    """It has the wrong type."""
+
+
 class Generation(enum.Enum):
     """Processor generation: decides when FERR# is reported (SDM1 D.2.1.1, D.2.2; SDM3 22.18.6.7)."""
 
@@ -215,10 +223,10 @@ class Parameters:
         _at_least("nowait_window", self.nowait_window, 1)
         _at_least("fpu_irq", self.fpu_irq, 0)
         if self.fpu_irq > 15 or self.fpu_irq == CASCADE_IRQ:
-            raise ValueError(f"fpu_irq must be 0..15 and not {CASCADE_IRQ}, not {self.fpu_irq!r}")
+            raise ParameterError(f"fpu_irq must be 0..15 and not {CASCADE_IRQ}, not {self.fpu_irq!r}")
         for name in ("port_emulation", "ferr_enable", "mmx", "sse3"):
             if not isinstance(getattr(self, name), bool):
-                raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")
+                raise ParameterKindError(f"{name} must be True or False, not {getattr(self, name)!r}")
 
 
 def _member(kind: type[enum.Enum], name: str, value: object) -> enum.Enum:
@@ -227,11 +235,11 @@ def _member(kind: type[enum.Enum], name: str, value: object) -> enum.Enum:
         return kind(value)
     except ValueError:
         names = ", ".join(str(member.value) for member in kind)
-        raise ValueError(f"{name} must be one of {names}, not {value!r}") from None
+        raise ParameterError(f"{name} must be one of {names}, not {value!r}") from None
 
 
 def _at_least(name: str, value: object, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an integer, not {value!r}")
+        raise ParameterKindError(f"{name} must be an integer, not {value!r}")
     if value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value!r}")
+        raise ParameterError(f"{name} must be at least {least}, not {value!r}")

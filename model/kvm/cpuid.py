@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..registers import ParameterError
+
 OLDEST, NEWEST = (5, 10), (6, 18)
 
 
@@ -54,10 +56,10 @@ class Guest:
 
     def __post_init__(self) -> None:
         if self.vendor is not None and self.vendor not in VENDORS:
-            raise ValueError(f"expected a vendor out of {', '.join(VENDORS)}, not {self.vendor!r}")
+            raise ParameterError(f"expected a vendor out of {', '.join(VENDORS)}, not {self.vendor!r}")
         for name in sorted(self.features):
             if name not in FEATURES:
-                raise ValueError(f"expected features out of {', '.join(FEATURES)}, not {name!r}")
+                raise ParameterError(f"expected features out of {', '.join(FEATURES)}, not {name!r}")
 
     def has(self, name: str) -> bool:
         return name in self.features
@@ -97,13 +99,13 @@ def kernel_version(text: str) -> tuple[int, int]:
 
     Raises
     ------
-    ValueError
+    ParameterError
         If it is none, or one that this model does not know.
     """
     found = re.match(r"(\d+)\.(\d+)(?=\D|$)", text)
     if not found:
-        raise ValueError(f"expected a kernel such as 6.18, not {text!r}")
+        raise ParameterError(f"expected a kernel such as 6.18, not {text!r}")
     version = int(found[1]), int(found[2])
     if not OLDEST <= version <= NEWEST:
-        raise ValueError(f"expected a kernel from 5.10 to 6.18, not {text}")
+        raise ParameterError(f"expected a kernel from 5.10 to 6.18, not {text}")
     return version

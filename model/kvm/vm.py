@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
+from ..registers import ParameterError
 from . import chains
 from .chains import Chain
 from .cpuid import Guest
@@ -108,7 +109,7 @@ class Vm:
         backing: Callable[[int], Backing] | None = None,
     ) -> None:
         if backend not in BACKENDS:
-            raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
+            raise ParameterError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
         self.backend = backend
         self.options = options or Options()
         self.chains: Counter[Chain] = Counter()

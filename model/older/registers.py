@@ -7,7 +7,7 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..registers import Operation
+from ..registers import Operation, ParameterError, ParameterKindError
 
 
 class OlderMachine(enum.Enum):
@@ -131,19 +131,19 @@ class OlderParameters:
         own = _CPU[self.machine]
         cpu = _member(HostCpu, "cpu", own if self.cpu is None else self.cpu)
         if cpu is not own and self.machine is not OlderMachine.PC98:
-            raise ValueError(f"cpu must be {own.value} on {self.machine.value}, not {self.cpu!r}")
+            raise ParameterError(f"cpu must be {own.value} on {self.machine.value}, not {self.cpu!r}")
         object.__setattr__(self, "cpu", cpu)
         list_ = PassesBusy.I80386 if cpu is HostCpu.I80386 else PassesBusy.I80286
         given = list_ if self.passes_busy is None else self.passes_busy
         object.__setattr__(self, "passes_busy", _member(PassesBusy, "passes_busy", given))
         object.__setattr__(self, "irq13_from", _member(Irq13From, "irq13_from", self.irq13_from))
         if isinstance(self.npx_cycles, bool) or not isinstance(self.npx_cycles, int):
-            raise TypeError(f"npx_cycles must be an integer, not {self.npx_cycles!r}")
+            raise ParameterKindError(f"npx_cycles must be an integer, not {self.npx_cycles!r}")
         if not 1 <= self.npx_cycles <= 255:
-            raise ValueError(f"npx_cycles must be 1..255, not {self.npx_cycles!r}")
+            raise ParameterError(f"npx_cycles must be 1..255, not {self.npx_cycles!r}")
         for name in ("f1_clears_latch", "native", "installed"):
             if not isinstance(getattr(self, name), bool):
-                raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")
+                raise ParameterKindError(f"{name} must be True or False, not {getattr(self, name)!r}")
         self._check_used(list_)
 
     def _check_used(self, list_: PassesBusy) -> None:
@@ -158,7 +158,7 @@ class OlderParameters:
         ):
             value = getattr(self, name)
             if value != default and not used:
-                raise ValueError(f"{name} is for where {where}: it must be {_text(default)} here")
+                raise ParameterError(f"{name} is for where {where}: it must be {_text(default)} here")
 
     @property
     def has_latch(self) -> bool:
@@ -232,7 +232,7 @@ def _member(kind: type[enum.Enum], name: str, value: object) -> enum.Enum:
         return kind(value)
     except ValueError:
         names = ", ".join(str(member.value) for member in kind)
-        raise ValueError(f"{name} must be one of {names}, not {value!r}") from None
+        raise ParameterError(f"{name} must be one of {names}, not {value!r}") from None
 
 
 def _text(value: object) -> str:

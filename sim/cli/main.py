@@ -147,8 +147,8 @@ def run_command(
             path = _waveform_path(vcd or Path(f"{chosen.name}.vcd"), one, several)
             written.append(f"{path}   (gtkwave {write_waveform(result.trace, path)})")
         console.print(render(result, choose_signals(result.trace, signals), canvas_for(console, as_ascii)))
-        for place in written:
-            console.print(f"\nwaveform: {place}", highlight=None)
+        for path in written:
+            console.print(f"\nwaveform: {path}", highlight=None)
         console.print()
         passed &= result.passed
     sys.exit(0 if passed else 1)

@@ -7,6 +7,7 @@ import click
 
 from ...model.registers import Generation
 from ..hardware.parameters import values_from
+from ..support.errors import InputError
 
 GENERATIONS = [generation.value for generation in Generation]
 MACHINE_NAMES = ["hdl", "model", "lockstep"]
@@ -50,5 +51,5 @@ def _parameters(ctx: click.Context, option: click.Parameter, assignments: tuple[
         given[name] = value
     try:
         return values_from(given)
-    except ValueError as error:
+    except InputError as error:
         raise click.BadParameter(str(error), param_hint="--parameter") from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
+from ..support.errors import InputError
 from ..waveform.units import engineering_time, parse_time
 from .console import ASCII_OPTION, canvas_for, standard_output
 from .signals import CLOCK_OPTION, RADIX_OPTION, load_trace
@@ -175,7 +176,7 @@ def _time(text: str, trace: "Trace", option: str) -> int:
 def _parsed(text: str, trace: "Trace", option: str) -> int | None:
     try:
         return parse_time(text, trace.unit)
-    except ValueError as error:
+    except InputError as error:
         raise click.BadParameter(str(error), param_hint=option) from None
 
 

@@ -74,7 +74,7 @@ def run_case(case: ImageCase, machine: KeptMachine) -> ReferenceRun:
             texts = steps_of(operation)
             for part, text in enumerate(texts):
                 step = _step(text)
-                # By identity: equal steps stand in several places.
+                # By identity: equal steps stand at several indices.
                 steps[id(step)] = operation, first + number, part == len(texts) - 1
                 result.append(step)
         return result

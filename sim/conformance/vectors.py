@@ -212,11 +212,12 @@ class Checker:
             If it is no case of a test vector.
         """
         try:
-            machine = self._powered_up(Parameters(**case["parameters"]))
+            parameters = Parameters(**case["parameters"])
             setup, steps = ([read_inputs(IDLE | one) for one in case[part]] for part in ("setup", "steps"))
             rows = list(zip(steps, case["cycles"], strict=True))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not a test vector ({error!r}): {str(case)[:60]}...") from None
+        machine = self._powered_up(parameters)
         for inputs in setup:
             machine.step(inputs)
         for cycle, (inputs, expected) in enumerate(rows):

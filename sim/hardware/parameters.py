@@ -5,7 +5,7 @@ import re
 from dataclasses import fields
 from typing import Any, get_type_hints
 
-from ...model.registers import Generation, Parameters
+from ...model.registers import Generation, ParameterError, Parameters
 from ..support.errors import InputError
 
 _WORDS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
@@ -32,7 +32,7 @@ def values_from(assignments: dict[str, str]) -> dict[str, Any]:
         values[name] = _value(name, kinds[name], text)
         try:
             Parameters(**{name: values[name]})
-        except (TypeError, ValueError) as error:
+        except ParameterError as error:
             raise InputError(str(error)) from None
     return values
 

@@ -13,6 +13,7 @@ from ...model.kvm.cpuid import DEFAULT_GUESTS, Guest, kernel_version
 from ...model.kvm.msrs import Backing, Return
 from ...model.kvm.qemu import Qemu
 from ...model.kvm.vm import AccessResult, GuestAccess, KvmError, Vcpu, Vm
+from ...model.registers import ParameterError
 from ...model.svm import SMM_CTL, HardwareRegisters
 from ..simulation import Simulation
 from ..support.errors import ToolError
@@ -123,7 +124,7 @@ def model_of(script: Script, there: Host, features: frozenset[str]) -> tuple[str
     """
     try:
         kernel = kernel_version(there.release)
-    except ValueError:
+    except ParameterError:
         kernel = script.options.kernel
     return there.backend or "common", replace(
         script, options=replace(script.options, kernel=kernel, host_features=features)

@@ -45,7 +45,7 @@ from ...model.kvm import vm as kvm
 from ...model.kvm.cpuid import FEATURES, Guest, kernel_version
 from ...model.kvm.msrs import Common, Options
 from ...model.kvm.vm import ExitReason, FilterRange, Vm
-from ...model.registers import HwcrLayout, Msr, Parameters
+from ...model.registers import HwcrLayout, Msr, ParameterError, Parameters
 from ..cpu import operands
 from ..support.errors import InputError
 from ..support.toml_source import Key, Source, open_shipped, shipped_names
@@ -127,7 +127,7 @@ def parse_script(source: Source) -> Script:
     for number, text in source.block(("script",)):
         try:
             accesses += _accesses(number, text, vcpus)
-        except ValueError as error:
+        except InputError as error:
             raise source.error(number, str(error)) from None
     script = Script(
         source,
@@ -154,7 +154,7 @@ def _options(source: Source) -> Options:
     text = source.get(("kernel",), str, "6.18")
     try:
         kernel = kernel_version(text)
-    except ValueError as error:
+    except ParameterError as error:
         raise source.error(("kernel",), str(error)) from None
     guest = None
     if "guest" in source.data:
@@ -164,7 +164,7 @@ def _options(source: Source) -> Options:
         vendor = source.get(("guest", "vendor"), str, "") or None
         try:
             guest = Guest(vendor, _features(source, ("guest", "features"), ()), bits)
-        except ValueError as error:
+        except InputError as error:
             raise source.error(("guest", "vendor"), str(error)) from None
     xss = source.get(("host", "supported_xss"), int, 0)
     if not 0 <= xss < 1 << 64:
@@ -186,7 +186,7 @@ def _hardware(source: Source) -> Parameters:
     for key, value in values.items():
         try:
             Parameters(**{key: value})
-        except ValueError as error:
+        except ParameterError as error:
             raise source.error(("hardware", key), str(error)) from None
     return Parameters(**values)
 
@@ -310,7 +310,7 @@ def _filter(source: Source) -> tuple[int, tuple[FilterRange, ...]] | None:
     for number, text in source.block(("filter", "ranges")):
         try:
             ranges.append(_range(text.split()))
-        except ValueError as error:
+        except InputError as error:
             raise source.error(number, str(error)) from None
     return (kvm.KVM_MSR_FILTER_DEFAULT_DENY if default == "deny" else 0), tuple(ranges)
 

@@ -14,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,10 +41,25 @@ class Compiler(NamedTuple):
     vector_bits: int
 
 
-@cache
+_found: dict[str | None, Compiler] = {}
+
+
 def find_compiler() -> Compiler | None:
-    """The compiler: $CC, cc, gcc, clang, or zig from the wheel ziglang; None if there is none that works."""
-    candidates = [os.environ["CC"].split()] if os.environ.get("CC") else []
+    """The compiler: $CC, cc, gcc, clang, or zig from the wheel ziglang; None if there is none that works.
+
+    What was found for a $CC is kept; that none was found is not, for the next look may find one.
+    """
+    wanted = os.environ.get("CC") or None
+    if wanted not in _found:
+        compiler = _look_for_compiler(wanted)
+        if compiler is None:
+            return None
+        _found[wanted] = compiler
+    return _found[wanted]
+
+
+def _look_for_compiler(wanted: str | None) -> Compiler | None:
+    candidates = [wanted.split()] if wanted else []
     candidates += [[name] for name in ("cc", "gcc", "clang")]
     try:
         import ziglang  # type: ignore[import-not-found] # noqa: F401
@@ -70,8 +84,13 @@ def find_compiler() -> Compiler | None:
 def _macros(command: list[str]) -> str | None:
     """What the preprocessor knows of compiler and processor, or None if it does not run."""
     try:
+        # An empty source, on standard input so that no file of that content is needed.
         done = subprocess.run(
-            [*command, "-dM", "-E", "-x", "c", os.devnull], capture_output=True, encoding="utf-8", timeout=60
+            [*command, "-dM", "-E", "-x", "c", "-"],
+            input="",
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -68,10 +68,8 @@ class Bare(Elaboratable):
 
     Raises
     ------
-    TypeError
-        For a port that is no signal.
-    ValueError
-        If there is no port, or two have one name.
+    InputError
+        For a port that is no signal, if there is no port, or if two have one name.
     """
 
     def __init__(self, core: Any, ports: Iterable[Any] | None = None, *, domain_reset: bool = False) -> None:
@@ -84,7 +82,7 @@ class Bare(Elaboratable):
             self.signals = []
             for value in ports:
                 if (one := _signal(value)) is None:
-                    raise TypeError(f"ports: expected signals, not {value!r}")
+                    raise InputError(f"ports: expected signals, not {value!r}")
                 self.signals.append(one)
         self.signals = [one for one in {id(one): one for one in self.signals}.values() if len(one)]
         names = [str(one.name) for one in self.signals]

@@ -13,7 +13,7 @@ from typing import Any
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 from amaranth.hdl import CombinationalCycle
 
-from ..support.errors import NetlistError, ToolError
+from ..support.errors import InputError, NetlistError, ToolError
 from ..tools.yosys import BUILTIN, FULL, run_yosys
 from .flat import Bare, Flat, component_of
 
@@ -34,7 +34,7 @@ def from_amaranth(design: Any, ports: Iterable[Any] | None, *, domain_reset: boo
             raise NetlistError(f"expected an Amaranth design or the name of a Verilog file, not {design!r}")
         try:
             flat = Bare(design, ports, domain_reset=domain_reset)
-        except (TypeError, ValueError) as error:
+        except InputError as error:
             raise NetlistError(str(error)) from None
     domain = [flat.clock.clk, *([flat.clock.rst] if flat.clock.rst is not None else [])]
     try:

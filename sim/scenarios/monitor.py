@@ -5,6 +5,7 @@ from collections.abc import Callable
 from ..cpu import operands
 from ..cpu.program import Monitor
 from ..cpu.steps import Step
+from ..support.errors import InputError
 from ..support.toml_source import Key, Source
 
 Read = Callable[[Key], tuple[Step, ...]]
@@ -35,7 +36,7 @@ def parse_monitor(source: Source, read: Read) -> Monitor | None:
         for word in words:
             try:
                 number = operands.number(word, bits=bits)
-            except ValueError:
+            except InputError:
                 raise source.error(key, form) from None
             if number in blocks:
                 raise source.error(key, f"{name!r}: a block of the monitor has {number:02X}h already")

@@ -43,6 +43,7 @@ from ...model.registers import (
     VMEXIT_VINTR,
     VMEXIT_VMRUN,
     Generation,
+    ParameterError,
     Parameters,
 )
 from ..cpu import operands
@@ -223,7 +224,7 @@ def _parameters(source: Source, generation: Generation) -> Parameters:
     for key, value in values.items():
         try:
             Parameters(**{key: value})
-        except (TypeError, ValueError) as error:
+        except ParameterError as error:
             raise source.error(("parameters", key), str(error)) from None
     return Parameters(generation=generation, **values)
 
@@ -294,7 +295,7 @@ def _add(
 def _number(source: Source, key: Key, text: str, bits: int) -> int:
     try:
         return operands.number(text, bits=bits)
-    except ValueError:
+    except InputError:
         form = "expected start, an exit code such as 7Eh, ports such as 'out 0xf0 0x20', or 'handler 08h'"
         raise source.error(key, f"{form}, not {key[-1]!r}") from None
 
@@ -324,7 +325,7 @@ def _vector(source: Source, key: Key, name: str) -> int:
         return NAMED_VECTORS[name]
     try:
         return operands.number(name, bits=8)
-    except ValueError:
+    except InputError:
         known = ", ".join([*NAMED_VECTORS, "reset, smi"])
         raise source.error(
             key, f"expected a vector such as 75h or '75h trap', or {known}, not {key[-1]!r}"
@@ -337,7 +338,7 @@ def _steps(source: Source, key: Key, labels: dict[str, int]) -> tuple[Step, ...]
     for line in source.block(key):
         try:
             step = parse_step(*line)
-        except ValueError as error:
+        except InputError as error:
             raise source.error(line.number, str(error)) from None
         if step is None:
             continue
@@ -367,7 +368,7 @@ def _pins(source: Source, program: Program) -> tuple[PinEvent, ...]:
             raise source.error(number, "smi under a [hypervisor] is not supported")
         try:
             cycle = operands.number(words[3], bits=20)
-        except ValueError as error:
+        except InputError as error:
             raise source.error(number, str(error)) from None
         if (words[0], cycle) in events:
             raise source.error(number, f"{words[0]} has an event in cycle {cycle} already")
@@ -380,7 +381,7 @@ def _expectations(source: Source, key: Key, steps: Sequence[Step]) -> tuple[Expe
     for number, text in source.block(key):
         try:
             result.append(parse_expectation(number, text, steps))
-        except ValueError as error:
+        except InputError as error:
             raise source.error(number, str(error)) from None
     return tuple(result)
 

@@ -48,7 +48,7 @@ class RuleValue:
             return None
         try:
             return operands.number(self.text, bits=_WIDEST)
-        except ValueError:
+        except InputError:
             return None
 
     @property

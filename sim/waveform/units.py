@@ -3,6 +3,8 @@
 import re
 from decimal import Decimal
 
+from ..support.errors import InputError
+
 UNITS = {"s": 0, "ms": -3, "us": -6, "ns": -9, "ps": -12, "fs": -15, "as": -18}
 """Powers of ten of a second."""
 
@@ -36,12 +38,12 @@ def parse_time(text: str, unit: float) -> int | None:
 
     Raises
     ------
-    ValueError
+    InputError
         If it is neither a number nor a number with a unit.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([a-z]*)", text.strip())
     if not found or (found[2] and found[2] not in UNITS):
-        raise ValueError(
+        raise InputError(
             f"expected a number of cycles, or a time such as 2.5ns ({', '.join(UNITS)}), not {text!r}"
         )
     if not found[2]:

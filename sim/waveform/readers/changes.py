@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from ...support.errors import InputError
 from ..wave import LETTERS, Kind, TraceError, Value
 from . import tokens
 from .header import Header
@@ -218,11 +219,11 @@ class Changes:
                 continue
             try:
                 values[bits[index]] = self._code(text, int(widths[index]))
-            except ValueError as error:
+            except InputError as error:
                 raise Wrong(Fault(int(starts[index]), str(error))) from None
 
     def _code(self, text: bytes, width: int) -> int:
-        """The number of a value of so many bits, or of a text (-1). Raises ValueError."""
+        """The number of a value of so many bits, or of a text (-1). Raises InputError."""
         known = self._codes.get((text, width))
         if known is None:
             value = _decoded_text(text) if width < 0 else _extended(text.decode("latin-1").lower(), width)
@@ -333,15 +334,15 @@ def _smallest(low: int, high: int) -> type[np.integer]:
 def _extended(text: str, width: int) -> int | str:
     """A value of so many bits: a number, or letters, extended on the left by IEEE 1364-2005, 18.2.1."""
     if set(text) - set(LETTERS):
-        raise ValueError(f"expected bits, not {text!r}")
+        raise InputError(f"expected bits, not {text!r}")
     if width == 0:
         return 0
     if not text:
-        raise ValueError("expected bits behind b")
+        raise InputError("expected bits behind b")
     fill = "0" if text[0] in "01" else text[0]
     if len(text) > width:
         if set(text[: len(text) - width]) - {fill}:
-            raise ValueError(f"{len(text)} bits for a variable of {width}")
+            raise InputError(f"{len(text)} bits for a variable of {width}")
         text = text[-width:]
     return int(text, 2) if not text.strip("01") else text.rjust(width, fill)
 

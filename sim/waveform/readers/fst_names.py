@@ -33,6 +33,10 @@ class FstVariable(NamedTuple):
     """Counted from 0; equal for aliases."""
 
 
+class _Damaged(Exception):
+    """What no FST has."""
+
+
 class FstNames(NamedTuple):
     """What an FST says before its values."""
 
@@ -53,9 +57,7 @@ def read_names(data: bytes | mmap, path: str) -> FstNames:
     """The variables of a whole FST. Raises TraceError."""
     try:
         return _read(data, path)
-    except (struct.error, IndexError, ValueError, zlib.error) as error:
-        if isinstance(error, TraceError):
-            raise
+    except (struct.error, IndexError, zlib.error, _Damaged):
         raise TraceError(f"{path}: expected an FST; its names cannot be read, it is damaged") from None
 
 
@@ -107,12 +109,12 @@ def _lz4(block: bytes, length: int) -> bytes:
         count, position = _lz4_length(block, position + 2, token & 15)
         count += 4
         if not 0 < back <= len(out):
-            raise ValueError("a copy from before the beginning")
+            raise _Damaged("a copy from before the beginning")
         # A copy can reach into itself.
         piece = bytes(out[-back:])
         out += (piece * (count // back + 1))[:count]
     if len(out) < length:
-        raise ValueError("too short")
+        raise _Damaged("too short")
     return bytes(out[:length])
 
 
@@ -158,7 +160,9 @@ def _variables(hierarchy: bytes, comments: list[str]) -> list[FstVariable]:
 
 
 def _text(block: bytes, position: int) -> tuple[str, int]:
-    end = block.index(b"\0", position)
+    end = block.find(b"\0", position)
+    if end < 0:
+        raise _Damaged("a name without an end")
     text = block[position:end]
     try:
         return text.decode(), end + 1

@@ -114,7 +114,7 @@ class _Opened:
         """Read all variables at once, change by change.
 
         That costs more for each change, and nothing for each variable: asked for one of them, pywellen goes
-        through the places of all. And it has the bits that were declared one by one, which pywellen joins
+        through the positions of all. And it has the bits that were declared one by one, which pywellen joins
         otherwise, taking one that has no value yet for 0.
         """
         found: dict[str, tuple[array[int], list[Any]]] = defaultdict(lambda: (array("q"), []))
