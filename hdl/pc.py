@@ -51,11 +51,12 @@ class Pc(Parametrised):
         "master": Output(PicRegistersSignature(), "registers of the master, for observation"),
         "slave": Output(PicRegistersSignature(), "registers of the slave, for observation"),
         "ferr_n": Output(1, "FERR#", init=1),
-        "irq13": Output(1, "IRQ 13"),
+        "irq13": Output(1, "IRQ 13 as FF1 drives it"),
         "chipset_ignne_n": Output(1, "IGNNE# as the chipset drives it", init=1),
         "ignne_n": Output(1, "the IGNNE# wire at the processor's pin", init=1),
         "state": Output(StateSignature(), "the error state, for observation"),
         "ferr_enable": Output(1, "the chipset's enable bit"),
+        "ir13": Output(1, "the wire at IR5 of the slave: irq13 or another device on the line"),
     }
 
     def __init__(self, parameters: Parameters):
@@ -96,6 +97,7 @@ class Pc(Parametrised):
         requests = Signal(16)
         m.d.comb += [
             requests.eq(self.irq | (self.irq13 << self.parameters.fpu_irq)),
+            self.ir13.eq(requests[self.parameters.fpu_irq]),
             master.sp.eq(1),
             master.ir.eq(requests[:8]),
             master.ir[CASCADE_IRQ].eq(slave.int_),

@@ -42,7 +42,9 @@ class PcOutputs(NamedTuple):
     ferr_n: bool
     """FERR#, active low."""
     irq13: bool
-    """IRQ 13, active high."""
+    """IRQ 13 as FF1 drives it, active high."""
+    ir13: bool
+    """The wire at IR5 of the slave: FF1's output or another device's, active high."""
     chipset_ignne_n: bool
     """IGNNE# as the chipset drives it, active low."""
     ignne_n: bool
@@ -102,6 +104,7 @@ class Pc:
             decision=processor.decision,
             ferr_n=processor.ferr_n,
             irq13=chipset.irq13,
+            ir13=bool(self._requests(inputs, chipset.irq13) >> self.parameters.fpu_irq & 1),
             chipset_ignne_n=chipset.ignne_n,
             ignne_n=ignne_n,
             ignne=processor.ignne,
@@ -127,12 +130,16 @@ class Pc:
         """The rising edge, after `outputs` have settled."""
         master = self._pic_inputs(inputs, PIC_MASTER)
         slave = self._pic_inputs(inputs, PIC_SLAVE, cas=self.master.settle(master).cas)
-        requests = inputs.irq | outputs.irq13 << self.parameters.fpu_irq
+        requests = self._requests(inputs, outputs.irq13)
         cascade = outputs.slave_int << CASCADE_IRQ
         self.master.clock(master._replace(ir=requests & 0xFF & ~(1 << CASCADE_IRQ) | cascade))
         self.slave.clock(slave._replace(ir=requests >> 8))
         self.chipset.clock(self._chipset_inputs(inputs))
         self.processor.clock(self._processor_inputs(inputs, outputs.ignne_n), outputs.decision)
+
+    def _requests(self, inputs: PcInputs, irq13: bool) -> int:
+        """The request lines: FF1 and another device may drive the same one."""
+        return inputs.irq | irq13 << self.parameters.fpu_irq
 
     @staticmethod
     def _io_data(io: IoAccess | None, master: int, slave: int) -> int:

@@ -122,6 +122,7 @@ class _Cycle(ProcessorCycle):
         lines = list(self._in["irq"])
         number = self._parameters.fpu_irq
         lines[number] = lines[number] | self._one_bit("ff1")
+        self._out["ir13"] = [lines[number]]
         master = self._chip("master", self._one, [self._zero] * 3)
         slave = self._chip("slave", self._zero, master.cas)
         lines[CASCADE_IRQ] = slave.int_

@@ -61,8 +61,13 @@ class Diagnosis(NamedTuple):
         return self.text
 
 
-def diagnose(cpu: Cpu, outputs: PcOutputs, parameters: Parameters, since: int) -> Diagnosis:
-    """The cause, from what the machine shows while nothing changes any more."""
+def diagnose(cpu: Cpu, outputs: PcOutputs, parameters: Parameters, since: int, irq: int = 0) -> Diagnosis:
+    """The cause, from what the machine shows while nothing changes any more.
+
+    Parameters
+    ----------
+    irq: the interrupt requests of other devices, 16 bits.
+    """
     step = cpu.current
     assert step is not None
     if cpu.waiting == "stopped":
@@ -71,6 +76,8 @@ def diagnose(cpu: Cpu, outputs: PcOutputs, parameters: Parameters, since: int) -
         cause = HoldUp("no-signal", REASONS["no-signal"], "the signal")
     else:
         cause = _interrupt(cpu, outputs, parameters)
+        if cause.reason.endswith("no-edge") and irq >> parameters.fpu_irq & 1:
+            cause = cause._replace(why=f"{cause.why}; another device holds it high")
     lines = [f"'{step.text}' (line {step.line}) is {cpu.waiting} since cycle {since}"]
     if cpu.waiting == "frozen":
         flags = ", ".join(str(flag.name) for flag in outputs.flags & ~outputs.masks)

@@ -17,14 +17,15 @@ from ...hdl.board.packets import CHECKSUM, FROM_BOARD, TO_BOARD, VERSION, Comman
 from ...model.pc import PcInputs, PcOutputs
 from ...model.registers import Parameters
 from ..support.errors import BoardError
-from .ports import INPUT_BITS, OUTPUT_BITS, pack, unpack
+from .ports import BOARD_OUTPUTS, INPUT_BITS, pack, unpack_from_board
 
+_OUTPUT_BITS = sum(BOARD_OUTPUTS.values())
 PATIENCE = 3
 """How often a packet is sent before the board is given up."""
 _PAYLOAD = {
     Command.ATTACH: Identity.as_shape().size // 8,
-    Command.SETTLE: bytes_for(OUTPUT_BITS),
-    Command.STEP: bytes_for(OUTPUT_BITS),
+    Command.SETTLE: bytes_for(_OUTPUT_BITS),
+    Command.STEP: bytes_for(_OUTPUT_BITS),
     Command.RUN: 0,
 }
 
@@ -98,20 +99,24 @@ class Board:
 
     def settle(self, inputs: PcInputs) -> PcOutputs:
         """The settled outputs of the present cycle for these inputs."""
-        return unpack(int.from_bytes(self._ask(Command.SETTLE, _inputs(inputs)), "little"))
+        return self._outputs(Command.SETTLE, inputs)
 
     def step(self, inputs: PcInputs) -> PcOutputs:
         """One cycle: the settled outputs before the rising edge that ends it."""
-        return unpack(int.from_bytes(self._ask(Command.STEP, _inputs(inputs)), "little"))
+        return self._outputs(Command.STEP, inputs)
+
+    def _outputs(self, command: Command, inputs: PcInputs) -> PcOutputs:
+        packed = int.from_bytes(self._ask(command, _inputs(inputs)), "little")
+        return unpack_from_board(packed, inputs, self.parameters.fpu_irq)
 
     def _attach(self) -> Parameters:
         identity = Identity.from_bits(int.from_bytes(self._ask(Command.ATTACH), "little"))
         if identity.version != VERSION:
             raise BoardError(f"{self.name}: it speaks version {identity.version}, not {VERSION}")
-        if (identity.input_bits, identity.output_bits) != (INPUT_BITS, OUTPUT_BITS):
+        if (identity.input_bits, identity.output_bits) != (INPUT_BITS, _OUTPUT_BITS):
             raise BoardError(
                 f"{self.name}: its PC has {identity.input_bits} bits of inputs and {identity.output_bits} of "
-                f"outputs, this irq13 {INPUT_BITS} and {OUTPUT_BITS}: build the bitstream anew"
+                f"outputs, this irq13 {INPUT_BITS} and {_OUTPUT_BITS}: build the bitstream anew"
             )
         if identity.generation >= len(hdl.GENERATIONS):
             raise BoardError(f"{self.name}: there is no generation {identity.generation}")

@@ -52,6 +52,8 @@ INPUTS = {port.name: len(port.signal) for port in _PORTS if port.is_input}
 """Width of each input, by name."""
 OUTPUTS = {port.name: len(port.signal) for port in _PORTS if not port.is_input}
 """Width of each output, by name."""
+BOARD_OUTPUTS = {name: width for name, width in OUTPUTS.items() if name != "ir13"}
+"""Those that a board sends; `ir13` follows from them and the inputs."""
 PAYLOAD = ("msr_response_fault", "msr_response_data")
 """Outputs that mean nothing while `msr_response_valid` is 0."""
 INPUT_BITS = sum(INPUTS.values())
@@ -138,6 +140,12 @@ def unpack(packed: int) -> PcOutputs:
     return _decode(split(packed, OUTPUTS))
 
 
+def unpack_from_board(packed: int, inputs: PcInputs, fpu_irq: int) -> PcOutputs:
+    """The outputs from what a board sends, in a cycle with these inputs; raises as `unpack` does."""
+    now = split(packed, BOARD_OUTPUTS)
+    return _decode(now | {"ir13": now["irq13"] | inputs.irq >> fpu_irq & 1})
+
+
 _ANSWERS = {f"op_{decision.name.lower()}": decision for decision in Decision if decision is not Decision.IDLE}
 
 
@@ -152,6 +160,7 @@ def _decode(now: dict[str, int]) -> PcOutputs:
         decision=answers[0] if answers else Decision.IDLE,
         ferr_n=bool(now["ferr_n"]),
         irq13=bool(now["irq13"]),
+        ir13=bool(now["ir13"]),
         chipset_ignne_n=bool(now["chipset_ignne_n"]),
         ignne_n=bool(now["ignne_n"]),
         ignne=bool(now["ignne"]),

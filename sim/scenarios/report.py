@@ -12,7 +12,7 @@ from ...model.registers import ExceptionFlag, Operation
 from ..cpu.actions import MsrAccess, X87Step
 from ..cpu.events import MONITORED, SMI, CpuEvent
 from ..cpu.stores import STORES
-from ..waveform.selection import Shown
+from ..waveform.selection import Shown, is_shared
 from ..waveform.signals import SIGNALS
 from ..waveform.view.text import Canvas, draw
 from .run import ScenarioRun
@@ -55,7 +55,7 @@ class TimelineRow(NamedTuple):
 
 def timeline(run: ScenarioRun) -> list[TimelineRow]:
     """Steps and edges in the order of their cycles; within one cycle the steps come first."""
-    rows = [*_step_rows(run), *_edge_rows(run)]
+    rows = [*_pin_rows(run), *_step_rows(run), *_edge_rows(run)]
     return sorted(rows, key=lambda row: (row.cycle, bool(row.edge)))
 
 
@@ -71,6 +71,21 @@ def render(run: ScenarioRun, shown: Sequence[Shown], canvas: Canvas) -> Renderab
         style = {"rises": "green", "falls": "cyan"}.get(row.edge, "bold")
         table.add_row(str(row.cycle), Text(row.what, style), Text(row.edge, style), Text(row.meaning))
     return Group(*picture, Text(), table, Text(), *_verdicts(run))
+
+
+def _pin_rows(run: ScenarioRun) -> Iterator[TimelineRow]:
+    """What is done to the pins from outside; in a cycle that it still came to."""
+    own = run.scenario.parameters_for(run.generation).fpu_irq
+    end = len(run.trace.clock_edges())
+    for event in run.scenario.pins:
+        if event.cycle >= end:
+            continue
+        text = f"pin {event.pin} {'high' if event.level else 'low'}"
+        meaning = "driven from outside"
+        if event.pin == f"irq{own}":
+            drives = "drives" if event.level else "no longer drives"
+            meaning = f"another device {drives} the wire of IRQ {own}, which FF1 drives too"
+        yield TimelineRow(event.cycle, text, "", meaning)
 
 
 def _step_rows(run: ScenarioRun) -> Iterator[TimelineRow]:
@@ -124,7 +139,11 @@ def _names(flags: ExceptionFlag) -> str:
 
 
 def _edge_rows(run: ScenarioRun) -> Iterator[TimelineRow]:
+    shared = is_shared(run.trace)
     for signal in SIGNALS:
+        if signal.name == "ir13" and not shared:
+            # It is FF1's output, and says the same.
+            continue
         wave = run.trace[signal.path]
         if signal.rises:
             for time in wave.rises():

@@ -91,7 +91,9 @@ class Driver:
                 continue
             if self.cpu.waiting and self._quiet > settled and not self._pins:
                 since = self.cpu.cycle - self._quiet
-                return self._stuck(diagnose(self.cpu, self._outputs, parameters, since))
+                assert self._last is not None
+                lines = self._last[0].irq
+                return self._stuck(diagnose(self.cpu, self._outputs, parameters, since, lines))
             if self.cpu.cycle >= limit:
                 return self._stuck(endless(self.cpu, limit))
         return None

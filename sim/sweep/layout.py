@@ -17,7 +17,9 @@ CR0_BITS = (Cr0.MP, Cr0.EM, Cr0.TS, Cr0.NE)
 CR0_PORTS = tuple(f"cr0_{str(bit.name).lower()}" for bit in CR0_BITS)
 LEVELS: dict[str, tuple[str, int]] = {
     # Signals that a program may wait for, as an output of the PC and the index of its bit.
-    **{name: (name, 0) for name in ("ferr_n", "irq13", "ignne_n", "intr", "es", "ignne", "slave_int")},
+    **{
+        name: (name, 0) for name in ("ferr_n", "irq13", "ir13", "ignne_n", "intr", "es", "ignne", "slave_int")
+    },
     **{
         name: (name, 0)
         for name in ("chipset_ignne_n", "ferr_enable", "ignne_em", "allow_ferr_on_ne", "ignne_msr")

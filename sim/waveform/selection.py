@@ -45,6 +45,8 @@ def choose_signals(
         paths = [path for pattern in patterns for path in _fitting(trace, pattern)]
     elif all(_ends(trace, name) for name in default):
         paths = [trace[name].name for name in default]
+        if is_shared(trace) and "irq13" in default:
+            paths.insert(default.index("irq13") + 1, trace["ir13"].name)
     else:
         paths = [*trace][:MOST]
     paths = list(dict.fromkeys(paths))
@@ -53,6 +55,14 @@ def choose_signals(
         if max(counts.values(), default=1) == 1:
             return [Shown(label(path), path) for path in paths]
     return [Shown(path, path) for path in paths]
+
+
+def is_shared(trace: "Trace") -> bool:
+    """Another device drives the wire at IR5 too, so that the wire and FF1's output are not the same."""
+    if not (_ends(trace, "ir13") and _ends(trace, "irq13")):
+        return False
+    wire, own = trace["ir13"], trace["irq13"]
+    return [*wire.times] != [*own.times] or [*wire.values] != [*own.values]
 
 
 def label_of(path: str) -> str:

@@ -117,6 +117,14 @@ SIGNALS = (
         "IRQ 13 lowered",
     ),
     Signal(
+        "pc.ir13",
+        1,
+        lambda i, o, c: o.ir13,
+        "IR5 (wire)",
+        "the wire at IR5 of the slave goes high: FF1 or another device drives it",
+        "the wire at IR5 of the slave goes low: neither FF1 nor another device drives it",
+    ),
+    Signal(
         "pc.ignne_n",
         1,
         lambda i, o, c: o.ignne_n,

@@ -55,6 +55,7 @@ PORTS = {
         "reset",
         "ferr_n",
         "irq13",
+        "ir13",
         "ignne_n",
         "ignne_drive_n",
         "chipset_ignne_n",

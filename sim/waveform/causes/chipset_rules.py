@@ -20,6 +20,14 @@ def _irq13(moment: Moment) -> Cause:
     return Cause(f"FF1 cleared by {before.access} {moment.then}", moment.earlier("f0_write"))
 
 
+def _ir13(moment: Moment) -> Cause:
+    """The wire at IR5: whoever drives it."""
+    because = moment.here("irq13", "irq")
+    if not moment.now.outputs.ir13:
+        return Cause("neither FF1 nor another device drives the line", because)
+    return Cause(f"{'FF1' if moment.now.outputs.irq13 else 'another device'} drives the line", because)
+
+
 def _chipset_ignne_n(moment: Moment) -> Cause:
     now = moment.now
     if not now.outputs.chipset_ignne_n:
@@ -130,6 +138,7 @@ CHIPSET_RULES: dict[str, Rule] = {
     "ignne_n": _ignne_n,
     "intr": _int("master"),
     "irq": outside,
+    "ir13": _ir13,
     "irq13": _irq13,
     "slave_int": _int("slave"),
 }
