@@ -22,6 +22,7 @@ from ..support.errors import Divergence, NetlistError
 from ..support.files import replacing
 from .builder import Builder
 from .lanes import First, Lanes, cores, kernel_of
+from .plan import plan_step
 from .signature import SIGNATURE_BITS, next_signature
 from .stimulus import Source, Stimulus, numbers
 
@@ -63,6 +64,11 @@ class Trial:
     seed: of all lanes; the same seed gives the same run.
     ports, top: as for `lower`.
 
+    Attributes
+    ----------
+    stimulus: of the inputs.
+    outputs: the design's, by name, in the order of the signature.
+
     Raises
     ------
     NetlistError
@@ -82,21 +88,30 @@ class Trial:
     ) -> None:
         self._design, self._ports = design, ports
         inner = lower(design, ports=ports, top=top)
-        self._outputs = list(inner.outputs)
+        self.outputs = list(inner.outputs)
         self._registers = inner.register_words()
         widths = {name: len(word) for name, word in inner.inputs.items()}
-        self._stimulus = Stimulus(widths, sources)
+        self.stimulus = Stimulus(widths, sources)
         self._watch, self._fail, self._seed = list(watch), list(fail), seed
         build = Builder()
-        state = {name: build.register(name, width) for name, width in self._stimulus.registers.items()}
-        inputs, after = self._stimulus.step(state, build.one)
+        state = {name: build.register(name, width) for name, width in self.stimulus.registers.items()}
+        inputs, after = self.stimulus.step(state, build.one)
         for name, word in after.items():
             build.follow(name, word)
         build.attach(inner, inputs)
-        observed = [bit for name in self._outputs for bit in build.outputs[name]]
+        observed = [bit for name in self.outputs for bit in build.outputs[name]]
         self._add_conditions(build, {**build.outputs, **inputs}, watch, fail)
         build.follow(SIGNATURE, next_signature(build.register(SIGNATURE, SIGNATURE_BITS), observed))
-        self._netlist = build.netlist(list(self._stimulus.registers))
+        self._netlist = build.netlist(list(self.stimulus.registers))
+
+    @property
+    def flip_flops(self) -> int:
+        """Of the design, its stimulus and its signature."""
+        return len(self._netlist.registers)
+
+    def operations(self) -> int:
+        """Operations of up to three bits in one step of the compiled engine with AVX-512."""
+        return plan_step(self._netlist, "ternary", self._watch, self._fail).cost
 
     @staticmethod
     def _add_conditions(build: Builder, words: Mapping[str, list[Bit]], *conditions: Any) -> None:
@@ -112,7 +127,7 @@ class Trial:
         """Lanes at cycle 0, with their seeds. `first` is the number of the first one."""
         kernel = kernel_of(self._netlist, self._watch, self._fail, engine=engine, toggles=toggles)
         made = Lanes(kernel, lanes, threads)
-        for name, values in self._stimulus.initial(self._seed, lanes, first).items():
+        for name, values in self.stimulus.initial(self._seed, lanes, first).items():
             made.set_register(name, values)
         return made
 
@@ -140,16 +155,16 @@ class Trial:
 
     def inputs(self, lane: int, cycles: int) -> Iterator[dict[str, int]]:
         """What a lane's inputs are in each cycle, worked out in Python."""
-        state = dict.fromkeys(self._stimulus.registers, 0)
+        state = dict.fromkeys(self.stimulus.registers, 0)
         state |= {
-            name: int(values[0]) for name, values in self._stimulus.initial(self._seed, 1, lane).items()
+            name: int(values[0]) for name, values in self.stimulus.initial(self._seed, 1, lane).items()
         }
         for _ in range(cycles):
             bits = {
                 name: [state[name] >> index & 1 for index in range(width)]
-                for name, width in self._stimulus.registers.items()
+                for name, width in self.stimulus.registers.items()
             }
-            now, after = self._stimulus.step(bits, 1)
+            now, after = self.stimulus.step(bits, 1)
             state = numbers(after)
             yield numbers(now)
 
@@ -176,9 +191,9 @@ class Trial:
             )
         alone = self.lanes(1, engine="numpy", first=where.lane)
         alone.run(where.cycle)
-        expected = {name: int(alone.output(name)[0]) for name in self._outputs}
+        expected = {name: int(alone.output(name)[0]) for name in self.outputs}
         got = self._simulated(where, vcd)
-        for name in self._outputs:
+        for name in self.outputs:
             if got[name] != expected[name]:
                 raise Divergence(
                     f"lane {where.lane}, cycle {where.cycle}: {name} is {got[name]:#x} under Amaranth's "
@@ -198,7 +213,7 @@ class Trial:
                     await ctx.tick(self._netlist.domain)
                 for name, value in row.items():
                     ctx.set(ports[name], value)
-                for name in self._outputs:
+                for name in self.outputs:
                     outputs[name] = int(ctx.get(Value.cast(ports[name]).as_unsigned()))
             # The last cycle has its width in the waveform.
             await ctx.tick(self._netlist.domain)
