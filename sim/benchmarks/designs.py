@@ -3,7 +3,7 @@
 Run it with `python -m irq13.sim.benchmarks.designs`.
 
 Each design has the same random inputs and the same signature of all outputs on both sides, and nothing is
-timed before signatures are equal. Verilator simulates one lane in a process, the compiled engine many lanes in
+timed before signatures are equal. Verilator simulates one lane in a process, the compiled engine many in
 one thread.
 """
 
@@ -66,7 +66,9 @@ def designs_main(arguments: Sequence[str] | None = None) -> None:
         help="an Amaranth design of your own, made without arguments, in place of ours; may be repeated",
     )
     parser.add_argument("--only", metavar="NAME", help=f"one of ours: {', '.join(EXAMPLES)}")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each side, by turns; medians are shown")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="runs of each side, by turns; medians are shown"
+    )
     parser.add_argument("--json", action="store_true", help="the same as JSON")
     options = parser.parse_args(arguments)
     if options.rounds < 1:
@@ -210,9 +212,13 @@ def _verilated(design: Any, trial: Trial, folder: Path) -> str:
     # Verilator has a port of up to 64 bits as one integer.
     text = "bench.seed = strtoull(argv[2], nullptr, 10) | strtoull(argv[3], nullptr, 10) << 32;"
     if words > 2:
-        text = f"for (int word = 0; word < {words}; word++) bench.seed[word] = strtoul(argv[2 + word], 0, 10);"
+        text = (
+            f"for (int word = 0; word < {words}; word++) bench.seed[word] = strtoul(argv[2 + word], 0, 10);"
+        )
     (folder / "main.cpp").write_text(_MAIN % {"seed": text}, encoding="utf-8")
-    options = "--cc --exe --build -O3 --x-assign fast --x-initial fast -Wno-fatal -Wno-lint --top-module bench"
+    options = (
+        "--cc --exe --build -O3 --x-assign fast --x-initial fast -Wno-fatal -Wno-lint --top-module bench"
+    )
     command = [*verilator(), *options.split(), "-CFLAGS", "-O3 -march=native", "bench.v", "main.cpp"]
     _call(command, folder)
     return str(folder / "obj_dir" / "Vbench")

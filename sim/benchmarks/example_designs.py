@@ -11,33 +11,30 @@ from amaranth.lib.wiring import In, Out
 
 from ... import hdl
 from ...hdl.board.uart import UartReceiver
-from ...model.registers import Parameters
+from ...model.registers import Generation, Parameters
 
 
 class Gpio(wiring.Component):
     """Eight pins with direction and edge detection behind three registers, as small peripherals are."""
 
-    address: In(2)
-    write: In(1)
-    data: In(8)
-    pins_i: In(8)
-    pins_o: Out(8)
-    pins_oe: Out(8)
-    interrupt: Out(1)
+    def __init__(self) -> None:
+        inputs = {"address": In(2), "write": In(1), "data": In(8), "pins_i": In(8)}
+        super().__init__(inputs | {"pins_o": Out(8), "pins_oe": Out(8), "interrupt": Out(1)})
 
     def elaborate(self, platform):
+        own: Any = self
         m = Module()
         now, before, seen = Signal(8), Signal(8), Signal(8)
-        m.submodules.pins = FFSynchronizer(self.pins_i, now)
+        m.submodules.pins = FFSynchronizer(own.pins_i, now)
         m.d.sync += [before.eq(now), seen.eq(seen | (now & ~before))]
-        with m.If(self.write), m.Switch(self.address):
+        with m.If(own.write), m.Switch(own.address):
             with m.Case(0):
-                m.d.sync += self.pins_o.eq(self.data)
+                m.d.sync += own.pins_o.eq(own.data)
             with m.Case(1):
-                m.d.sync += self.pins_oe.eq(self.data)
+                m.d.sync += own.pins_oe.eq(own.data)
             with m.Case(2):
-                m.d.sync += seen.eq(seen & ~self.data)
-        m.d.comb += self.interrupt.eq(seen.any())
+                m.d.sync += seen.eq(seen & ~own.data)
+        m.d.comb += own.interrupt.eq(seen.any())
         return m
 
 
@@ -62,7 +59,7 @@ class Multiplier(wiring.Component):
 
 
 EXAMPLES: Mapping[str, Callable[[], Any]] = {
-    "PC, AMD64": lambda: hdl.Pc(Parameters("AMD64")),
+    "PC, AMD64": lambda: hdl.Pc(Parameters(Generation.AMD64)),
     "GPIO": Gpio,
     "CRC-32 of bytes": lambda: crc.Processor(CRC32_ETHERNET(8)),
     "FIFO, 16 bytes": lambda: fifo.SyncFIFOBuffered(width=8, depth=16),

@@ -1,4 +1,4 @@
-"""Any design with the stimulus of a `Trial` around it, as Amaranth: what lanes do in gates, for simulators."""
+"""Any design with the stimulus of a `Trial` around it, as Amaranth: in simulators what lanes do in gates."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from amaranth.hdl import Cat, ClockDomain, Const, Elaboratable, Module, Mux, Sig
 from ... import hdl
 from ..lanes.signature import SIGNATURE_BITS, next_signature
 from ..lanes.stimulus import Stimulus
-from ..netlist.flat import Bare, component_of
+from ..netlist.flat import component_of, signals_of
 
 
 class Seed(NamedTuple):
@@ -51,7 +51,7 @@ class UnderStimulus(Elaboratable):
         if component is not None:
             self._ports = {port.name: port.value for port in hdl.flat_ports(component)}
         else:
-            self._ports = {str(one.name): one for one in Bare(design).signals}
+            self._ports = {str(one.name): one for one in signals_of(design)}
         self.load = Signal()
         self.seed = Signal(max(1, sum(stimulus.registers.values())))
         self.hash = Signal(SIGNATURE_BITS)
@@ -73,7 +73,9 @@ class UnderStimulus(Elaboratable):
             m.d.sync += state[name].eq(Mux(self.load, self.seed[low : low + width], Cat(word)))
             low += width
         observed = [
-            bit for name in self._outputs for bit in map(self._bit(name).__getitem__, range(self._width(name)))
+            bit
+            for name in self._outputs
+            for bit in map(self._bit(name).__getitem__, range(self._width(name)))
         ]
         now = Cat(next_signature([self.hash[index] for index in range(SIGNATURE_BITS)], observed))
         m.d.sync += self.hash.eq(Mux(self.load, 0, now))

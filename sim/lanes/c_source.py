@@ -2,11 +2,30 @@
 
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ..netlist.truth_tables import formulas, moved
-from .plan import Compute, StepPlan, Store, Value, Watch
+from .actions import Action, Compute, Guard, Store, Value, Watch
+from .plan import StepPlan
+
+PART = 1200
+"""Actions in a function: compilers take longer than in proportion for more."""
+ARGUMENTS = "st, in, tg, sp, sum, now, valid"
 
 _Key = tuple[str, int]
+
+
+class _Enter(NamedTuple):
+    """What follows is only done where a condition holds."""
+
+    conditions: tuple[Value, ...]
+
+
+class _Leave(NamedTuple):
+    """The end of that."""
+
+
+_Entry = Compute | Watch | Store | _Enter | _Leave
 
 
 class Writer:
@@ -14,16 +33,19 @@ class Writer:
 
     A compiler's register allocator does not see far in thousands of lines without a branch: it would copy and
     spill far more than is needed. So what is used again last is put away here (L. A. Belady, 1966), and a
-    barrier keeps the compiler from undoing that.
+    barrier keeps the compiler from undoing that. A large step is cut into functions, between which everything
+    is put away, and so is what a `Guard` contains.
 
     Attributes
     ----------
-    lines: of C.
+    parts: lines of C, of each function.
+    calls: lines of C that call them, or the lines of the only one.
     slots: of memory, for what is put away.
     """
 
     def __init__(self, plan: StepPlan, ternary: bool, toggles: bool) -> None:
-        self.lines: list[str] = []
+        self.parts: list[list[str]] = []
+        self.calls: list[str] = []
         self.slots = 0
         self._ternary = ternary
         self._toggles = toggles
@@ -32,10 +54,57 @@ class Writer:
         self._names: dict[_Key, str] = {}
         self._away: dict[_Key, int] = {}
         self._free: list[int] = []
-        self._uses = _uses(plan, toggles)
+        entries = _flat(plan.sections)
+        self._uses = _uses(entries, toggles)
         self._versions = 0
-        for index, action in enumerate(plan.actions):
-            self._write(index, action)
+        whole = len(entries) <= 2 * PART and not any(isinstance(one, _Enter) for one in entries)
+        self._begin_part()
+        begun = 0
+        for index, entry in enumerate(entries):
+            match entry:
+                case _Enter(conditions):
+                    self._put_all_away()
+                    tests = " | ".join(self._in_memory(one) for one in conditions)
+                    self._forget(_keys(entry, toggles), index)
+                    self.calls.append(f"if (some({tests})) {{")
+                    self._begin_part()
+                    begun = index
+                case _Leave():
+                    self._names.clear()
+                    self.calls.append("}")
+                    self._begin_part()
+                    begun = index
+                case _:
+                    if not whole and index - begun > PART:
+                        self._put_all_away()
+                        self._begin_part()
+                        begun = index
+                    self._write(index, entry)
+        if whole:
+            self.calls = self.parts.pop()
+        self._drop_empty_parts()
+
+    def _begin_part(self) -> None:
+        self.calls.append(f"part{len(self.parts)}({ARGUMENTS});")
+        self.parts.append([])
+        self.lines = self.parts[-1]
+
+    def _drop_empty_parts(self) -> None:
+        empty = {f"part{number}({ARGUMENTS});" for number, lines in enumerate(self.parts) if not lines}
+        self.calls = [line for line in self.calls if line not in empty]
+
+    def _put_all_away(self) -> None:
+        for key in list(self._names):
+            self._put_away(key)
+
+    def _in_memory(self, value: Value) -> str:
+        if value.kind == "c":
+            text = "zero"
+        elif value.kind == "n":
+            text = f"sp[{self._away['n', value.number]}]"
+        else:
+            text = f"{dict(q='st', i='in')[value.kind]}[{value.number}]"
+        return f"~{text}" if value.complemented else text
 
     def _write(self, index: int, action: Compute | Watch | Store) -> None:
         keys = _keys(action, self._toggles)
@@ -57,8 +126,8 @@ class Writer:
                     self.lines.append(f"tg[{at}] |= {self._names['q', at]} ^ {self._text(value)};")
                 self.lines.append(f"st[{at}] = {self._text(value)};")
             case Watch(at, value):
-                self.lines.append(f"const v w{at} = {self._text(value)} & valid;")
-                self.lines.append(f"sum[{at}] = add(sum[{at}], w{at});")
+                self.lines.append(f"now[{at}] = {self._text(value)} & valid;")
+                self.lines.append(f"sum[{at}] = add(sum[{at}], now[{at}]);")
         self._forget(keys, index)
 
     def _text(self, value: Value) -> str:
@@ -108,20 +177,39 @@ class Writer:
                     self._free.append(self._away.pop(key))
 
 
-def _keys(action: Compute | Watch | Store, toggles: bool) -> list[_Key]:
+def _flat(sections: Sequence[Action | Guard]) -> list[_Entry]:
+    """Without guards that contain anything."""
+    entries: list[_Entry] = []
+    for action in sections:
+        if isinstance(action, Guard):
+            entries += [_Enter(action.conditions), *action.actions, _Leave()]
+        else:
+            entries.append(action)
+    return entries
+
+
+def _keys(entry: _Entry, toggles: bool) -> list[_Key]:
     """The values that an action reads."""
-    values = action.inputs if isinstance(action, Compute) else (action.value,)
+    match entry:
+        case _Leave():
+            return []
+        case _Enter(conditions):
+            values = conditions
+        case Compute(_, inputs):
+            values = inputs
+        case _:
+            values = (entry.value,)
     keys = [(one.kind, one.number) for one in values if one.kind != "c"]
-    if toggles and isinstance(action, Store):
-        keys.append(("q", action.number))
+    if toggles and isinstance(entry, Store):
+        keys.append(("q", entry.number))
     return keys
 
 
-def _uses(plan: StepPlan, toggles: bool) -> dict[_Key, deque[int]]:
-    """The actions that read each value, by index."""
+def _uses(entries: Sequence[_Entry], toggles: bool) -> dict[_Key, deque[int]]:
+    """The positions at which each value is read."""
     uses: dict[_Key, deque[int]] = {}
-    for index, action in enumerate(plan.actions):
-        for key in _keys(action, toggles):
+    for index, entry in enumerate(entries):
+        for key in _keys(entry, toggles):
             uses.setdefault(key, deque()).append(index)
     return uses
 

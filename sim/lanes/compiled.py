@@ -130,11 +130,15 @@ def c_source(plan: StepPlan, bits: int, ternary: bool, toggles: bool) -> str:
     """
     interface = plan.interface
     writer = Writer(plan, ternary, toggles)
-    body = writer.lines
-    fails = " | ".join(f"w{index}" for index in range(interface.fails))
-    if fails:
-        kept = "".join(f"now[{index}] = w{index}; " for index in range(interface.fails))
-        body.append(f"if (some({fails})) {{ {kept}first(now, start + cycle, fst); }}")
+    body = list(writer.calls)
+    if interface.fails:
+        seen = " | ".join(f"now[{index}]" for index in range(interface.fails))
+        body.append(f"if (some({seen})) first(now, start + cycle, fst);")
+    parts = "".join(
+        _PART.format(number=number, body="\n  ".join(lines))
+        for number, lines in enumerate(writer.parts)
+        if lines
+    )
     lines = "\n      ".join(body)
     return _TEMPLATE.format(
         bits=bits,
@@ -152,6 +156,7 @@ def c_source(plan: StepPlan, bits: int, ternary: bool, toggles: bool) -> str:
         slots=max(1, writer.slots),
         toggles="toggles + block * REGISTERS" if toggles else "0",
         body=lines,
+        parts=parts,
     )
 
 
@@ -193,7 +198,7 @@ static __attribute__((noinline, cold)) void first(const v *now, uint64_t cycle, 
   }}
 }}
 
-void run(v *state, const v *inputs, const v *valids, v *toggles, uint64_t *counts, uint64_t *firsts,
+{parts}void run(v *state, const v *inputs, const v *valids, v *toggles, uint64_t *counts, uint64_t *firsts,
          uint64_t blocks, uint64_t cycles, uint64_t start) {{
   const v zero = {{0}};
   for (uint64_t block = 0; block < blocks; block++) {{
@@ -202,7 +207,7 @@ void run(v *state, const v *inputs, const v *valids, v *toggles, uint64_t *count
     v *tg = {toggles};
     const v valid = valids[block];
     uint64_t *fst = firsts + block * 2 * FAILS;
-    v sum[{room}] = {{0}}, now[{fails} + 1], sp[{slots}];
+    v sum[{room}] = {{0}}, now[{room}], sp[{slots}];
     __asm__ volatile("" : "+m"(sp));
     for (uint64_t cycle = 0; cycle < cycles; cycle++) {{
       {body}
@@ -211,6 +216,16 @@ void run(v *state, const v *inputs, const v *valids, v *toggles, uint64_t *count
       for (int word = 0; word < WORDS; word++) counts[block * WATCHES + j] += sum[j][word];
   }}
 }}
+"""
+
+
+_PART = """\
+static __attribute__((noinline)) void part{number}(
+    v *st, const v *in, v *tg, v *sp, v *sum, v *now, v valid) {{
+  const v zero = {{0}};
+  {body}
+}}
+
 """
 
 

@@ -120,7 +120,7 @@ def recipe_of(
     width = bits or (compiler.vector_bits if compiler else 256)
     if compiler is not None:
         ternary = compiler.ternary and width == 512
-        step = plan_step(netlist, "ternary" if ternary else "vector", watch, fail)
+        step = plan_step(netlist, "ternary" if ternary else "vector", watch, fail, guards=True)
         sources["c"] = compiled.c_source(step, width, ternary, toggles)
     return Recipe(python.interface, sources, width, toggles, "" if compiler else NO_COMPILER)
 

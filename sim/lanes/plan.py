@@ -4,47 +4,15 @@ A plane is one bit of every lane. A step reads the planes of registers and input
 hands watched outputs over, and puts each register's next value in place once nobody needs the old one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from ..netlist.mapping import TableOperation, map_gates
 from ..netlist.netlist import Netlist
 from ..netlist.truth_tables import X
 from ..support.errors import NetlistError
-
-
-class Value(NamedTuple):
-    """Where a bit comes from."""
-
-    kind: str
-    """'q' a register's plane, 'i' an input's, 'n' an operation's result, 'c' a constant."""
-    number: int
-    complemented: bool
-
-
-class Compute(NamedTuple):
-    """An operation, and where its inputs come from."""
-
-    operation: TableOperation
-    inputs: tuple[Value, ...]
-
-
-class Watch(NamedTuple):
-    """A watched output is known."""
-
-    number: int
-    value: Value
-
-
-class Store(NamedTuple):
-    """A register takes its next value."""
-
-    number: int
-    value: Value
-
-
-Action = Compute | Watch | Store
+from .actions import Action, Compute, Guard, Store, Value, Watch
+from .guards import arranged, guard_groups
 
 
 @dataclass(frozen=True)
@@ -80,12 +48,28 @@ class StepPlan:
     """The actions of a step, and who is who."""
 
     interface: Interface
-    actions: list[Action]
+    sections: list[Action | Guard]
     cost: int
     """Operations of the target in one step."""
 
+    @property
+    def actions(self) -> list[Action]:
+        """All of them in order, whether behind a condition or not."""
+        return [
+            action
+            for section in self.sections
+            for action in (section.actions if isinstance(section, Guard) else (section,))
+        ]
 
-def plan_step(netlist: Netlist, target: str, watch: Sequence[str] = (), fail: Sequence[str] = ()) -> StepPlan:
+
+def plan_step(
+    netlist: Netlist,
+    target: str,
+    watch: Sequence[str] = (),
+    fail: Sequence[str] = (),
+    *,
+    guards: bool = False,
+) -> StepPlan:
     """A step of a netlist.
 
     Parameters
@@ -93,6 +77,7 @@ def plan_step(netlist: Netlist, target: str, watch: Sequence[str] = (), fail: Se
     target: as in `truth_tables.costs`.
     watch: names of outputs of one bit that are counted.
     fail: the same, for those that must never be 1.
+    guards: put what only concerns a group of registers with a common enable behind that enable.
 
     Raises
     ------
@@ -105,7 +90,10 @@ def plan_step(netlist: Netlist, target: str, watch: Sequence[str] = (), fail: Se
             raise NetlistError(f"no output {name!r} of one bit: expected one of {', '.join(netlist.outputs)}")
     watched = [netlist.outputs[name][0] for name in watches]
     roots = [*(register.next for register in netlist.registers), *watched]
-    mapping = map_gates(netlist.graph, roots, target)
+    groups = guard_groups(netlist) if guards else {}
+    mapping = map_gates(
+        netlist.graph, [*roots, *(literal for conditions in groups for literal in conditions)], target
+    )
     locations, inputs = _locations(netlist)
 
     def value(literal: int) -> Value:
@@ -131,8 +119,10 @@ def plan_step(netlist: Netlist, target: str, watch: Sequence[str] = (), fail: Se
         found = value(literal)
         return found._replace(kind="n", number=taken_over[found.number]) if found.kind == "q" else found
 
-    ends: list[Store | Watch] = [Store(index, taken(one.next)) for index, one in enumerate(netlist.registers)]
-    ends += [Watch(index, value(literal)) for index, literal in enumerate(watched)]
+    stores = [Store(index, taken(one.next)) for index, one in enumerate(netlist.registers)]
+    watched_ends = [Watch(index, value(literal)) for index, literal in enumerate(watched)]
+    conditions = [tuple(value(literal) for literal in literals) for literals in groups]
+    sections = arranged(computes, stores, watched_ends, list(zip(conditions, groups.values(), strict=True)))
     interface = Interface(
         netlist.register_words(),
         dict(netlist.fixed),
@@ -142,7 +132,7 @@ def plan_step(netlist: Netlist, target: str, watch: Sequence[str] = (), fail: Se
         len(fail),
         list(netlist.shown),
     )
-    return StepPlan(interface, list(_ordered(computes, ends)), mapping.cost)
+    return StepPlan(interface, sections, mapping.cost)
 
 
 def _locations(netlist: Netlist) -> tuple[dict[int, tuple[str, int]], dict[str, list[int]]]:
@@ -158,22 +148,3 @@ def _locations(netlist: Netlist) -> tuple[dict[int, tuple[str, int]], dict[str, 
     for index, register in enumerate(netlist.registers):
         locations[register.output >> 1] = ("q", index)
     return locations, inputs
-
-
-def _ordered(computes: list[Compute], ends: Sequence[Store | Watch]) -> Iterator[Action]:
-    """Each end as soon as its value is there and, for a register, its old value is no longer read."""
-    known = {one.operation.number: index for index, one in enumerate(computes)}
-    last_read: dict[int, int] = {}
-    for index, one in enumerate(computes):
-        last_read |= {value.number: index for value in one.inputs if value.kind == "q"}
-    due: dict[int, list[Store | Watch]] = {}
-    for end in ends:
-        when = known.get(end.value.number, -1) if end.value.kind == "n" else -1
-        if isinstance(end, Store):
-            when = max(when, last_read.get(end.number, -1))
-        due.setdefault(when, []).append(end)
-    # Watched registers come before any register changes.
-    yield from sorted(due.get(-1, ()), key=lambda end: isinstance(end, Store))
-    for index, one in enumerate(computes):
-        yield one
-        yield from due.get(index, ())

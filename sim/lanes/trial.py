@@ -156,9 +156,7 @@ class Trial:
     def inputs(self, lane: int, cycles: int) -> Iterator[dict[str, int]]:
         """What a lane's inputs are in each cycle, worked out in Python."""
         state = dict.fromkeys(self.stimulus.registers, 0)
-        state |= {
-            name: int(values[0]) for name, values in self.stimulus.initial(self._seed, 1, lane).items()
-        }
+        state |= {name: int(values[0]) for name, values in self.stimulus.initial(self._seed, 1, lane).items()}
         for _ in range(cycles):
             bits = {
                 name: [state[name] >> index & 1 for index in range(width)]

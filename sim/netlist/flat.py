@@ -75,30 +75,36 @@ class Bare(Elaboratable):
     def __init__(self, core: Any, ports: Iterable[Any] | None = None, *, domain_reset: bool = False) -> None:
         self.core = core
         self.clock: Any = ClockDomain("sync", reset_less=not domain_reset)
-        if ports is None:
-            found = [value for name, value in sorted(vars(core).items()) if not name.startswith("_")]
-            self.signals = [one for value in found if (one := _signal(value)) is not None]
-        else:
-            self.signals = []
-            for value in ports:
-                if (one := _signal(value)) is None:
-                    raise InputError(f"ports: expected signals, not {value!r}")
-                self.signals.append(one)
-        self.signals = [one for one in {id(one): one for one in self.signals}.values() if len(one)]
-        names = [str(one.name) for one in self.signals]
-        if not names:
-            raise InputError(
-                f"{type(core).__name__} has no signature: name its ports, as in ports=[dut.a, dut.b]"
-            )
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise InputError(f"two ports of {type(core).__name__} are called {twice[0]}")
+        self.signals = signals_of(core, ports)
 
     def elaborate(self, platform) -> Module:
         m = Module()
         m.domains.sync = self.clock
         m.submodules.core = self.core
         return m
+
+
+def signals_of(core: Any, ports: Iterable[Any] | None = None) -> list[Signal]:
+    """The ports of an elaboratable without a signature. Parameters and errors as for `Bare`."""
+    signals: list[Signal] = []
+    if ports is None:
+        found = [value for name, value in sorted(vars(core).items()) if not name.startswith("_")]
+        signals = [one for value in found if (one := _signal(value)) is not None]
+    else:
+        for value in ports:
+            if (one := _signal(value)) is None:
+                raise InputError(f"ports: expected signals, not {value!r}")
+            signals.append(one)
+    signals = [one for one in {id(one): one for one in signals}.values() if len(one)]
+    names = [str(one.name) for one in signals]
+    if not names:
+        raise InputError(
+            f"{type(core).__name__} has no signature: name its ports, as in ports=[dut.a, dut.b]"
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"two ports of {type(core).__name__} are called {twice[0]}")
+    return signals
 
 
 def _signal(value: Any) -> Signal | None:

@@ -72,45 +72,75 @@ def map_gates(graph: Graph, roots: list[int], target: str) -> Mapping:
     return best
 
 
+_Cuts = list[tuple[frozenset[int], tuple[int, ...], int]]
+"""Leaves, the same in order, and the table of the plain leaves giving the plain value."""
+
+
 def _choose(graph: Graph, cone: list[int], fanout: dict[int, int], price: tuple[int, ...]) -> dict[int, _Cut]:
     """The best cut of each gate, by the flow of cost through it."""
-    cuts: dict[int, list[tuple[tuple[int, ...], int]]] = {}
+    cuts: dict[int, _Cuts] = {}
     chosen: dict[int, _Cut] = {}
+    # Of the cost of a value, what each of its readers has to bear; and what a leaf is complemented by.
+    shares: dict[int, float] = {}
+    flips: set[int] = set()
     for number in cone:
         gate = graph.gates[number]
-        found: dict[tuple[int, ...], int] = {}
-        lists = [cuts.get(literal >> 1) or [((literal >> 1,), X)] for literal in gate.inputs]
-        _combine(gate.kind, gate.inputs, lists, found)
-        ranked = sorted(_priced(leaves, table, chosen, fanout, price) for leaves, table in found.items())
-        chosen[number] = ranked[0]
-        cuts[number] = [((number,), X), *((cut.leaves, cut.table) for cut in ranked[: CUTS - 1])]
+        lists = []
+        for literal in gate.inputs:
+            leaf = literal >> 1
+            lists.append(cuts.get(leaf) or [(frozenset((leaf,)), (leaf,), X)])
+        found = _combined(gate.kind, gate.inputs, lists)
+        ranked = sorted(_priced(leaves, table, shares, flips, price) for leaves, table in found.items())
+        best = chosen[number] = ranked[0]
+        shares[number] = best.flow / max(1, fanout.get(number, 1))
+        if best.flipped:
+            flips.add(number)
+        cuts[number] = [
+            (frozenset((number,)), (number,), X),
+            *((frozenset(cut.leaves), cut.leaves, cut.table) for cut in ranked[: CUTS - 1]),
+        ]
     return chosen
 
 
-def _combine(kind: GateKind, literals, lists, found: dict[tuple[int, ...], int]) -> None:
-    """All cuts of a gate that unite cuts of its inputs."""
-    if kind is GateKind.MUX:
-        triples = [(s, a, b) for s in lists[0] for a in lists[1] for b in lists[2]]
-    else:
-        triples = [(a, b) for a in lists[0] for b in lists[1]]
-    for parts in triples:
-        leaves = tuple(sorted({leaf for one, _ in parts for leaf in one}))
-        if len(leaves) > 3 or leaves in found:
-            continue
-        values = [
-            moved(table, tuple(leaves.index(leaf) for leaf in one)) ^ (ALL if literal & 1 else 0)
-            for (one, table), literal in zip(parts, literals, strict=True)
-        ]
-        if kind is GateKind.MUX:
-            table = values[0] & values[1] | ~values[0] & values[2] & ALL
-        else:
-            table = values[0] & values[1] if kind is GateKind.AND else values[0] ^ values[1]
-        _keep(leaves, table, found)
+def _combined(kind: GateKind, literals: tuple[int, ...], lists: list[_Cuts]) -> dict[tuple[int, ...], int]:
+    """All cuts of a gate that unite cuts of its inputs, with the tables of the gate's value."""
+    found: dict[tuple[int, ...], int] = {}
+    flips = [ALL if literal & 1 else 0 for literal in literals]
+    for first, first_leaves, first_table in lists[0]:
+        for second, second_leaves, second_table in lists[1]:
+            both = first | second
+            if len(both) > 3:
+                continue
+            if kind is not GateKind.MUX:
+                leaves = tuple(sorted(both))
+                if leaves in found:
+                    continue
+                a = _over(first_table, first_leaves, leaves) ^ flips[0]
+                b = _over(second_table, second_leaves, leaves) ^ flips[1]
+                _keep(leaves, a & b if kind is GateKind.AND else a ^ b, found)
+                continue
+            for third, third_leaves, third_table in lists[2]:
+                all_three = both | third
+                if len(all_three) > 3:
+                    continue
+                leaves = tuple(sorted(all_three))
+                if leaves in found:
+                    continue
+                s = _over(first_table, first_leaves, leaves) ^ flips[0]
+                a = _over(second_table, second_leaves, leaves) ^ flips[1]
+                b = _over(third_table, third_leaves, leaves) ^ flips[2]
+                _keep(leaves, s & a | ~s & b & ALL, found)
+    return found
+
+
+def _over(table: int, own: tuple[int, ...], leaves: tuple[int, ...]) -> int:
+    """A table of some leaves as one of more of them."""
+    return table if own == leaves[: len(own)] else moved(table, tuple(map(leaves.index, own)))
 
 
 def _keep(leaves: tuple[int, ...], table: int, found: dict[tuple[int, ...], int]) -> None:
     """Without leaves that the function does not depend on."""
-    real = [index for index in range(len(leaves)) if depends(table, index)]
+    real = _SUPPORT[table] if len(leaves) == 3 else _real(table, len(leaves))
     if len(real) < len(leaves):
         at = {index: new for new, index in enumerate(real)}
         spare = iter(range(len(real), 3))
@@ -119,15 +149,21 @@ def _keep(leaves: tuple[int, ...], table: int, found: dict[tuple[int, ...], int]
     found.setdefault(leaves, table)
 
 
-def _priced(leaves, table, chosen: dict[int, _Cut], fanout: dict[int, int], price) -> _Cut:
+def _real(table: int, count: int) -> tuple[int, ...]:
+    return tuple(index for index in _SUPPORT[table] if index < count)
+
+
+_SUPPORT = [tuple(index for index in range(3) if depends(table, index)) for table in range(256)]
+"""The inputs that each table depends on."""
+
+
+def _priced(leaves, table: int, shares: dict[int, float], flips: set[int], price) -> _Cut:
     stored = table
-    for index, leaf in enumerate(leaves):
-        if leaf in chosen and chosen[leaf].flipped:
-            stored = _complement_input(stored, index)
     flow = 0.0
-    for leaf in leaves:
-        if leaf in chosen:
-            flow += chosen[leaf].flow / max(1, fanout.get(leaf, 1))
+    for index, leaf in enumerate(leaves):
+        flow += shares.get(leaf, 0.0)
+        if leaf in flips:
+            stored = _complement_input(stored, index)
     plain, flipped = price[stored], price[stored ^ ALL]
     if flipped < plain:
         return _Cut(flow + flipped, leaves, table, stored ^ ALL, True)
