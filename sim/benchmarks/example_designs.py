@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import crc, fifo, wiring
+from amaranth.lib import crc, fifo, wiring  # pyright: ignore[reportAttributeAccessIssue]
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.crc.catalog import CRC32_ETHERNET
 from amaranth.lib.wiring import In, Out
