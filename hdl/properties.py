@@ -10,6 +10,7 @@ from amaranth.hdl import Cat, Mux, Signal, Value
 from amaranth.lib.wiring import In
 
 from ..model.registers import PORT_F0, Generation, HwcrLayout, Msr, Operation
+from .bus.properties import BUS_PROPERTIES
 from .msr import MsrFile
 from .pc import Pc
 from .processor import Processor
@@ -264,6 +265,7 @@ PROPERTIES: tuple[Property, ...] = (
         4,
     ),
     *PIC_PROPERTIES,
+    *BUS_PROPERTIES,
     *_covers(),
 )
 """Everything that is proved."""

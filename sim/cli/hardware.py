@@ -9,7 +9,7 @@ from ...model.registers import Generation
 from .console import fail
 from .options import generation_option, parameter_option
 
-BLOCKS = ("pc", "processor", "reporting", "x87", "msr", "chipset", "pic")
+BLOCKS = ("pc", "processor", "reporting", "x87", "msr", "chipset", "pic", "isa", "wishbone", "axilite")
 
 
 GENERATION_OPTION = generation_option(default=Generation.AMD64.value, show_default=True)

