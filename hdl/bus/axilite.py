@@ -42,11 +42,10 @@ class AxiLiteBridge(Component):
     def elaborate(self, platform):
         m = Module()
         io = self.io
-        can_write, can_read, wrote_last, byte = Signal(), Signal(), Signal(), Signal(8)
+        can_read, byte = Signal(), Signal(8)
         m.d.comb += [
-            can_write.eq(self.s_axi_awvalid & self.s_axi_wvalid & ~self.s_axi_bvalid & ~self.reset),
             can_read.eq(self.s_axi_arvalid & ~self.s_axi_rvalid & ~self.reset),
-            self.s_axi_awready.eq(can_write & ~(can_read & wrote_last)),
+            self.s_axi_awready.eq(self.s_axi_awvalid & self.s_axi_wvalid & ~self.s_axi_bvalid & ~self.reset),
             self.s_axi_wready.eq(self.s_axi_awready),
             self.s_axi_arready.eq(can_read & ~self.s_axi_awready),
             io.write.eq(self.s_axi_awready & self.s_axi_wstrb[0]),
@@ -58,8 +57,6 @@ class AxiLiteBridge(Component):
             m.d.comb += io.address.eq(self.s_axi_awaddr[2:])
         with m.Else():
             m.d.comb += io.address.eq(self.s_axi_araddr[2:])
-        with m.If(self.s_axi_awready | self.s_axi_arready):
-            m.d.sync += wrote_last.eq(self.s_axi_awready)
         with m.If(io.read):
             m.d.sync += byte.eq(io.read_data)
         m.d.sync += [

@@ -56,5 +56,5 @@ def markdown_table(step: int) -> str:
             high = field.low + field.width - 1
             bits = f"{high}:{field.low}" if field.width > 1 else str(field.low)
             lines.append(f"| | {bits} | `{field.name}` | | {field.says} |")
-    lines += ["", f"PortAccess: {PortAccess.WRITE.value} means that reads give FFh."]
+    lines += ["", f"Access: {PortAccess.WRITE.value} means that reads give FFh."]
     return "\n".join([*lines, ""])
