@@ -5,6 +5,7 @@ import re
 
 import pytest
 from irq13.sim.cpu.diagnosis import REASONS
+from irq13.sim.cpu.events import SMI
 from irq13.sim.scenarios.run import run_scenario
 from irq13.sim.scenarios.scenario import parse_scenario
 from irq13.sim.support.toml_source import Source
@@ -235,7 +236,8 @@ STEPS = [
     out 0x21, 0 | out 0x21, 0x04 | out 0x20, 0x0c | out 0xa0, 0x68 | out 0x20, 0xa0 | out 0x20, 0xc3 |
     mov ss | mov cr0.ne 1 | mov cr0.ne 0 | mov cr0.ts 1 | mov cr0.ts 0 | hlt | int 0x75 | int 0x02 |
     wrmsr HWCR 0x100 | wrmsr HWCR 0 | wrmsr IGNNE 1 | wrmsr IGNNE 2 | mov ferr_enable 0 | reset |
-    mov ferr_enable 1 | bios | init | fundefined
+    mov ferr_enable 1 | bios | init | fundefined | test sw, ES | cmp [n], 3 | inc [n] | jz there |
+    jnz there | loop there, 3 | fstsw | fnstcw | test cw, ZM
 """.split("|")
 ]
 VECTORS = [*range(2, 17), *range(0x70, 0x78)]
@@ -253,14 +255,21 @@ def random_program(seed):
         slave = "out 0xa0, 0x20\n" if vector >= 0x70 else ""
         end = pick.choice(("", f"{slave}out 0x20, 0x20\n", f"{slave}out 0x20, 0x20\n"))
         start = pick.choice(("", "out 0xf0\n", "out 0xf0\nfnclex\n", "fnclex\nout 0xf0\n"))
-        handlers[f"{vector:02X}h"] = f"{start}{steps(pick.randrange(3))}\n{end}iret"
+        trap = " trap" if pick.random() < 0.1 else ""
+        last = "jmp there" if pick.random() < 0.05 else "iret"
+        handlers[f"'{vector:02X}h{trap}'"] = f"{start}{steps(pick.randrange(3))}\n{end}{last}"
+    handlers["smi"] = f"{steps(pick.randrange(4))}\nrsm"
     pins = []
     for number in (0, 1, 5, 8, 13, 15):
         for index in range(pick.randrange(4)):
             pins.append(f"irq{number} {('high', 'low')[index % 2]} at {50 + 60 * index + pick.randrange(60)}")
     if pick.random() < 0.5:
         pins.append(f"nmi high at {pick.randrange(30, 300)}")
-    return SETUP + steps(40), {"handlers": handlers, "pins": "\n".join(pins)}
+    for pin in ("smi", "flush", "stpclk", "init"):
+        if pick.random() < (0.1 if pin == "init" else 0.4):
+            at = pick.randrange(30, 200)
+            pins += [f"{pin} high at {at}", f"{pin} low at {at + pick.randrange(1, 20)}"]
+    return f"{SETUP}{steps(20)}\nthere: nop\n{steps(20)}", {"handlers": handlers, "pins": "\n".join(pins)}
 
 
 @pytest.mark.parametrize(
@@ -283,6 +292,7 @@ def test_random_programs_end_or_are_diagnosed_and_agree_in_lockstep(part, genera
 
 def test_random_programs_cover_what_they_are_for():
     kinds = {"freezes", "window", "enters", "returns", "#MF", "#NM", "#UD", "#GP", 0x75, 0x08, 2}
+    kinds |= {"flushes", "stops", "init", SMI}
     reasons = {None, "interrupts-off", "slave-masked", "no-end", "no-request"}
     for seed in range(150):
         program, extra = random_program(seed)
