@@ -92,6 +92,7 @@ class LaneCpu:
         self.takes = {name: begun(f"takes_{name}", 1, 0, 0)[0] for name in TAKEN}
         (self.awaits,) = begun("awaits", 1, 0, 0)
         (self.done,) = begun("done", 1, at_end(start), at_end(restart))
+        begun("stopped_behind", 1, 0, 0)
         (self.interrupts,), (self.zero,) = begun("if", 1, 0, 0), begun("zf", 1, 0, 0)
         self._pending = {pin: begun(f"{pin}_pending", 1, 0, 0)[0] for pin in LATCHED}
         self._before = {pin: begun(f"{pin}_before", 1, 0, 0)[0] for pin in LATCHED}
@@ -233,6 +234,8 @@ class LaneCpu:
         follow("second_pulse", [self._first_pulse])
         follow("awaits", [moves.asks | (self.awaits & ~outputs["msr_response_valid"][0])])
         follow("done", [self.done | (~moves.stays & ~takes & ends)])
+        # STPCLK# behind the last step: over all the same, but for what comes when it is negated.
+        follow("stopped_behind", [~moves.stays & takes & ends & due.stop & ~due.flush])
         follow("if", [after.interrupts])
         follow("zf", [after.zero])
         # The detectors of edges follow the pins during RESET too, and latch none.

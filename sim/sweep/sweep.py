@@ -247,6 +247,8 @@ def _outcomes(
     names = [name for name in lanes.names if name.startswith("seen.")]
     seen = np.stack([lanes.register(name) for name in names], axis=1).astype(np.uint32)
     done = lanes.register("cpu.done") != 0
+    if "cpu.stopped_behind" in lanes.names:
+        done |= lanes.register("cpu.stopped_behind") != 0
     ranks = _ranks(lanes)
     last = np.stack([lanes.register(f"last.{name}") for name in ("irq13", "ferr_n")], axis=1).astype(
         np.uint32

@@ -318,3 +318,7 @@ round:  loop round
     found = {(one.verdict, one.detail) for one in done.outcomes}
     # Late enough it finds the program at its end.
     assert found == {("deadlocked", "stopped"), ("handled", "")}
+    # In the cycle in which it ends too.
+    plain = scenarios.load_scenario("dos-divide-by-zero")
+    ends = sweep(plain, Generation.I486, pulses[1:], [range(28, 36)], engine="numpy", threads=1)
+    assert {(one.verdict, one.detail) for one in ends.outcomes} == found
