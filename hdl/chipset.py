@@ -15,7 +15,7 @@ class Chipset(Parametrised):
     Parameters
     ----------
     parameters : Parameters
-        Of which `ferr_enable` matters here.
+        Of which `ferr_enable` and `chipset` matter here.
     """
 
     PORTS = {
@@ -29,7 +29,7 @@ class Chipset(Parametrised):
     }
 
     def __init__(self, parameters: Parameters):
-        enable = Output(1, self.PORTS["ferr_enable"].says, init=getattr(parameters, "ferr_enable", None))
+        enable = Output(1, self.PORTS["ferr_enable"].says, init=getattr(parameters, "enabled_at_reset", None))
         super().__init__(parameters, {**self.PORTS, "ferr_enable": enable})
 
     def elaborate(self, platform):

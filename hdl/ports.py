@@ -127,7 +127,7 @@ class PicRegistersSignature(DescribedSignature):
 
 
 class FerrEnableSignature(DescribedSignature):
-    """A write to the chipset's enable bit (PIIX XBCS bit 5)."""
+    """A write to the chipset's enable bit (on a PIIX, XBCS bit 5)."""
 
     PORTS = {
         "write": Output(1, "the enable bit is written in this cycle"),

@@ -17,6 +17,7 @@ from .registers import (
     Operation,
     Parameters,
     ReservedBits,
+    SouthBridge,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "PcInputs",
     "PcOutputs",
     "ReservedBits",
+    "SouthBridge",
 ]

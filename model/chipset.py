@@ -28,7 +28,7 @@ class ChipsetInputs(NamedTuple):
     """The FERR# pin, active low."""
     io: IoAccess | None = None
     ferr_enable: bool | None = None
-    """A write to the enable bit (PIIX XBCS bit 5), or None."""
+    """A write to the enable bit (on a PIIX, XBCS bit 5), or None."""
 
 
 class ChipsetOutputs(NamedTuple):
@@ -55,7 +55,7 @@ class Chipset:
         self.parameters = parameters
         self.ff1 = False
         self.ff2 = False
-        self.enabled = parameters.ferr_enable
+        self.enabled = parameters.enabled_at_reset
         # What the edge detector saw a cycle ago. RESET does not touch it: it makes no edge of its own.
         self.seen = False
 
@@ -91,6 +91,6 @@ class Chipset:
         if inputs.ferr_enable is not None:
             self.enabled = inputs.ferr_enable
         if inputs.reset:
-            self.enabled = self.parameters.ferr_enable
+            self.enabled = self.parameters.enabled_at_reset
         if inputs.reset or not self.enabled:
             self.ff1 = self.ff2 = False

@@ -46,6 +46,41 @@ class HwcrLayout(enum.Enum):
     """Family 17h on (PPR MSRC001_0015): software has to read, modify and write."""
 
 
+class SouthBridge(enum.Enum):
+    """The chipset that has the two flip-flops, by the name of its part; what it has is an enable bit."""
+
+    NONE = "none"
+    """None in particular; `Parameters.ferr_enable` is the bit's reset value."""
+    PIIX = "PIIX"
+    PIIX3 = "PIIX3"
+    PIIX4 = "PIIX4"
+    SIO = "82378ZB"
+    ICH = "ICH"
+    ICH2 = "ICH2"
+    ICH3 = "ICH3"
+    ICH4 = "ICH4"
+    ICH5 = "ICH5"
+    ICH6 = "ICH6"
+    PCH = "PCH"
+
+    @property
+    def enable_bit(self) -> str:
+        """Where the bit stands, in the words of the part's data sheet; empty for none in particular."""
+        return _ENABLE_BITS.get(self, "")
+
+
+_ENABLE_BITS = {
+    **dict.fromkeys((SouthBridge.PIIX, SouthBridge.PIIX3, SouthBridge.PIIX4), "XBCS bit 5"),
+    SouthBridge.SIO: "configuration 4Dh bit 5",
+    **dict.fromkeys(
+        (SouthBridge.ICH, SouthBridge.ICH2, SouthBridge.ICH3, SouthBridge.ICH4, SouthBridge.ICH5),
+        "GEN_CNTL bit 13",
+    ),
+    **dict.fromkeys((SouthBridge.ICH6, SouthBridge.PCH), "OIC bit 9"),
+}
+"""Configuration 4Eh (XBCS), D0h (GEN_CNTL), RCBA + 31FEh (OIC)."""
+
+
 class ExceptionFlag(enum.IntFlag):
     """Status word bits 0-6; bits 0-5 are also the control word masks IM..PM (SDM1 8.1.3, 8.1.5)."""
 
@@ -203,7 +238,7 @@ class Parameters:
     port_emulation: bool = False
     """With IgnneEm = 1, the processor itself watches port F0h (**choice**: off; APM2 states only the MSR)."""
     ferr_enable: bool = True
-    """Reset value of the chipset's enable bit (PIIX XBCS bit 5)."""
+    """Reset value of the chipset's enable bit, where `chipset` names no part."""
     nowait_window: int = 4
     """Length in cycles of the interrupt window of a no-wait instruction on I486: at least 1."""
     mmx: bool = False
@@ -214,11 +249,15 @@ class Parameters:
     """The interrupt request that FF1 drives: 13 on a PC/AT, 8 on a PC-98; 0..15, not 2."""
     hwcr: HwcrLayout = HwcrLayout.MINIMAL
     """The bits of HWCR on AMD64."""
+    chipset: SouthBridge = SouthBridge.NONE
+    """The part whose enable bit it is. After reset the bit is 0 on each that is named: of the PIIX that is
+    known (4Eh is 03h), of the others that firmware sets it (**choice**)."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "generation", _member(Generation, "generation", self.generation))
         object.__setattr__(self, "reserved_bits", _member(ReservedBits, "reserved_bits", self.reserved_bits))
         object.__setattr__(self, "hwcr", _member(HwcrLayout, "hwcr", self.hwcr))
+        object.__setattr__(self, "chipset", _member(SouthBridge, "chipset", self.chipset))
         _at_least("synchroniser_stages", self.synchroniser_stages, 2)
         _at_least("nowait_window", self.nowait_window, 1)
         _at_least("fpu_irq", self.fpu_irq, 0)
@@ -227,6 +266,11 @@ class Parameters:
         for name in ("port_emulation", "ferr_enable", "mmx", "sse3"):
             if not isinstance(getattr(self, name), bool):
                 raise ParameterKindError(f"{name} must be True or False, not {getattr(self, name)!r}")
+
+    @property
+    def enabled_at_reset(self) -> bool:
+        """Reset value of the chipset's enable bit."""
+        return self.ferr_enable and self.chipset is SouthBridge.NONE
 
 
 def _member(kind: type[enum.Enum], name: str, value: object) -> enum.Enum:

@@ -43,7 +43,7 @@ def lane_registers(parameters: Parameters) -> dict[str, tuple[int, int]]:
         "response_ignne": (1, 0),
         "ff1": (1, 0),
         "ff2": (1, 0),
-        "enabled": (1, int(parameters.ferr_enable)),
+        "enabled": (1, int(parameters.enabled_at_reset)),
         "ferr_seen": (1, 0),
     }
     if held := len(held_bits(parameters.hwcr)):

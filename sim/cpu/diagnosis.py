@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from ...model.pc import PcOutputs
 from ...model.pic import PicRegisters
-from ...model.registers import CASCADE_IRQ, Hwcr, Parameters
+from ...model.registers import CASCADE_IRQ, Hwcr, Parameters, SouthBridge
+from .actions import MovFerrEnable
 from .cpu import Cpu
 from .steps import Step
 
@@ -136,7 +137,7 @@ def _interrupt(cpu: Cpu, outputs: PcOutputs, parameters: Parameters) -> HoldUp:
             "not-reported" if cpu.waiting == "frozen" else "no-request", "", f"an interrupt, {ways_out}"
         )
     if not outputs.ferr_enable:
-        return _cause("circuit-disabled", "", f"its enable bit, {ways_out}")
+        return _disabled(cpu, parameters.chipset, ways_out)
     if not outputs.irq13:
         em = Hwcr.IGNNE_EM in outputs.hwcr
         return _cause(
@@ -150,6 +151,16 @@ def _interrupt(cpu: Cpu, outputs: PcOutputs, parameters: Parameters) -> HoldUp:
     if irq >= 8:
         return slave.broken(irq - 8, ways_out) or master.broken(CASCADE_IRQ, ways_out) or _nothing(ways_out)
     return master.broken(irq, ways_out) or _nothing(ways_out)
+
+
+def _disabled(cpu: Cpu, chipset: SouthBridge, ways_out: str) -> HoldUp:
+    """The enable bit by the name that the part's data sheet has for it."""
+    written = any(event.step and isinstance(event.step.action, MovFerrEnable) for event in cpu.events)
+    who = "the program has cleared it" if written else "the BIOS has not enabled FERR#"
+    if not chipset.enable_bit:
+        return _cause("circuit-disabled", f": {who}" if not written else "", f"its enable bit, {ways_out}")
+    bit = f"{chipset.value} {chipset.enable_bit}"
+    return _cause("circuit-disabled", f": {bit} is 0: {who}", f"{bit} := 1, {ways_out}")
 
 
 def _ways_out(cpu: Cpu) -> str:

@@ -16,7 +16,7 @@ CYCLES = 3_000
 VARIANTS = [
     Parameters("AMD64", reserved_bits="silicon", port_emulation=True, synchroniser_stages=3),
     Parameters("AMD64", port_emulation=True, ferr_enable=False, hwcr="zen"),
-    Parameters("AMD64", hwcr="k8"),
+    Parameters("AMD64", hwcr="k8", chipset="PIIX4"),
     Parameters("I486", nowait_window=1, synchroniser_stages=4),
     Parameters("I486", nowait_window=9, ferr_enable=False),
 ]
