@@ -1,6 +1,11 @@
 """Jumps, tests, counters, what is read back, trap gates, and the pins INIT, SMI#, FLUSH# and STPCLK#."""
 
 import pytest
+from irq13.model.pc import PcInputs
+from irq13.model.registers import Generation, Parameters
+from irq13.sim.cpu.steps import parse_step
+from irq13.sim.cpu.stores import Stores
+from irq13.sim.machines.machine import ModelMachine
 from irq13.sim.scenarios.run import run_scenario
 from irq13.sim.scenarios.scenario import parse_scenario
 from irq13.sim.support.toml_source import Source
@@ -249,3 +254,13 @@ class TestPins:
         assert result.diagnosis.reason == "stopped"
         assert "STPCLK# negated, or RESET" in str(result.diagnosis)
         assert go("nop 9\nend: nop", pins="stpclk high at 3\nstpclk low at 90").diagnosis is None
+
+
+def test_an_8087_leaves_prefixes_out_of_fip():
+    """The 80287 PRM, appendix B: the 8087's instruction pointer stands behind them, the 287's before."""
+    step = parse_step(1, "div: fdiv raises=ZE prefixes=2")
+    outputs = ModelMachine(Parameters(Generation.I486)).settle(PcInputs())
+    for after, offset in ((False, 0), (True, 2)):
+        stores = Stores(after_prefixes=after)
+        stores.execute(step, step.action.operations[0], outputs)
+        assert stores.fip == (step, offset)
