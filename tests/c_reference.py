@@ -35,10 +35,10 @@ ANSWERS = {
 }  # fmt: skip
 
 
-def compile_c(target, *sources, compiler="gcc", flags=(), include=SOURCE):
+def compile_c(target, *sources, flags=(), include=SOURCE, libraries=()):
     """A program from C sources, with every warning an error."""
-    command = [compiler, "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2", *flags]
-    command += [f"-I{include}", *map(str, sources), "-o", str(target)]
+    command = ["gcc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2", *flags]
+    command += [f"-I{include}", *map(str, sources), "-o", str(target), *libraries]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return target

@@ -241,6 +241,7 @@ def _table(rows: "Sequence[JudgedCase]", name: str, machine: Sequence[str]) -> N
     from rich.text import Text
 
     from ..conformance import conform
+    from ..conformance.defects import recognised
     from ..conformance.image import MODES
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
@@ -261,6 +262,12 @@ def _table(rows: "Sequence[JudgedCase]", name: str, machine: Sequence[str]) -> N
         console.print(line, markup=False)
     for family, counted in conform.families(rows).items():
         console.print(f"{family}: {_counted(counted)}", markup=False)
+    for generation, defect in recognised(rows):
+        console.print(
+            f"{generation.value}: all {len(defect.cases[generation])} cases that would fail do so if: "
+            f"{defect.title} ({defect.name})",
+            markup=False,
+        )
     if conform.no_exceptions(rows):
         console.print(
             "this x87 shows no unmasked exception in its status word: nothing that follows from one can be "

@@ -42,7 +42,7 @@ _HELD = _QUIET + "timer-opens, "
 _AGAIN = "mask, fld1, fdiv0, timer-opens, "
 """A second error, held back likewise."""
 _NATIVE = "fninit, mask, cr0.ne 1, fldcw ZE, fld1, fdiv0, "
-_LATCHED = "settle, irr, out f0, irr, fldcw ZE, fld1, fdiv0, sw, settle, irr"
+_LATCHED = "settle, irr, out f0, settle, irr, fldcw ZE, fld1, fdiv0, sw, settle, irr"
 
 _D21, _D2, _D212, _D341 = "SDM1 D.2.1.1", "SDM1 figure D-2", "SDM1 D.2.1.2", "SDM1 D.3.4"
 _ES, _WAIT, _NE, _TS, _IMAGE = "SDM1 8.1.3.3", "SDM1 8.3.12", "SDM1 8.7.1", "SDM3 table 2-2", "APM1 6"
@@ -71,8 +71,8 @@ _TABLE: dict[str, list[tuple[str, str, str] | tuple[str, str, str, dict[str, str
         ("f0-after-fnclex-does-not-mute", _D212, _QUIET + "sw, fnclex, out f0, " + _AGAIN + "fwait, mark"),
         ("fninit-before-interrupt", "SDM1 D.3.6.1", _QUIET + "fninit, sw, unmask, settle, mark", {"handler": "sw, out f0, eoi"}),
         ("fnclex-before-interrupt", "SDM1 D.3.6.1", _QUIET + "fnclex, sw, unmask, settle, mark", {"handler": "sw, out f0, eoi"}),
-        ("f0-lowers-irq13-late", _D212, _QUIET + "fninit, settle, irr, out f0, irr, unmask, settle, mark"),
-        ("irr-latches", "SDM1 figure D-1", _QUIET + "sw, settle, irr, fnclex, settle, irr, out f0, irr"),
+        ("f0-lowers-irq13-late", _D212, _QUIET + "fninit, settle, irr, out f0, settle, irr, unmask, settle, mark"),
+        ("irr-latches", "SDM1 figure D-1", _QUIET + "sw, settle, irr, fnclex, settle, irr, out f0, settle, irr"),
         ("fninit-negates-ferr", "SDM2 FINIT", _QUIET + "sw, fninit, " + _LATCHED),
         ("fnsave-negates-ferr", "SDM2 FSAVE", _QUIET + "sw, fnsave, " + _LATCHED),
         ("fnclex-negates-ferr", "SDM2 FCLEX", _QUIET + "sw, fnclex, " + _LATCHED),
@@ -102,6 +102,7 @@ _TABLE: dict[str, list[tuple[str, str, str] | tuple[str, str, str, dict[str, str
     "freeze": [
         *((f"freeze-at-{one.split()[0]}", _WAIT, _HELD + f"{one}, mark")
           for one in ("fwait", "fnop", "fxch", "fchs", "fld1", "fldcw ZE", "fldenv ZE es", "frstor ZE es")),
+        ("freeze-waits", _D21, _QUIET + "timer-f0, fwait, waited 1, sw, fnclex, mark"),
         ("freeze-at-fclex", "SDM2 FCLEX", _HELD + "fwait, fnclex, mark"),
         ("frozen-store", _D21, _QUIET + "clear, timer-opens, fstp, mark, mem 3f80, top 0", {"handler": "mem 0, top 7, out f0, fnclex, eoi"}),
         ("frozen-load", _D21, _HELD + "fld1, mark, top 6", {"handler": "top 7, out f0, fnclex, eoi"}),

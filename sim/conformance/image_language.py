@@ -8,6 +8,8 @@ fip 4, fdp zero, fop     pointers of the environment that FNSTENV or FNSAVE stor
 mark                     a line in the log
 out f0, eoi, mask, unmask, irr, isr, cli, settle
 timer-opens              the timer opens the slave 8259A, in a while
+timer-f0                 the timer writes port F0h, in a while
+waited 1                 whether the timer has come since; it has to be this
 clear                    zeros where FSTP stores
 circuit 0                the chipset's enable bit
 spin                     nothing, for ever
@@ -16,10 +18,11 @@ rdmsr HWCR 180           bits of an MSR go to the log; wrmsr IGNNE 1
 """
 
 STATUS_MASK = 0x80FF
-MARK, SW, CW, PIC, INT, MF, NM, UD, GP, MSR, TIMEOUT, MEM, TOP, POINTER = range(1, 15)
+MARK, SW, CW, PIC, INT, MF, NM, UD, GP, MSR, TIMEOUT, MEM, TOP, POINTER, WAITED = range(1, 16)
 KINDS = {
     MARK: "mark", SW: "SW", CW: "CW", PIC: "IR5", INT: "INT 75h at", MF: "#MF at", NM: "#NM at", UD: "#UD at",
     GP: "#GP at", MSR: "MSR", TIMEOUT: "stuck at", MEM: "stored", TOP: "TOP", POINTER: "pointer off by",
+    WAITED: "waited",
 }  # fmt: skip
 """Kinds of lines in the log; what stands behind 'at' is the operation that is interrupted or faults."""
 AT = (MARK, INT, MF, NM, UD, GP, TIMEOUT)
@@ -50,6 +53,8 @@ X87 = {
 """Instructions without operands."""
 LOADS = ("fldcw", "fldenv", "frstor")
 """Those with an image: the masks that are 0 (none for all masked, all), and for the others flags or es."""
+_SILENT = ("mem", "fip", "fdp", "fop", "clear", "timer-opens", "timer-f0", "waited", "mark")
+"""What is nothing to the error logic."""
 MSRS = {"HWCR": 0xC0010015, "IGNNE": 0xC0010115, "VM_CR": 0xC0010114}
 HANDLER, FAULT = 64, 96
 """Numbers of the first operation of a handler; those of the main part begin with 0."""
@@ -86,7 +91,7 @@ def steps_of(operation: str) -> list[str]:
         "sw": ["fnstsw"],
         "cw": ["fnstcw"],
         "top": ["fnstsw"],
-        **{key: ["nop"] for key in ("mem", "fip", "fdp", "fop", "clear", "timer-opens", "mark")},
+        **{key: ["nop"] for key in _SILENT},
         "out": ["out 0xf0"],
         "eoi": ["out 0xa0, 0x20", "out 0x20, 0x20"],
         "mask": ["out 0xa1, 0x20"],
@@ -132,6 +137,7 @@ def assembly(operation: str, bits: int, label: str, number: int, first: str) -> 
         "irr": (PIC, ["mov al, 0Ah", "out 0A0h, al", "in al, 0A0h", "movzx eax, al", "and eax, 20h"]),
         "isr": (PIC, ["mov al, 0Bh", "out 0A0h, al", "in al, 0A0h", "movzx eax, al", "and eax, 20h"]),
         "mark": (MARK, [f"mov eax, {number}"]),
+        "waited": (WAITED, ["mov al, [ticks]", "cmp al, [since]", "mov eax, 0", "setne al"]),
     }
     if verb in read:
         return _logged(*read[verb], bits)
@@ -140,7 +146,8 @@ def assembly(operation: str, bits: int, label: str, number: int, first: str) -> 
         "eoi": ["mov al, 20h", "out 0A0h, al", "out 20h, al"],
         "mask": ["mov al, 0FFh", "out 0A1h, al"],
         "unmask": ["mov al, 0DFh", "out 0A1h, al"],
-        "timer-opens": ["mov byte [opens], 2"],
+        "timer-opens": ["mov al, [ticks]", "mov [since], al", "mov byte [opens], 2"],
+        "timer-f0": ["mov al, [ticks]", "mov [since], al", "mov byte [opens], 82h"],
         "clear": ["mov dword [area], 0"],
         "circuit": [f"mov al, {words[0] if words else 0}", f"call circuit{bits}"],
         "settle": [f"waiting wait_{label}"],

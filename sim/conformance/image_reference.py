@@ -32,6 +32,7 @@ from .image_language import (
     TIMEOUT,
     TOP,
     UD,
+    WAITED,
     steps_of,
 )
 
@@ -79,14 +80,15 @@ def run_case(case: ImageCase, machine: KeptMachine) -> ReferenceRun:
                 result.append(step)
         return result
 
+    opens = "out 0xf0" if "timer-f0" in case.main else "out 0xa1, 0"
     main = [_step("bios"), _step("sti"), *block(case.main, 0)]
     handlers = {
         0x75: [*block(case.handler, HANDLER), _step("iret")],
         16: [*block(case.fault, FAULT), _step("iret")],
         7: [_step("mov cr0.ts 0"), _step("mov cr0.em 0"), _step("iret")],
-        8: [_step("out 0xa1, 0"), _step("out 0x20, 0x20"), _step("iret")],
+        8: [_step(opens), _step("out 0x20, 0x20"), _step("iret")],
     }
-    ticks = sum(operation == "timer-opens" for operation in case.main)
+    ticks = sum(operation in ("timer-opens", "timer-f0") for operation in case.main)
     pins = [
         event
         for tick in range(1, ticks + 1)
@@ -141,6 +143,8 @@ def _line(
             return LogLine(MEM, int(value, 16))
         case ["top", value]:
             return LogLine(TOP, int(value))
+        case ["waited", value]:
+            return LogLine(WAITED, int(value))
         case ["fip" | "fdp" | "fop", *_]:
             return LogLine(POINTER, 0)
     return None

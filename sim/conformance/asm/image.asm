@@ -913,9 +913,15 @@ timer_%1:
         cmp byte [opens], 0
         je .closed
         dec byte [opens]
+        test byte [opens], 7Fh
         jnz .closed
+        test byte [opens], 80h
+        mov byte [opens], 0
+        jnz .f0
         mov al, 0DFh
         out SLAVE + 1, al
+        jmp .closed
+.f0:    out 0F0h, al
 .closed:
         inc byte [ticks]
         cmp byte [ticks], LIMIT
@@ -1080,7 +1086,8 @@ vendor: times 13 db 0
 circuit_kind: db 0
 circuit_port: db 0
 circuit_mask: db 0
-opens:  db 0                            ; ticks after which the timer opens the slave; 0 never
+opens:  db 0                            ; ticks after which the timer opens the slave; 80h more: writes F0h
+since:  db 0
 back:   dw 0
 log_at: dw LOG
 ticks:  db 0

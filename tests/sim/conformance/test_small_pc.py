@@ -1,0 +1,81 @@
+"""The image on a PC of our own: one that is right passes every case, and each planted defect fails those listed."""
+
+import random
+
+import pytest
+from irq13.model import Generation
+from irq13.sim.conformance.conform import Seen, judged
+from irq13.sim.conformance.defects import defects, recognised
+from irq13.sim.conformance.image import ALL_RUNS
+from irq13.sim.conformance.image_cases import CASES
+from planted import DEFECTS, failing, small_pc
+
+BY_NAME = {defect.name: defect for defect in defects()}
+LEAVES_TRACES = {"f0-needs-ferr"}
+"""IRQ 13 stays requested, which no program can put back there: a boot of its own is what keeps the verdict."""
+
+
+@pytest.fixture(scope="module")
+def right(tmp_path_factory, tool):
+    tool("nasm")
+    tool("g++")
+    return small_pc(tmp_path_factory.mktemp("right"))
+
+
+def shuffled(seed):
+    return random.Random(seed).sample(ALL_RUNS, len(ALL_RUNS))
+
+
+@pytest.mark.parametrize("generation", list(Generation))
+def test_a_pc_that_is_right_passes_every_case(right, generation):
+    """In one boot, in any order of cases and modes, however late IRQ 13 comes."""
+    assert failing(right, generation, ALL_RUNS) == set()
+    assert failing(right, generation, shuffled(generation.value), latency=200) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("generation", list(Generation))
+def test_no_verdict_changes_with_the_interrupt_path(right, generation):
+    """From the instruction behind the error on; the test before this one has it 200 instructions later."""
+    late = {latency: failing(right, generation, ALL_RUNS, latency) for latency in (0, 1, 2, 4, 7, 30, 100)}
+    assert not any(late.values())
+
+
+def test_each_defect_has_a_case_of_its_own():
+    """No two are the same to the image, and every case of theirs exists."""
+    assert BY_NAME.keys() == DEFECTS.keys()
+    for generation in (Generation.P6, Generation.AMD64):
+        sets = [one.cases[generation] for one in defects() if one.cases[generation]]
+        assert len(sets) == len(set(sets)) >= len(DEFECTS) - 1
+    names = {case.name for case in CASES}
+    assert {name for one in defects() for cases in one.cases.values() for name in cases} <= names
+    assert all(BY_NAME[name].cases[Generation.AMD64] for name in DEFECTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(DEFECTS))
+def test_a_planted_defect_fails_exactly_the_cases_listed(name, tmp_path, tool):
+    """On every generation and in both modes; on the last one also in another order, and late."""
+    tool("nasm")
+    tool("g++")
+    program = small_pc(tmp_path, name)
+    for generation in Generation:
+        wanted = {(case, mode) for case in BY_NAME[name].cases[generation] for mode in "rp"}
+        boots = "auto" if name in LEAVES_TRACES else "all"
+        assert failing(program, generation, ALL_RUNS, boots=boots) == wanted
+    assert failing(program, Generation.AMD64, shuffled(name), latency=150, boots=boots) == wanted
+
+
+def test_a_defect_is_recognised_by_the_cases_that_fail():
+    """Alone and beside another; the smaller of two that fit is not said."""
+    names = BY_NAME["fnclex-leaves-ignne"].cases[Generation.P6] | BY_NAME["reports-late"].cases[Generation.P6]
+    wrong = {(n, m): Seen((), "") for n, case in enumerate(CASES) for m in "rp" if case.name in names}
+    found = recognised(judged(list(wrong), Generation.P6, wrong))
+    assert [(generation, one.name) for generation, one in found] == [
+        (Generation.P6, "fnclex-leaves-ignne"),
+        (Generation.P6, "reports-late"),
+    ]
+    everything = {run: Seen((), "") for run in ALL_RUNS}
+    names = [one.name for _, one in recognised(judged(ALL_RUNS, Generation.P6, everything))]
+    assert "no-exceptions" in names
+    assert "few-instructions-check" not in names
