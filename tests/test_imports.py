@@ -10,7 +10,9 @@ FLOORS = (
     ("hdl", "waveform", "tools"),
     ("cpu", "netlist"),
     ("machines", "timing"),
-    ("scenarios", "lanes", "hardware", "simulation"),
+    ("scenarios", "lanes", "hardware"),
+    ("play",),
+    ("simulation",),
     ("sweep", "fuzz", "conformance", "kvm", "pytest_plugin", "cocotb"),
     ("cli", "benchmarks"),
 )

@@ -22,6 +22,7 @@ from .hardware import build_command, mutate_command, prove_command, verilog_comm
 from .lanes import fuzz_command, sweep_command
 from .msr import msr_command
 from .options import generation_option, on_option, parameter_option
+from .play import play_command
 from .signals import diff_command, signals_command
 from .waves import check_command, explain_command, view_command
 
@@ -251,5 +252,5 @@ def replay_command(file: Path, on: str) -> None:
 HARDWARE = (verilog_command, build_command, prove_command, mutate_command)
 KIT = (vectors_command, image_command, conform_command, c_command, capture_command)
 WAVES = (check_command, view_command, signals_command, diff_command, explain_command)
-for command in (*WAVES, sweep_command, fuzz_command, msr_command, *KIT, *HARDWARE):
+for command in (*WAVES, play_command, sweep_command, fuzz_command, msr_command, *KIT, *HARDWARE):
     main.add_command(command)

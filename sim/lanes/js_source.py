@@ -9,10 +9,19 @@ from collections.abc import Iterator, Sequence
 
 from ..netlist.netlist import Netlist
 from ..netlist.truth_tables import formulas
+from .lanes import Recipe
 from .plan import Compute, Interface, StepPlan, Store, Value, Watch, plan_step
 
+WORD = 32
+"""Bits of a word: lanes."""
 MOST = 300
 """Operations in a function."""
+
+
+def javascript_recipe(netlist: Netlist) -> Recipe:
+    """A netlist as a recipe with "javascript" among its sources, for `cache.cached`."""
+    plan, outputs = _plan(netlist)
+    return Recipe(plan.interface, {"javascript": javascript_source(plan, outputs)}, WORD, toggles=False)
 
 
 def javascript_of(netlist: Netlist) -> str:
@@ -24,6 +33,11 @@ def javascript_of(netlist: Netlist) -> str:
     `outputs` and `registers`, the planes of each word by name, the lowest bit first, and `fixed`, the value
     of those bits of registers that never change.
     """
+    return javascript_source(*_plan(netlist))
+
+
+def _plan(netlist: Netlist) -> tuple[StepPlan, dict[str, list[int]]]:
+    """A step that watches every bit of the outputs, and which bits make up each output."""
     bits = [(name, literal) for name, word in netlist.outputs.items() for literal in word]
     single = Netlist(
         netlist.graph,
@@ -37,12 +51,12 @@ def javascript_of(netlist: Netlist) -> str:
     outputs: dict[str, list[int]] = {}
     for index, (name, _) in enumerate(bits):
         outputs.setdefault(name, []).append(index)
-    return javascript_source(plan_step(single, "numpy", list(single.outputs)), outputs)
+    return plan_step(single, "numpy", list(single.outputs)), outputs
 
 
 def javascript_source(plan: StepPlan, outputs: dict[str, list[int]]) -> str:
     """The step of a plan that watches every bit of the outputs."""
-    writer = _Writer(plan)
+    writer = _Functions(plan)
     interface = plan.interface
     lines = [
         "(() => {",
@@ -74,7 +88,7 @@ def _table(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-class _Writer:
+class _Functions:
     """Actions as the bodies of functions.
 
     Attributes
