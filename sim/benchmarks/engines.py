@@ -27,6 +27,7 @@ from ..fuzz.stimulated import HASH, StimulatedMachine, StimulatedPc, begin, stim
 from ..fuzz.stimulus import seeds
 from ..hardware.verilog import verilog_of
 from ..lanes.compiled import find_compiler
+from ..lanes.cuda import CudaKernel, gpu_names, multiprocessors
 from ..lanes.lanes import Lanes, Recipe, recipe_of
 from ..lanes.plan import Compute, plan_step
 from ..machines.machine import ModelMachine
@@ -74,22 +75,27 @@ def engines_main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--rounds", type=int, default=3, help="runs of each engine, by turns; medians are shown"
     )
+    parser.add_argument(
+        "--engine",
+        choices=["cuda"],
+        help="cuda: the GPUs alone, against the model's signatures; about two minutes",
+    )
     parser.add_argument("--json", action="store_true", help="the same as JSON")
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error("--rounds must be at least 1")
     try:
-        _report(Parameters(options.generation), options.rounds, options.json)
+        _report(Parameters(options.generation), options.rounds, options.json, options.engine == "cuda")
     except (ToolError, OSError) as error:
         sys.exit(f"irq13: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _report(parameters: Parameters, rounds: int, as_json: bool) -> None:
+def _report(parameters: Parameters, rounds: int, as_json: bool, gpus: bool) -> None:
     expected = _model(parameters, CHECK_LANES, CHECK_CYCLES).signatures
     with ExitStack() as stack:
-        engines = _engines(parameters, stack)
+        engines = [_on_gpus(parameters)] if gpus else _engines(parameters, stack)
         for engine in engines:
             got = engine.run(CHECK_LANES, CHECK_CYCLES).signatures
             if got != expected:
@@ -104,7 +110,7 @@ def _report(parameters: Parameters, rounds: int, as_json: bool) -> None:
                 lanes, cycles = engine.share
                 rates[engine.name].append(lanes * cycles / engine.run(lanes, cycles).seconds)
         growth = [_growth(engine) for engine in engines]
-    base = statistics.median(rates["Verilator"])
+    base = statistics.median(rates.get("Verilator", [float("nan")]))
     rows = [
         {
             "engine": engine.name,
@@ -170,6 +176,22 @@ def _engines(parameters: Parameters, stack: ExitStack) -> list[Engine]:
         _forget_kernels()
         engines.append(_timed("compiled lanes, two threads", lambda: lanes("compiled", 2), (16_384, 100_000)))
     return engines
+
+
+def _on_gpus(parameters: Parameters) -> Engine:
+    """The CUDA engine, with a block of threads for each multiprocessor twice over."""
+    names = ", ".join(gpu_names())
+    kernels: list[CudaKernel] = []
+
+    def make() -> Callable[[int, int], BenchmarkRun]:
+        kernel = recipe_of(stimulated(lower(hdl.Pc(parameters)))).kernel("cuda")
+        assert isinstance(kernel, CudaKernel)
+        kernels.append(kernel)
+        return lambda lanes, cycles: _lanes(kernel, lanes, cycles, 1)
+
+    timed = _timed(f"CUDA: {names}", make, (1, 1))
+    lanes = 64 * kernels[0].words_for(1) * 2 * multiprocessors()
+    return timed._replace(share=(lanes, 100_000))
 
 
 def _timed(

@@ -20,7 +20,7 @@ SAVE_EVERY = 5
 """Seconds between two writes of a campaign's state."""
 ENGINE_OPTION = click.option(
     "--engine",
-    type=click.Choice(["auto", "numpy", "compiled"]),
+    type=click.Choice(["auto", "numpy", "compiled", "cuda"]),
     default="auto",
     show_default=True,
     help="How lanes are computed; auto compiles if there is a C compiler.",

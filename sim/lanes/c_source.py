@@ -36,6 +36,13 @@ class Writer:
     barrier keeps the compiler from undoing that. A large step is cut into functions, between which everything
     is put away, and so is what a `Guard` contains.
 
+    Parameters
+    ----------
+    ternary: write operations of three bits as one instruction, and complements into it.
+    toggles: also keep which registers ever changed.
+    room: values at hand, if not as many as the vector registers of a processor hold.
+    cut: into functions of `PART` actions.
+
     Attributes
     ----------
     parts: lines of C, of each function.
@@ -43,14 +50,16 @@ class Writer:
     slots: of memory, for what is put away.
     """
 
-    def __init__(self, plan: StepPlan, ternary: bool, toggles: bool) -> None:
+    def __init__(
+        self, plan: StepPlan, ternary: bool, toggles: bool, *, room: int | None = None, cut: bool = True
+    ) -> None:
         self.parts: list[list[str]] = []
         self.calls: list[str] = []
         self.slots = 0
         self._ternary = ternary
         self._toggles = toggles
         # Some are needed for a result and for what is read from memory.
-        self._room = 28 if ternary else 12
+        self._room = room or (28 if ternary else 12)
         self._names: dict[_Key, str] = {}
         self._away: dict[_Key, int] = {}
         self._free: list[int] = []
@@ -58,6 +67,13 @@ class Writer:
         self._uses = _uses(entries, toggles)
         self._versions = 0
         whole = len(entries) <= 2 * PART and not any(isinstance(one, _Enter) for one in entries)
+        self._write_all(entries, PART if cut and not whole else len(entries))
+        if whole or not cut:
+            self.calls = self.parts.pop()
+        self._drop_empty_parts()
+
+    def _write_all(self, entries: Sequence[_Entry], most: int) -> None:
+        """All actions, in parts of about that many."""
         self._begin_part()
         begun = 0
         for index, entry in enumerate(entries):
@@ -65,7 +81,7 @@ class Writer:
                 case _Enter(conditions):
                     self._put_all_away()
                     tests = " | ".join(self._in_memory(one) for one in conditions)
-                    self._forget(_keys(entry, toggles), index)
+                    self._forget(_keys(entry, self._toggles), index)
                     self.calls.append(f"if (some({tests})) {{")
                     self._begin_part()
                     begun = index
@@ -75,14 +91,11 @@ class Writer:
                     self._begin_part()
                     begun = index
                 case _:
-                    if not whole and index - begun > PART:
+                    if index - begun > most:
                         self._put_all_away()
                         self._begin_part()
                         begun = index
                     self._write(index, entry)
-        if whole:
-            self.calls = self.parts.pop()
-        self._drop_empty_parts()
 
     def _begin_part(self) -> None:
         self.calls.append(f"part{len(self.parts)}({ARGUMENTS});")

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from .compiled import cache_folder, find_compiler
+from .cuda import has_cupy
 from .lanes import Recipe
 from .plan import Interface
 
@@ -27,7 +28,9 @@ def cached(wanted: object, make: Callable[[], Recipe]) -> Recipe:
     """
     compiler = find_compiler()
     identity = compiler.identity if compiler else ""
-    key = hashlib.sha256("\0".join([repr(wanted), fingerprint(), identity]).encode()).hexdigest()
+    # A recipe has CUDA where CuPy is installed.
+    parts = [repr(wanted), fingerprint(), identity, f"cuda: {has_cupy()}"]
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     path = cache_folder() / f"recipe-{key[:32]}.json"
     found = _read(path)
     if found is not None:

@@ -21,12 +21,13 @@ import numpy as np
 
 from ..netlist.netlist import Netlist
 from ..support.errors import InputError, NetlistError, ToolError
-from . import compiled, numpy_engine
+from . import compiled, cuda, numpy_engine
+from .cuda_source import cuda_source
 from .observe import observed_values
 from .plan import Interface, plan_step
 from .values import Values, joined, pack_plane, split_values
 
-ENGINES = ("auto", "numpy", "compiled")
+ENGINES = ("auto", "numpy", "compiled", "cuda")
 
 
 class Kernel(Protocol):
@@ -60,7 +61,7 @@ class Recipe:
 
     Attributes
     ----------
-    sources: by engine: C (for this compiler's vectors) and Python.
+    sources: by engine: C (for this compiler's vectors), Python, and CUDA where CuPy is installed.
     note: why there is no compiled engine, or "".
     """
 
@@ -71,15 +72,19 @@ class Recipe:
     note: str = ""
 
     def kernel(self, engine: str = "auto") -> Kernel:
-        """The kernel: compiled if there is a compiler, else of numpy calls.
+        """The kernel: by itself ("auto") compiled if there is a compiler, else of numpy calls.
 
         Raises
         ------
         ToolError
-            If the compiled engine is asked for and there is none, or the compiler fails.
+            If the compiled engine is asked for and there is none, or the compiler fails; likewise for "cuda".
         """
         if engine not in ENGINES:
             raise InputError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+        if engine == "cuda":
+            if "cuda" not in self.sources:
+                raise ToolError(cuda.NO_CUPY)
+            return cuda.CudaKernel(self.interface, self.sources["cuda"], self.toggles)
         compiler = compiled.find_compiler()
         if engine == "compiled" and (compiler is None or "c" not in self.sources):
             raise ToolError(self.note or NO_COMPILER)
@@ -122,6 +127,8 @@ def recipe_of(
         ternary = compiler.ternary and width == 512
         step = plan_step(netlist, "ternary" if ternary else "vector", watch, fail, guards=True)
         sources["c"] = compiled.c_source(step, width, ternary, toggles)
+    if cuda.has_cupy():
+        sources["cuda"] = cuda_source(plan_step(netlist, "ternary", watch, fail), toggles)
     return Recipe(python.interface, sources, width, toggles, "" if compiler else NO_COMPILER)
 
 
