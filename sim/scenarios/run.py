@@ -103,7 +103,6 @@ class Driver:
         while self._pins and self._pins[0].cycle <= self.cpu.cycle:
             event = self._pins.pop(0)
             self._levels[event.pin] = event.level
-            self._quiet = 0
         self.cpu.pins = {pin: self._levels[pin] for pin in CPU_PINS}
         if self._levels["reset"]:
             self.cpu.reset()

@@ -64,6 +64,10 @@ PROGRAMS = {
         "two: fld1 prefixes=1\ntwice: fnsave\nthree: fstenv",
         "none reads fip none\none reads fip mmx\ntwice reads fip two\nthree reads fip none",
     ),
+    "FIP of an image is unknown": (
+        "fld1\nfrstor masks=all flags=none\nenv: fnstenv",
+        "env reads fip none",
+    ),
 }
 
 
@@ -127,7 +131,7 @@ class TestHandlers:
         go(
             "cmp [n], 0\nint 0x40\njnz bad\njmp end\nbad: nop\nend: nop",
             handlers=handlers,
-            expect="end executes",
+            expect="bad executes never",
         )
 
 
@@ -210,6 +214,23 @@ class TestPins:
         order = "order handler smi enters, handler 40h returns, handler nmi enters, "
         order += "handler nmi returns, last executes"
         go("nop 60", handlers=opened, pins="smi high at 5\nnmi high at 9", expect=order)
+
+    def test_init_is_held_too_and_em_and_ts_are_0(self, on):
+        """SDM3 34.5; CR0 is back after RSM."""
+        handlers = {"smi": "esc: fld1\nnop 20\nlast: rsm", "reset": "again: nop"}
+        expect = "esc executes\norder last executes, again executes\nfinally cr0_ts = 0"
+        pins = "smi high at 8\ninit high at 12"
+        go("mov cr0.ts 1\nnop 60", handlers=handlers, pins=pins, expect=expect, on=on)
+        result = go("mov cr0.ts 1\nnop 60", handlers=handlers, pins="smi high at 8", on=on)
+        assert result.trace["cr0_ts"].at(result.trace.end) == 1
+
+    def test_after_reset_the_first_instruction_begins_whatever_the_pins_do(self):
+        result = go(
+            "nop 60",
+            handlers={"reset": "first: nop\nnop"},
+            pins="stpclk high at 3\nreset high at 8\nreset low at 10\nstpclk low at 30",
+        )
+        assert [event.cycle for event in result.events if event.step.label == "first"] == [10]
 
     def test_rsm_outside_smm_is_ud(self):
         go("rsm\nend: nop", expect="rsm raises #UD\nrsm executes never\nend executes")

@@ -53,6 +53,13 @@ def test_one_that_passes_it_on(generation, on):
     go(PASSES, expect, generation=generation, on=on)
 
 
+def test_the_task_is_watched_again_behind_the_iret():
+    text = TASK.format(monitor=PASSES, expect="again raises #GP once\nreal executes twice", pins="")
+    text = text.replace("f0: out 0xf0\n", "f0: out 0xf0\nagain: out 0xf0\n")
+    scenario = parse_scenario(Source("x.toml", text), "x")
+    assert run_scenario(scenario, Generation.P6, "model").passed
+
+
 def test_one_that_swallows_it_leaves_irq_13_latched(on):
     """FNCLEX ends the freeze all the same; the next error makes an edge of FERR#, and FF1 none."""
     go("'out 0xf0' = 'swallows: iret'", "check executes\nfinally irq13 = 1\nignne_n falls never", on=on)
