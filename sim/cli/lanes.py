@@ -12,6 +12,7 @@ from .options import generation_option
 
 if TYPE_CHECKING:
     from ..fuzz.campaign import CampaignResult
+    from ..scenarios.scenario import Scenario
     from ..sweep.sweep import Sweep
 
 MAP_ROWS = 40
@@ -26,6 +27,17 @@ ENGINE_OPTION = click.option(
     help="How lanes are computed; auto compiles if there is a C compiler.",
 )
 THREADS_OPTION = click.option("--threads", type=click.IntRange(1), help="By default one for each processor.")
+
+
+def _sweepable(name: str) -> "Scenario":
+    """A scenario for lanes, which have no machine before the 486."""
+    from ..scenarios.scenario import load_scenario
+
+    chosen = load_scenario(name)
+    if not chosen.generations:
+        only = ", ".join(machine.value for machine in chosen.machines)
+        raise click.UsageError(f"{name} is for {only}: sweeps are on AT486, P6 and AMD64")
+    return chosen
 
 
 @click.command("sweep")
@@ -62,14 +74,13 @@ def sweep_command(
     """
     from rich.progress import Progress
 
-    from ..scenarios.scenario import load_scenario
     from ..support.files import replacing
     from ..sweep.heatmap import heatmap_page
     from ..sweep.pins import pin_pulse
     from ..sweep.sweep import sweep
     from .console import stderr_console
 
-    chosen = load_scenario(scenario)
+    chosen = _sweepable(scenario)
     generation = Generation(options["generation"]) if options["generation"] else chosen.generations[0]
     pulses = [pin_pulse(pin, options["width"])]
     ranges = [_cycles(options["start"], options["end"])]

@@ -4,7 +4,6 @@ import os
 import sys
 import traceback
 import warnings
-from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -14,20 +13,20 @@ import click
 
 from ...model.registers import Generation
 from ..support.errors import Irq13Error
-from ..support.files import beside
 from .conform import c_command, conform_command, image_command
 from .conformance import capture_command, vectors_command
-from .console import ASCII_OPTION, SIGNALS_OPTION, canvas_for, fail, standard_output
+from .console import fail
 from .hardware import build_command, mutate_command, prove_command, verilog_command
 from .lanes import fuzz_command, sweep_command
 from .msr import msr_command
 from .options import generation_option, on_option, parameter_option
 from .play import play_command
+from .run import run_command
 from .signals import diff_command, signals_command
 from .waves import check_command, explain_command, view_command
 
 if TYPE_CHECKING:
-    from ..machines.board import Board
+    pass
 
 BUG = 70
 """Exit status of a bug: EX_SOFTWARE of sysexits.h."""
@@ -80,93 +79,6 @@ def main() -> None:
     """
 
 
-@main.command("run")
-@click.argument("scenario", default=None, required=False)
-@generation_option(help="Run on this processor generation instead of the scenario's own.")
-@on_option(
-    "hdl",
-    help="The HDL under Amaranth's simulator, the reference model, or both compared in every cycle.",
-)
-@parameter_option("hwcr=zen, reserved_bits=silicon")
-@click.option("--board", metavar="PORT", help="On an FPGA board at this serial port, cycle by cycle.")
-@click.option("--vcd", type=click.Path(path_type=Path), help="Where the waveform goes.")
-@click.option("--fst", type=click.Path(path_type=Path), help="Where it goes as FST, smaller; needs pylibfst.")
-@SIGNALS_OPTION
-@ASCII_OPTION
-def run_command(
-    scenario: str | None,
-    generation: str | None,
-    on: str,
-    parameters: dict[str, Any],
-    board: str | None,
-    vcd: Path | None,
-    fst: Path | None,
-    signals: tuple[str, ...],
-    as_ascii: bool,
-) -> None:
-    """Run SCENARIO (a name, or a TOML file), print its timeline and check what it expects.
-
-    Writes SCENARIO.vcd to the current folder, or what --vcd and --fst say, and a GTKWave save file beside it.
-    Exit status 0 if every expectation holds, 1 if one fails, 2 for bad input.
-
-    \b
-    Example:
-      irq13 run
-      irq13 run ignne-msr --on lockstep --vcd /tmp/msr.vcd
-      irq13 run ignne-msr --parameter hwcr=k8
-    """
-    from ..scenarios.report import render
-    from ..scenarios.run import run_scenario
-    from ..scenarios.scenario import DEFAULT, load_scenario
-    from ..support.errors import Divergence
-    from ..waveform.fst_writer import fst_library, write_fst_waveform
-    from ..waveform.selection import choose_signals
-    from ..waveform.vcd_writer import write_waveform
-
-    if fst:
-        fst_library()
-    chosen = load_scenario(scenario or DEFAULT)
-    chosen = replace(chosen, parameters=replace(chosen.parameters, **parameters))
-    machine = _board(board) if board else None
-    generations = [Generation(generation)] if generation else list(chosen.generations)
-    if machine is not None and not generation:
-        generations = [one for one in generations if one is machine.parameters.generation] or generations[:1]
-    console = standard_output()
-    passed = True
-    for one in generations:
-        console.print(f"[bold]{chosen.title}[/] on {one.value} ({board or on})\n")
-        try:
-            result = run_scenario(chosen, one, machine or on)
-        except Divergence as error:
-            fail(str(error), 1)
-        written = []
-        several = len(generations) > 1
-        if fst:
-            path = _waveform_path(fst, one, several)
-            written.append(f"{path}   (gtkwave {write_fst_waveform(result.trace, path)})")
-        if vcd or not fst:
-            path = _waveform_path(vcd or Path(f"{chosen.name}.vcd"), one, several)
-            written.append(f"{path}   (gtkwave {write_waveform(result.trace, path)})")
-        console.print(render(result, choose_signals(result.trace, signals), canvas_for(console, as_ascii)))
-        for path in written:
-            console.print(f"\nwaveform: {path}", highlight=None)
-        console.print()
-        passed &= result.passed
-    sys.exit(0 if passed else 1)
-
-
-def _board(port: str) -> "Board":
-    from ..machines.board import Board
-
-    board = Board(port)
-    click.get_current_context().call_on_close(board.close)
-    return board
-
-
-def _waveform_path(path: Path, generation: Generation, several: bool) -> Path:
-    return beside(path, f".{generation.value}{path.suffix}") if several else path
-
-
 @main.command("scenarios")
 def scenarios_command() -> None:
     """List the scenarios that come with irq13, by machine and topic.
@@ -183,7 +95,7 @@ def scenarios_command() -> None:
     for number, (heading, group) in enumerate(grouped(map(load_scenario, names))):
         click.echo(f"{'' if number == 0 else chr(10)}{heading}")
         for scenario in group:
-            on = ", ".join(generation.value for generation in scenario.generations)
+            on = ", ".join(machine.value for machine in (*scenario.generations, *scenario.machines))
             click.echo(f"  {scenario.name:<{width}}  {scenario.title} ({on})")
 
 
@@ -252,5 +164,5 @@ def replay_command(file: Path, on: str) -> None:
 HARDWARE = (verilog_command, build_command, prove_command, mutate_command)
 KIT = (vectors_command, image_command, conform_command, c_command, capture_command)
 WAVES = (check_command, view_command, signals_command, diff_command, explain_command)
-for command in (*WAVES, play_command, sweep_command, fuzz_command, msr_command, *KIT, *HARDWARE):
+for command in (run_command, *WAVES, play_command, sweep_command, fuzz_command, msr_command, *KIT, *HARDWARE):
     main.add_command(command)

@@ -5,11 +5,14 @@ from typing import Any
 
 import click
 
+from ...model.older import OlderMachine
 from ...model.registers import Generation
 from ..hardware.parameters import values_from
 from ..support.errors import InputError
 
 GENERATIONS = [generation.value for generation in Generation]
+MACHINES_OF_ALL_TIMES = ["AT486", "P6", "AMD64", *(machine.value for machine in OlderMachine)]
+"""Machines of a scenario, oldest generation first, then those before the 486."""
 MACHINE_NAMES = ["hdl", "model", "lockstep"]
 """Names of machines, as in `machines.MACHINES`, which commands that run none need not load."""
 
@@ -18,6 +21,12 @@ def generation_option(*names: str, **settings: Any) -> Callable:
     """`--generation`, in any case of letters; `names` and `settings` as of `click.option`."""
     kind = click.Choice(GENERATIONS, case_sensitive=False)
     return click.option("--generation", *names, type=kind, **settings)
+
+
+def machine_option(**settings: Any) -> Callable:
+    """`--machine`, in any case of letters; `settings` as of `click.option`."""
+    kind = click.Choice([*MACHINES_OF_ALL_TIMES, "all"], case_sensitive=False)
+    return click.option("--machine", "machine", type=kind, **settings)
 
 
 def on_option(default: str, **settings: Any) -> Callable:

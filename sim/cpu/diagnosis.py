@@ -43,6 +43,13 @@ REASONS = {
     "stopped": "STPCLK# stops the processor",
     "no-signal": "the signal that it waits for does not come",
     "no-end": "it goes on and on",
+    # Machines before the 486; {} is the port.
+    "nmi-masked": "bit 7 of port A0h is 0 and holds the 8087's NMI off",
+    "nmi-no-edge": "the NMI was taken, and INT of the 8087, still active, makes no new edge",
+    "npx-not-installed": "switch SW1-2 says that there is no 8087: its INT does not reach NMI",
+    "npx-not-cleared": "the interrupt was taken, and its handler did not clear the 8087's exception",
+    "latch-never-cleared": "the interrupt was taken, and its handler did not write port {}, so BUSY stays",
+    "fnclex-without-f0h": "the error was cleared without a write of port {}, so BUSY stays",
 }
 """Every reason, in words."""
 

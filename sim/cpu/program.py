@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ...model.chipset import IoAccess
-from ...model.registers import BIOS_WORDS, Parameters
+from ...model.registers import Parameters
 from ...model.x87 import OperationRequest
 from .actions import Bios, Io, Nop, X87Step
 from .instructions import presented
@@ -113,8 +113,8 @@ def block_of(steps: Sequence[Step], parameters: Parameters) -> tuple[Instruction
                 parts = (None,) * cycles
             case Io(access):
                 parts = (access,)
-            case Bios():
-                parts = [IoAccess(port, True, word) for port, word in BIOS_WORDS]
+            case Bios(words):
+                parts = [IoAccess(port, True, word) for port, word in words]
         result += [Instruction(step, part, last=False) for part in parts]
         result[-1] = result[-1]._replace(last=True)
     return tuple(result)

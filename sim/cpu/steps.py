@@ -26,7 +26,7 @@ from ...model.chipset import IoAccess
 from ...model.registers import Cr0
 from ..support.errors import InputError
 from ..support.suggest import nearest
-from ..waveform.signals import edge_signal
+from ..waveform.older_signals import edge_of_any
 from . import operands
 from .actions import (
     Action,
@@ -178,7 +178,7 @@ def _mov(verb: str, words: list[str]) -> Action:
 def _wait(verb: str, words: list[str]) -> Action:
     _exactly(words, 1, 2, "wait SIGNAL or wait SIGNAL 0|1")
     level = bool(operands.number(words[1], bits=1)) if len(words) == 2 else True
-    return Wait(edge_signal(words[0]).name, level)
+    return Wait(edge_of_any(words[0]).name, level)
 
 
 def _int(verb: str, words: list[str]) -> Action:

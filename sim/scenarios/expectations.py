@@ -29,7 +29,7 @@ from ..cpu.events import MONITORED, NAMED_VECTORS, SMI, CpuEvent
 from ..cpu.steps import Step
 from ..support.errors import InputError
 from ..support.suggest import nearest
-from ..waveform.signals import BY_NAME, edge_signal
+from ..waveform.older_signals import NAMES, edge_of_any, wave_of
 from ..waveform.trace import Trace
 from .outcomes import check_possible
 
@@ -57,7 +57,7 @@ class Occurrence(NamedTuple):
     def cycles(self, trace: Trace, events: Iterable[CpuEvent]) -> list[int]:
         """The cycles in which it happens, in order."""
         if self.signal is not None:
-            wave = trace[BY_NAME[self.signal].path]
+            wave = wave_of(trace, self.signal)
             times = wave.rises() if self.kind == "rises" else wave.falls()
             return [trace.cycle(time) for time in times]
         return [
@@ -94,6 +94,12 @@ class Expectation(NamedTuple):
     """Events without which it cannot hold."""
     bans: tuple[Occurrence, ...] = ()
     """Events with which it cannot hold."""
+
+    @property
+    def signals(self) -> set[str]:
+        """The names of the signals that it speaks of."""
+        named = {one.signal for one in (*self.needs, *self.bans) if one.signal}
+        return named | ({self.text.split()[1]} if self.text.startswith("finally ") else set())
 
     def verdict(self, trace: Trace, events: Sequence[CpuEvent]) -> Verdict:
         return Verdict(self.line, self.text, *self.check(trace, events))
@@ -197,7 +203,7 @@ def _occurrence(text: str, steps: Sequence[Step]) -> Occurrence:
     which = _which(found["which"])
     picked = found["which"] is not None
     if verb in ("rises", "falls"):
-        return Occurrence(text, edge_signal(subject).name, None, verb, which, picked)
+        return Occurrence(text, edge_of_any(subject).name, None, verb, which, picked)
     step = _step(subject, steps)
     if found["fip"]:
         fip = _fip(step, found["fip"], steps)
@@ -341,14 +347,14 @@ def _finally(line: int, text: str) -> Expectation:
     found = re.fullmatch(r"finally (\S+) = (\S+)", text)
     if not found:
         raise InputError(f"expected finally SIGNAL = VALUE, not {text!r}")
-    signal = BY_NAME.get(found[1])
+    signal = NAMES.get(found[1])
     if signal is None or signal.width == 0:
-        numeric = [name for name, one in BY_NAME.items() if one.width]
+        numeric = [name for name, one in NAMES.items() if one.width]
         raise InputError(f"no signal {found[1]!r}{nearest(found[1], numeric)}")
     value = operands.number(found[2], bits=signal.width)
 
     def check(trace: Trace, events: Sequence[CpuEvent]) -> tuple[bool, str]:
-        last = trace[signal.path].at(trace.end)
+        last = wave_of(trace, signal.name).at(trace.end)
         return last == value, f"{signal.name} = {last:#x}" if signal.width > 1 else f"{signal.name} = {last}"
 
     return Expectation(line, text, check)

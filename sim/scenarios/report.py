@@ -8,13 +8,16 @@ from rich.table import Table
 from rich.text import Text
 
 from ...model.msr import violation
+from ...model.older import OlderMachine
 from ...model.registers import ExceptionFlag, Operation
 from ..cpu.actions import MsrAccess, X87Step
 from ..cpu.events import MONITORED, SMI, CpuEvent
 from ..cpu.stores import STORES
+from ..waveform.older_signals import older_signals
 from ..waveform.selection import Shown, is_shared
-from ..waveform.signals import SIGNALS
+from ..waveform.signals import SIGNALS, Signal
 from ..waveform.view.text import Canvas, draw
+from .older import parameters_on
 from .run import ScenarioRun
 
 _KINDS = {
@@ -75,7 +78,7 @@ def render(run: ScenarioRun, shown: Sequence[Shown], canvas: Canvas) -> Renderab
 
 def _pin_rows(run: ScenarioRun) -> Iterator[TimelineRow]:
     """What is done to the pins from outside; in a cycle that it still came to."""
-    own = run.scenario.parameters_for(run.generation).fpu_irq
+    own = _own_irq(run)
     end = len(run.trace.clock_edges())
     for event in run.scenario.pins:
         if event.cycle >= end:
@@ -84,18 +87,29 @@ def _pin_rows(run: ScenarioRun) -> Iterator[TimelineRow]:
         meaning = "driven from outside"
         if event.pin == f"irq{own}":
             drives = "drives" if event.level else "no longer drives"
-            meaning = f"another device {drives} the wire of IRQ {own}, which FF1 drives too"
+            who = "the coprocessor" if isinstance(run.generation, OlderMachine) else "FF1"
+            meaning = f"another device {drives} the wire of IRQ {own}, which {who} drives too"
         yield TimelineRow(event.cycle, text, "", meaning)
+
+
+def _own_irq(run: ScenarioRun) -> int | None:
+    """The interrupt request that an error is, if it is one."""
+    machine = run.generation
+    if isinstance(machine, OlderMachine):
+        return parameters_on(run.scenario, machine).npx_irq
+    return run.scenario.parameters_for(machine).fpu_irq
 
 
 def _step_rows(run: ScenarioRun) -> Iterator[TimelineRow]:
     for event in run.events:
         step = event.step
         text = "-" if step is None else f"{step.label}: {step.text}" if step.label else step.text
-        yield TimelineRow(event.cycle, text, "", _meaning(event) + _rule(event, run))
+        yield TimelineRow(event.cycle, text, "", _meaning(event, run) + _rule(event, run))
 
 
-def _meaning(event: CpuEvent) -> str:
+def _meaning(event: CpuEvent, run: ScenarioRun) -> str:
+    if event.kind == "freezes" and isinstance(run.generation, OlderMachine):
+        return "waits: BUSY stays while the error is not served"
     action = event.step.action if event.step else None
     if event.kind == "executes" and isinstance(action, X87Step):
         raised = action.operations[-1].detected
@@ -114,7 +128,7 @@ def _meaning(event: CpuEvent) -> str:
 def _rule(event: CpuEvent, run: ScenarioRun) -> str:
     """Why an MSR access was #GP(0)."""
     action = event.step.action if event.step else None
-    if event.kind != "#GP" or not isinstance(action, MsrAccess):
+    if event.kind != "#GP" or not isinstance(action, MsrAccess) or isinstance(run.generation, OlderMachine):
         return ""
     broken = violation(action.request, run.scenario.parameters_for(run.generation))
     return f" ({broken})" if broken else ""
@@ -140,7 +154,7 @@ def _names(flags: ExceptionFlag) -> str:
 
 def _edge_rows(run: ScenarioRun) -> Iterator[TimelineRow]:
     shared = is_shared(run.trace)
-    for signal in SIGNALS:
+    for signal in recorded_signals(run):
         if signal.name == "ir13" and not shared:
             # It is FF1's output, and says the same.
             continue
@@ -151,6 +165,14 @@ def _edge_rows(run: ScenarioRun) -> Iterator[TimelineRow]:
         if signal.falls:
             for time in wave.falls():
                 yield TimelineRow(run.trace.cycle(time), signal.name, "falls", signal.falls)
+
+
+def recorded_signals(run: ScenarioRun) -> Sequence[Signal]:
+    """What its machine has."""
+    machine = run.generation
+    return (
+        older_signals(parameters_on(run.scenario, machine)) if isinstance(machine, OlderMachine) else SIGNALS
+    )
 
 
 def _verdicts(run: ScenarioRun) -> Iterator[Text]:

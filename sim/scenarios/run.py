@@ -1,8 +1,9 @@
 """A scenario on a machine: drive, record, judge."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ...model.older import OlderMachine
 from ...model.pc import PcInputs, PcOutputs
 from ...model.registers import Generation, Parameters
 from ..cpu.cpu import Cpu
@@ -11,7 +12,7 @@ from ..cpu.events import CpuEvent
 from ..cpu.program import Program
 from ..cpu.state import PINS as CPU_PINS
 from ..machines.machine import Machine, machine_for
-from ..waveform.recorder import Recorder
+from ..waveform.recorder import Recorder, SignalRecorder
 from ..waveform.trace import Trace
 from .expectations import Verdict, unexpected
 from .scenario import PINS, PinEvent, Scenario
@@ -24,7 +25,7 @@ class ScenarioRun(NamedTuple):
     """What came of a scenario on one generation."""
 
     scenario: Scenario
-    generation: Generation
+    generation: Generation | OlderMachine
     trace: Trace
     events: list[CpuEvent]
     verdicts: list[Verdict]
@@ -67,10 +68,10 @@ class Driver:
     cpu, recorder: what runs and what has been recorded.
     """
 
-    def __init__(self, machine: Machine, program: Program, pins: Sequence[PinEvent] = ()) -> None:
+    def __init__(self, machine: Any, program: Program, pins: Sequence[PinEvent] = ()) -> None:
         self.machine = machine
-        self.cpu = Cpu(program, machine.parameters)
-        self.recorder = Recorder(machine.parameters)
+        self.cpu = self._new_cpu(program)
+        self.recorder = self._new_recorder()
         self._pins = list(pins)
         self._levels = dict(PINS)
         self._quiet = 0
@@ -79,9 +80,7 @@ class Driver:
     def run(self, limit: int) -> Diagnosis | None:
         """Until the program is over (None), or until it is clear that it never will be (why)."""
         tail = TAIL
-        # As long as every counter of the design takes to run out, with some to spare.
-        parameters: Parameters = self.machine.parameters
-        settled = 2 * parameters.synchroniser_stages + parameters.nowait_window + 8
+        settled = self._longest()
         while tail:
             # An interrupt taken behind the last step is no end: its handler has to run too.
             over = self.cpu.current is None
@@ -91,9 +90,7 @@ class Driver:
                 continue
             if self.cpu.waiting and self._quiet > settled and not self._pins:
                 since = self.cpu.cycle - self._quiet
-                assert self._last is not None
-                lines = self._last[0].irq
-                return self._stuck(diagnose(self.cpu, self._outputs, parameters, since, lines))
+                return self._stuck(self._diagnose(since))
             if self.cpu.cycle >= limit:
                 return self._stuck(endless(self.cpu, limit))
         return None
@@ -114,8 +111,30 @@ class Driver:
         self._quiet = self._quiet + 1 if (inputs, outputs) == self._last else 0
         self._last = inputs, outputs
         self._outputs = outputs
+        self._wire(outputs)
         self.cpu.clock(outputs)
         return outputs
+
+    # What an older machine has otherwise
+
+    def _new_cpu(self, program: Program) -> Cpu:
+        return Cpu(program, self.machine.parameters)
+
+    def _new_recorder(self) -> SignalRecorder:
+        return Recorder(self.machine.parameters)
+
+    def _longest(self) -> int:
+        """Cycles that every counter of the design takes to run out, with some to spare."""
+        parameters: Parameters = self.machine.parameters
+        return 2 * parameters.synchroniser_stages + parameters.nowait_window + 8
+
+    def _diagnose(self, since: int) -> Diagnosis:
+        assert self._last is not None
+        lines = self._last[0].irq
+        return diagnose(self.cpu, self._outputs, self.machine.parameters, since, lines)
+
+    def _wire(self, outputs: PcOutputs) -> None:
+        """Pins of the processor that the machine drives, beside INTR."""
 
     def _with_pins(self, inputs: PcInputs) -> PcInputs:
         irq = sum(1 << int(pin[3:]) for pin, level in self._levels.items() if level and pin[:3] == "irq")

@@ -32,31 +32,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
+from ...model.older import OlderMachine
 from ...model.registers import (
     CASCADE_IRQ,
-    VMEXIT_CLGI,
-    VMEXIT_FERR_FREEZE,
-    VMEXIT_INTR,
-    VMEXIT_NMI,
-    VMEXIT_STGI,
-    VMEXIT_VINTR,
-    VMEXIT_VMRUN,
     Generation,
     ParameterError,
     Parameters,
 )
 from ..cpu import operands
-from ..cpu.actions import Exit, Inject, Iret, Jump, Reflect, Virq, Vmrun
+from ..cpu.actions import Inject, Reflect, Virq
 from ..cpu.events import NAMED_VECTORS
-from ..cpu.program import Hypervisor, Program
+from ..cpu.program import Program
 from ..cpu.steps import Step, parse_step
 from ..support.errors import InputError
 from ..support.suggest import nearest
 from ..support.toml_source import Key, Source, open_shipped, shipped_names
 from .expectations import Expectation, contradiction, parse_expectation
+from .hypervisor import parse_hypervisor
 from .jumps import check_jumps, every_step
 from .monitor import parse_monitor
+from .older import (
+    MACHINE_NAMES,
+    OLDER_PARAMETERS,
+    XT_PINS,
+    OlderSetup,
+    check_machines,
+    machine_named,
+    machines_of,
+    older_parameters,
+    parse_setups,
+)
 from .topics import TOPICS
 
 DEFAULT = "dos-divide-by-zero"
@@ -67,16 +74,6 @@ PINS = {"ignne_n": True, "nmi": False, "reset": False, "init": False} | {
     **{f"irq{number}": False for number in range(16) if number != CASCADE_IRQ},
 }
 """Pins that a scenario can drive, with the level that they have before the first event."""
-EXITS = {
-    VMEXIT_INTR: "INTR",
-    VMEXIT_NMI: "NMI",
-    VMEXIT_VINTR: "VINTR",
-    VMEXIT_FERR_FREEZE: "FERR_FREEZE",
-    VMEXIT_VMRUN: "VMRUN",
-    VMEXIT_STGI: "STGI",
-    VMEXIT_CLGI: "CLGI",
-}
-"""#VMEXIT codes that a hypervisor can have a block for; FERR_FREEZE and VMRUN exit without one too."""
 _FOLDER = resources.files("irq13.sim.scenarios") / "library"
 _PARAMETERS = [one.name for one in fields(Parameters) if one.name != "generation"]
 _KEYS = (
@@ -85,6 +82,7 @@ _KEYS = (
     "topic",
     "source",
     "generation",
+    "machine",
     "parameters",
     "program",
     "handlers",
@@ -120,12 +118,16 @@ class Scenario:
     pins: tuple[PinEvent, ...]
     expectations: tuple[Expectation, ...]
     """Those that hold on every generation."""
-    by_generation: dict[Generation, tuple[Expectation, ...]] = field(default_factory=dict)
+    by_machine: dict[Generation | OlderMachine, tuple[Expectation, ...]] = field(default_factory=dict)
     limit: int = 1000
     topic: str = ""
     """A key of `topics.TOPICS`, or empty."""
     source: str = ""
     """Where it comes from: manual, report, program."""
+    machines: tuple[OlderMachine, ...] = ()
+    """Those before the 486 that it is for."""
+    setups: dict[OlderMachine, OlderSetup] = field(default_factory=dict)
+    older_parameters: dict[str, Any] = field(default_factory=dict)
 
     def parameters_for(self, generation: Generation) -> Parameters:
         """The parameters with another generation.
@@ -141,7 +143,7 @@ class Scenario:
 
     def expected_on(self, generation: Generation) -> tuple[Expectation, ...]:
         """Everything that is expected on a generation."""
-        return self.expectations + self.by_generation.get(generation, ())
+        return self.expectations + self.by_machine.get(generation, ())
 
 
 def shipped_scenarios() -> list[str]:
@@ -169,8 +171,8 @@ def parse_scenario(source: Source, name: str) -> Scenario:
     source.only((), _KEYS)
     if "program" not in source.data:
         raise source.error((), "a scenario needs a program")
-    generations = _generations(source)
-    parameters = _parameters(source, generations[0])
+    generations, machines = machines_of(source)
+    parameters = _parameters(source, *generations[:1])
     program = _program(source)
     steps = every_step(program)
     _check_svm(source, generations, steps)
@@ -184,11 +186,15 @@ def parse_scenario(source: Source, name: str) -> Scenario:
         program,
         _pins(source, program),
         _expectations(source, ("expect",), steps),
-        _by_generation(source, steps),
+        _by_machine(source, steps),
         source.get(("limit",), int, 1000),
         _topic(source),
         source.get(("source",), str, ""),
+        machines,
+        parse_setups(source, program, _steps, _vector, _expectations),
+        older_parameters(source, machines),
     )
+    check_machines(source, scenario)
     _check_limit(source, scenario)
     for generation in generations:
         clash = contradiction(scenario.expected_on(generation))
@@ -206,21 +212,10 @@ def _topic(source: Source) -> str:
     return topic
 
 
-def _generations(source: Source) -> tuple[Generation, ...]:
-    value = source.data.get("generation", Generation.AMD64.value)
-    names = value if isinstance(value, list) else [value]
-    known = [generation.value for generation in Generation]
-    for one in names:
-        if one not in known:
-            raise source.error(("generation",), f"generation must be out of {', '.join(known)}, not {one!r}")
-    if not names or len(set(names)) != len(names):
-        raise source.error(("generation",), "generation must name at least one, and none twice")
-    return tuple(Generation(one) for one in names)
-
-
-def _parameters(source: Source, generation: Generation) -> Parameters:
-    source.only(("parameters",), _PARAMETERS)
-    values = source.get(("parameters",), dict, {})
+def _parameters(source: Source, generation: Generation = Generation.AMD64) -> Parameters:
+    source.only(("parameters",), [*_PARAMETERS, *OLDER_PARAMETERS])
+    given = source.get(("parameters",), dict, {})
+    values = {name: value for name, value in given.items() if name not in OLDER_PARAMETERS}
     for key, value in values.items():
         try:
             Parameters(**{key: value})
@@ -247,65 +242,9 @@ def _program(source: Source) -> Program:
         handlers[vector] = steps
         if name.endswith(" trap"):
             traps.add(vector)
-    host = _hypervisor(source, labels)
+    host = parse_hypervisor(source, lambda key: _steps(source, key, labels))
     monitor = parse_monitor(source, lambda key: _steps(source, key, labels))
     return Program(main, handlers, special["reset"], host, special["smi"], frozenset(traps), monitor)
-
-
-def _hypervisor(source: Source, labels: dict[str, int]) -> Hypervisor | None:
-    if "hypervisor" not in source.data:
-        return None
-    table = source.get(("hypervisor",), dict, {})
-    start: tuple[Step, ...] = ()
-    exits: dict[int, tuple[Step, ...]] = {}
-    ports: dict[int, tuple[Step, ...]] = {}
-    handlers: dict[int, tuple[Step, ...]] = {}
-    traps: set[int] = set()
-    for name in table:
-        key = ("hypervisor", name)
-        steps = _steps(source, key, labels)
-        last, ends = steps[-1], Iret if name.startswith("handler ") else Vmrun
-        if not isinstance(last.action, ends | Jump | Exit):
-            raise source.error(last.line, f"{name} ends in {ends.__name__.lower()}, not in {last.text!r}")
-        if name == "start":
-            start = steps
-        elif name.startswith("out "):
-            for word in name.split()[1:] or [""]:
-                _add(source, key, ports, _number(source, key, word, 16), steps)
-        elif name.startswith("handler "):
-            words = name.split()
-            vector = _number(source, key, words[1] if words[2:] in ([], ["trap"]) else "", 8)
-            _add(source, key, handlers, vector, steps)
-            traps |= {vector} if words[2:] else set()
-        else:
-            _add(source, key, exits, _exit_code(source, key), steps)
-    if not start:
-        raise source.error(("hypervisor",), "a hypervisor needs start, which ends in vmrun")
-    return Hypervisor(start, exits, ports, handlers, frozenset(traps))
-
-
-def _add(
-    source: Source, key: Key, blocks: dict[int, tuple[Step, ...]], number: int, steps: tuple[Step, ...]
-) -> None:
-    if number in blocks:
-        raise source.error(key, f"{key[-1]!r}: a block of the hypervisor has {number:02X}h already")
-    blocks[number] = steps
-
-
-def _number(source: Source, key: Key, text: str, bits: int) -> int:
-    try:
-        return operands.number(text, bits=bits)
-    except InputError:
-        form = "expected start, an exit code such as 7Eh, ports such as 'out 0xf0 0x20', or 'handler 08h'"
-        raise source.error(key, f"{form}, not {key[-1]!r}") from None
-
-
-def _exit_code(source: Source, key: Key) -> int:
-    code = _number(source, key, key[-1], 8)
-    if code not in EXITS:
-        known = ", ".join(f"{code:02X}h ({what})" for code, what in EXITS.items())
-        raise source.error(key, f"no exit {key[-1]} here; expected {known}, or 'out PORT' for 7Bh")
-    return code
 
 
 def _check_svm(source: Source, generations: Sequence[Generation], steps: Sequence[Step]) -> None:
@@ -359,7 +298,7 @@ def _pins(source: Source, program: Program) -> tuple[PinEvent, ...]:
         form = "expected PIN low|high at CYCLE, such as ignne_n low at 40"
         if len(words) != 4 or words[1] not in ("low", "high") or words[2] != "at":
             raise source.error(number, f"{form}, not {text!r}")
-        if words[0] not in PINS:
+        if words[0] not in (*PINS, *XT_PINS):
             hint = nearest(words[0], PINS) or f"; expected {', '.join(PINS)}"
             raise source.error(number, f"no pin {words[0]!r}{hint}")
         if words[0] == "smi" and not program.smi:
@@ -386,10 +325,16 @@ def _expectations(source: Source, key: Key, steps: Sequence[Step]) -> tuple[Expe
     return tuple(result)
 
 
-def _by_generation(source: Source, steps: Sequence[Step]) -> dict[Generation, tuple[Expectation, ...]]:
-    source.only(("expect-on",), [generation.value for generation in Generation])
+def _by_machine(
+    source: Source, steps: Sequence[Step]
+) -> dict[Generation | OlderMachine, tuple[Expectation, ...]]:
+    source.only(("expect-on",), [*(generation.value for generation in Generation), *MACHINE_NAMES])
     names = source.get(("expect-on",), dict, {})
-    return {Generation(name): _expectations(source, ("expect-on", name), steps) for name in names}
+    return {_machine(name): _expectations(source, ("expect-on", name), steps) for name in names}
+
+
+def _machine(name: str) -> Generation | OlderMachine:
+    return Generation.I486 if name == Generation.I486.value else machine_named(name)
 
 
 def _check_limit(source: Source, scenario: Scenario) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ...model.older import OlderMachine
+
 if TYPE_CHECKING:
     from .scenario import Scenario
 
@@ -19,6 +21,14 @@ TOPICS = {
 """Headings by topic."""
 
 
+_OLDER = {
+    OlderMachine.AT286: "PC/AT with 80286 or 80386",
+    OlderMachine.AT386: "PC/AT with 80286 or 80386",
+    OlderMachine.XT8087: "PC and PC/XT",
+    OlderMachine.PC98: "PC-98",
+}
+
+
 def grouped(scenarios: "Iterable[Scenario]") -> "list[tuple[str, list[Scenario]]]":
     """Scenarios by machine and topic, each group with its heading; none is lost, and none twice."""
     groups: dict[tuple[str, str], list[Scenario]] = {}
@@ -32,4 +42,6 @@ def grouped(scenarios: "Iterable[Scenario]") -> "list[tuple[str, list[Scenario]]
 
 def machine_of(scenario: "Scenario") -> str:
     """The kind of machine that a scenario is for."""
-    return "PC/AT, 486 and later"
+    if scenario.generations:
+        return "PC/AT, 486 and later"
+    return _OLDER[scenario.machines[0]]

@@ -5,13 +5,14 @@ It is written by pylibfst, which is GTKWave's own writer.
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..support.errors import InputError
 from ..support.files import beside, replacing
 from .readers.contents import record_text
-from .signals import SIGNALS
+from .signals import SIGNALS, Signal
 from .trace import Trace
 from .vcd_writer import write_save_file, written_changes, written_end
 
@@ -27,7 +28,7 @@ def fst_library() -> Any:
     return pylibfst
 
 
-def write_fst_waveform(trace: Trace, path: str | Path) -> Path:
+def write_fst_waveform(trace: Trace, path: str | Path, signals: Sequence[Signal] = SIGNALS) -> Path:
     """Write `path` (an FST) and the save file beside it; returns the save file's path.
 
     Raises
@@ -43,16 +44,16 @@ def write_fst_waveform(trace: Trace, path: str | Path) -> Path:
         # The library opens files by name, and a second one beside it while it writes.
         with tempfile.TemporaryDirectory(prefix="irq13-") as folder:
             whole = Path(folder) / "whole.fst"
-            _write_fst(trace, whole)
+            _write_fst(trace, whole, signals)
             with whole.open("rb") as written:
                 shutil.copyfileobj(written, file)
         file.flush()
         with replacing(save) as save_file:
-            write_save_file(save_file, target.name)
+            write_save_file(save_file, target.name, signals)
     return save
 
 
-def _write_fst(trace: Trace, path: Path) -> None:
+def _write_fst(trace: Trace, path: Path, signals: Sequence[Signal]) -> None:
     library = fst_library()
     lib = library.lib
     file = lib.fstWriterCreate(str(path).encode(), 1)
@@ -64,9 +65,9 @@ def _write_fst(trace: Trace, path: Path) -> None:
     for line in record_text(trace.title, trace.causes).splitlines():
         # A comment of an FST is one line of at most 64 KiB.
         lib.fstWriterSetComment(file, line.encode())
-    handles = _declare(library, file)
+    handles = _declare(library, file, signals)
     now = None
-    for time, order, value in [(0, 0, 0), *written_changes(trace)]:
+    for time, order, value in [(0, 0, 0), *written_changes(trace, signals)]:
         if time != now:
             lib.fstWriterEmitTimeChange(file, time)
             now = time
@@ -74,20 +75,20 @@ def _write_fst(trace: Trace, path: Path) -> None:
             text = value.encode()
             lib.fstWriterEmitVariableLengthValueChange(file, handles[order], text, len(text))
         else:
-            width = 1 if order == 0 else SIGNALS[order - 1].width
+            width = 1 if order == 0 else signals[order - 1].width
             lib.fstWriterEmitValueChange(file, handles[order], f"{value:0{width}b}".encode())
     lib.fstWriterEmitTimeChange(file, written_end(trace))
     lib.fstWriterClose(file)
 
 
-def _declare(library: Any, file: Any) -> list[Any]:
-    """The handles of the clock and of SIGNALS."""
+def _declare(library: Any, file: Any, signals: Sequence[Signal]) -> list[Any]:
+    """The handles of the clock and of the signals."""
     ffi, lib = library.ffi, library.lib
     inside: dict[tuple[str, ...], list[tuple[int, str, int]]] = {("pc",): [(0, "clk", 1)]}
-    for order, signal in enumerate(SIGNALS, start=1):
+    for order, signal in enumerate(signals, start=1):
         scope = tuple(signal.scope.split("."))
         inside.setdefault(scope, []).append((order, signal.name, signal.width))
-    handles: list[Any] = [None] * (len(SIGNALS) + 1)
+    handles: list[Any] = [None] * (len(signals) + 1)
     opened: tuple[str, ...] = ()
     for scope in sorted(inside):
         common = sum(scope[: n + 1] == opened[: n + 1] for n in range(min(len(scope), len(opened))))

@@ -1,5 +1,8 @@
 """Collects what a machine does, cycle by cycle, as changes and their causes."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from ...model.pc import PcInputs, PcOutputs
@@ -8,35 +11,37 @@ from ...model.reporting import Reporting, ReportingContext
 from ...model.x87 import ErrorState
 from .causes.cause import Cause, Edge, Instant, Moment
 from .causes.processor_rules import cause_of
-from .signals import SIGNALS, CpuView
+from .signals import SIGNALS, CpuView, Signal
 from .trace import CYCLE_NS, Trace
 from .wave import Wave, of_values
 
 NO_CPU = CpuView()
 
 
-class Recorder:
-    """What every signal does.
+class SignalRecorder:
+    """What every signal of a table does; without causes.
 
     Parameters
     ----------
-    parameters: of the PC that is recorded; the causes depend on them.
+    signals: the table.
     """
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, signals: Sequence[Signal]) -> None:
         self.cycles = 0
-        self._parameters = parameters
-        self._changes: dict[str, list[int]] = {signal.name: [] for signal in SIGNALS}
-        self._values: dict[str, list[int | str]] = {signal.name: [] for signal in SIGNALS}
+        self._signals = signals
+        self._changes: dict[str, list[int]] = {signal.name: [] for signal in signals}
+        self._values: dict[str, list[int | str]] = {signal.name: [] for signal in signals}
         self._causes: dict[Edge, Cause] = {}
-        # Whether an error is immediate or deferred shows on no port: followed here from what does.
-        self._reporting = Reporting(parameters)
-        self._before: Instant | None = None
 
-    def record(self, inputs: PcInputs, outputs: PcOutputs, cpu: CpuView = NO_CPU) -> None:
+    def record(self, inputs: Any, outputs: Any, cpu: CpuView = NO_CPU) -> None:
         """One more cycle."""
+        self._note(inputs, outputs, cpu)
+        self.cycles += 1
+
+    def _note(self, inputs: Any, outputs: Any, cpu: CpuView) -> list[str]:
+        """The names of what has changed."""
         changed = []
-        for signal in SIGNALS:
+        for signal in self._signals:
             value = signal.get(inputs, outputs, cpu)
             if not isinstance(value, str):
                 value = int(value)
@@ -45,24 +50,45 @@ class Recorder:
                 self._changes[signal.name].append(self.cycles)
                 values.append(value)
                 changed.append(signal.name)
-        now = Instant(inputs, outputs, cpu)
-        if self._before is not None:
-            self._explain(changed, self._before, now)
-            self._follow(self._before, now)
-        self._before = now
-        self.cycles += 1
+        return changed
 
     def trace(self, title: str = "") -> Trace:
         """What has been recorded so far."""
         end = self.cycles * CYCLE_NS
         # Edge n stands at the start of cycle n, the last one at the end.
         clock = np.arange(CYCLE_NS, end + 1, CYCLE_NS, dtype=np.int64)
-        waves = {signal.path: self._wave(signal.path, signal.name, signal.width) for signal in SIGNALS}
+        waves = {signal.path: self._wave(signal.path, signal.name, signal.width) for signal in self._signals}
         return Trace(waves, clock, end, causes=dict(self._causes), title=title)
 
     def _wave(self, path: str, name: str, width: int) -> Wave:
         times = np.array(self._changes[name], dtype=np.int64) * CYCLE_NS
         return of_values(path, times, self._values[name], width)
+
+
+class Recorder(SignalRecorder):
+    """What every signal does, and why.
+
+    Parameters
+    ----------
+    parameters: of the PC that is recorded; the causes depend on them.
+    """
+
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(SIGNALS)
+        self._parameters = parameters
+        # Whether an error is immediate or deferred shows on no port: followed here from what does.
+        self._reporting = Reporting(parameters)
+        self._before: Instant | None = None
+
+    def record(self, inputs: PcInputs, outputs: PcOutputs, cpu: CpuView = NO_CPU) -> None:
+        """One more cycle."""
+        changed = self._note(inputs, outputs, cpu)
+        now = Instant(inputs, outputs, cpu)
+        if self._before is not None:
+            self._explain(changed, self._before, now)
+            self._follow(self._before, now)
+        self._before = now
+        self.cycles += 1
 
     def _explain(self, changed: list[str], before: Instant, now: Instant) -> None:
         at_once = self._reporting.reports_at_once()

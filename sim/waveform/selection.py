@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from .names import without_range
+from .older_signals import OLDER_ALIASES
 from .signals import SIGNALS
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ ON_A_PAGE = (*PINS, "handler", "step")
 """What a page shows of it first."""
 MOST = 40
 """Signals that are shown of a trace of somebody else."""
-_ALIASES = {signal.path: signal.alias for signal in SIGNALS}
+_ALIASES = OLDER_ALIASES | {signal.path: signal.alias for signal in SIGNALS}
 
 
 class Shown(NamedTuple):

@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from irq13.sim.cpu.instructions import INSTRUCTIONS
 from irq13.sim.cpu.steps import _PARSERS
+from irq13.sim.scenarios.hypervisor import EXITS
 from irq13.sim.scenarios.report import timeline
 from irq13.sim.scenarios.run import run_scenario
-from irq13.sim.scenarios.scenario import EXITS, PINS, parse_scenario
+from irq13.sim.scenarios.scenario import PINS, parse_scenario
 from irq13.sim.support.toml_source import Source, SourceError
 
 OPERANDS = {

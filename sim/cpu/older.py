@@ -1,0 +1,81 @@
+"""The processor of a machine before the 486: an 8088, 80286 or 80386 with a coprocessor beside it."""
+
+from typing import Any
+
+from ...model.chipset import IoAccess
+from ...model.older import OlderInputs, OlderOutputs, OlderParameters
+from ...model.older.registers import HostCpu
+from ...model.registers import Generation, Parameters
+from ...model.reporting import Decision
+from ...model.x87 import OperationRequest
+from ..waveform.older_signals import older_signals
+from .actions import Wait
+from .cpu import Cpu, Cycles
+from .events import FAULTS, NMI_VECTOR
+from .program import Program
+from .stores import Stores
+
+
+class OlderCpu(Cpu):
+    """Runs a program that uses nothing that the machine lacks."""
+
+    def __init__(self, program: Program, parameters: OlderParameters) -> None:
+        self.machine = parameters
+        self._signals = {signal.name: signal for signal in older_signals(parameters)}
+        # It decodes as a processor that has everything does: what is missing here does not come so far.
+        super().__init__(program, Parameters(Generation.AMD64))
+        self.stores = Stores(after_prefixes=parameters.cpu is HostCpu.I8086)
+
+    def _drive(self, **inputs) -> Any:
+        return OlderInputs(cr0=self.cr0, **inputs)
+
+    def _deliver_nmi(self) -> None:
+        # An 8088 has no NMI blocking: a new edge interrupts the handler [A8]. An 80286 blocks until IRET.
+        self.nmi_blocked = self.machine.cpu is not HostCpu.I8086
+        self._enter(NMI_VECTOR)
+
+    def _io(self, access: IoAccess, last: bool) -> Cycles:
+        outputs: Any = yield self._drive(io=access)
+        if not access.write:
+            self.stores.values["al"] = outputs.io_data
+            self._record("reads", outputs.io_data)
+        elif last:
+            self._record("executes")
+        if outputs.cpu_reset:
+            self._again(init=True)
+        return True
+
+    def _x87(self, operation: OperationRequest, last: bool) -> Cycles:
+        """WAIT and ESC: what holds one is told once the coprocessor is free, so by an error."""
+        held = False
+        while True:
+            outputs: Any = yield self._drive(operation=operation)
+            if outputs.decision is Decision.READY:
+                self._executed(operation, outputs, last)
+                return True
+            if outputs.decision is Decision.NM:
+                return self._fault(FAULTS[Decision.NM])
+            if outputs.decision is Decision.FREEZE and not held and _by_error(outputs):
+                held = True
+                self._record("freezes")
+            if self._interrupted():
+                return False
+            if outputs.decision is Decision.MF:
+                return self._fault("#MF")
+            self.waiting = "frozen"
+
+    def _wait(self, action: Wait) -> Cycles:
+        signal = self._signals[action.signal]
+        while True:
+            inputs = self._drive()
+            outputs = yield inputs
+            if bool(signal.get(inputs, outputs, self.view())) == action.level:
+                self._record("executes")
+                return True
+            if self._interrupted():
+                return False
+            self.waiting = "waiting"
+
+
+def _by_error(outputs: OlderOutputs) -> bool:
+    return outputs.latch or outputs.int_

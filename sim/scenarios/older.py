@@ -1,0 +1,254 @@
+"""Scenarios on the machines before the 486.
+
+    machine = "AT286"                  # or a list; AT486, P6 and AMD64 are the generations
+    [parameters]
+    irq13_from = "error"
+
+or, for a scenario that other machines run too, what is otherwise on one of them:
+
+    [machine]
+    on = ["XT8087"]                    # as `machine = ...`; without, `irq13 run --machine` asks for it
+    [machine.XT8087]
+    bios = '''...'''                   # in place of the step bios
+    expect = '''...'''                 # in place of `expect`
+    [machine.XT8087.handlers]          # in place of [handlers], by vector
+    [machine.XT8087.parameters]
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from ...model.older import OlderMachine, OlderParameters
+from ...model.registers import Generation
+from ..cpu.actions import Bios, Wait
+from ..cpu.program import Program
+from ..cpu.steps import Step
+from ..support.errors import InputError
+from ..support.toml_source import Key, Source
+from ..waveform.older_signals import older_signals
+from ..waveform.signals import BY_NAME
+from .expectations import Expectation
+from .jumps import guest_steps
+from .older_lacks import lacking
+
+if TYPE_CHECKING:
+    from .scenario import Scenario
+
+AT486 = "AT486"
+"""The name as a machine of the PC/AT with an I486."""
+NAMES_OF_GENERATIONS = {AT486: Generation.I486, "P6": Generation.P6, "AMD64": Generation.AMD64}
+MACHINE_NAMES = (*NAMES_OF_GENERATIONS, *(one.value for one in OlderMachine))
+"""All machines, as scenarios and the command line call them."""
+OLDER_PARAMETERS = [one.name for one in fields(OlderParameters) if one.name != "machine"]
+XT_PINS = ("parity", "iochk")
+"""Pins of an XT, beside those of every machine."""
+_KEYS = ("bios", "expect", "handlers", "parameters")
+
+
+@dataclass(frozen=True)
+class OlderSetup:
+    """What is otherwise on a machine."""
+
+    bios: tuple[Step, ...] = ()
+    handlers: Mapping[int, tuple[Step, ...]] = field(default_factory=dict)
+    expectations: tuple[Expectation, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def machine_named(name: str) -> Generation | OlderMachine:
+    """A machine by name. Raises ValueError."""
+    if name in NAMES_OF_GENERATIONS:
+        return NAMES_OF_GENERATIONS[name]
+    if name not in MACHINE_NAMES:
+        raise InputError(f"machine must be out of {', '.join(MACHINE_NAMES)}, not {name!r}")
+    return OlderMachine(name)
+
+
+def machines_of(source: Source) -> tuple[tuple[Generation, ...], tuple[OlderMachine, ...]]:
+    """The generations and the older machines that `generation` and `machine` name; AMD64 without both."""
+    named = [*_names(source, ("generation",), [generation.value for generation in Generation])]
+    generations = [Generation(name) for name in named]
+    machines = [machine_named(name) for name in _names(source, _machine_key(source), MACHINE_NAMES)]
+    generations += [one for one in machines if isinstance(one, Generation) and one not in generations]
+    older = tuple(one for one in machines if isinstance(one, OlderMachine))
+    return tuple(generations) or (() if older else (Generation.AMD64,)), older
+
+
+def _machine_key(source: Source) -> Key:
+    if not isinstance(source.data.get("machine"), dict):
+        return ("machine",)
+    source.only(("machine",), ("on", *(one.value for one in OlderMachine)))
+    return ("machine", "on")
+
+
+def _names(source: Source, key: Key, known: Sequence[str]) -> list[str]:
+    """A name or a list of names; none without the key."""
+    value: Any = source.data
+    for part in key:
+        if part not in value:
+            return []
+        value = value[part]
+    names = value if isinstance(value, list) else [value]
+    for one in names:
+        if one not in known:
+            raise source.error(key, f"{key[0]} must be out of {', '.join(known)}, not {one!r}")
+    if not names or len(set(names)) != len(names):
+        raise source.error(key, f"{key[0]} must name at least one, and none twice")
+    return names
+
+
+def older_parameters(source: Source, machines: Sequence[OlderMachine]) -> dict[str, Any]:
+    """Those of [parameters] that are of a machine before the 486."""
+    given = source.get(("parameters",), dict, {})
+    values = {name: value for name, value in given.items() if name in OLDER_PARAMETERS}
+    for name in values:
+        if not machines:
+            raise source.error(
+                ("parameters", name), f"{name} is a parameter of machines before the 486: name one"
+            )
+    for machine in machines:
+        _checked(source, ("parameters",), machine, values)
+    return values
+
+
+def _checked(source: Source, key: Key, machine: OlderMachine, values: Mapping[str, Any]) -> None:
+    try:
+        OlderParameters(machine, **values)
+    except (TypeError, ValueError) as error:
+        name = str(error).split()[0]
+        raise source.error((*key, name) if name in values else key, str(error)) from None
+
+
+def parse_setups(
+    source: Source,
+    program: Program,
+    steps_of: Callable[[Source, Key, dict[str, int]], tuple[Step, ...]],
+    vector_of: Callable[[Source, Key, str], int],
+    expectations_of: Callable[[Source, Key, Sequence[Step]], tuple[Expectation, ...]],
+) -> dict[OlderMachine, OlderSetup]:
+    """The tables [machine.X]; the three functions are how a scenario reads these."""
+    tables = source.data.get("machine")
+    setups: dict[OlderMachine, OlderSetup] = {}
+    for name in tables if isinstance(tables, dict) else ():
+        if name == "on":
+            continue
+        machine, key = OlderMachine(name), ("machine", name)
+        source.only(key, _KEYS)
+        # Labels of one machine: other machines, and the handlers that these replace, may have them too.
+        labels = {one.label: one.line for one in program.main if one.label}
+        bios = steps_of(source, (*key, "bios"), labels) if "bios" in source.get(key, dict, {}) else ()
+        handlers: dict[int, tuple[Step, ...]] = {}
+        for one in source.get((*key, "handlers"), dict, {}):
+            at = (*key, "handlers", one)
+            vector = vector_of(source, at, one)
+            if vector in handlers:
+                raise source.error(at, f"vector {vector:02X}h has two handlers")
+            handlers[vector] = steps_of(source, at, labels)
+        source.only((*key, "parameters"), OLDER_PARAMETERS)
+        parameters = source.get((*key, "parameters"), dict, {})
+        _checked(source, (*key, "parameters"), machine, parameters)
+        kept = [block for vector, block in program.handlers.items() if vector not in handlers]
+        blocks = (*handlers.values(), bios, program.main, program.after_reset, *kept)
+        own = tuple(step for block in blocks for step in block)
+        expected = expectations_of(source, (*key, "expect"), own)
+        setups[machine] = OlderSetup(bios, handlers, expected, parameters)
+    return setups
+
+
+def parameters_on(scenario: "Scenario", machine: OlderMachine) -> OlderParameters:
+    """What the machine is."""
+    own = scenario.setups[machine].parameters if machine in scenario.setups else {}
+    shared = scenario.older_parameters if machine in scenario.machines else {}
+    return OlderParameters(machine, **{**shared, **own})
+
+
+def program_on(scenario: "Scenario", machine: OlderMachine) -> Program:
+    """The program with the machine's own BIOS and handlers.
+
+    Raises
+    ------
+    InputError
+        If it uses what the machine lacks.
+    """
+    parameters = parameters_on(scenario, machine)
+    setup = scenario.setups.get(machine, OlderSetup())
+    words = parameters.bios_words
+
+    def placed(steps: Sequence[Step]) -> tuple[Step, ...]:
+        result: list[Step] = []
+        for step in steps:
+            is_bios = isinstance(step.action, Bios)
+            own = setup.bios or (step._replace(action=Bios(words)),)
+            result += own if is_bios else (step,)
+        return tuple(result)
+
+    program = scenario.program
+    handlers = {vector: placed(steps) for vector, steps in {**program.handlers, **setup.handlers}.items()}
+    program = program._replace(
+        main=placed(program.main), handlers=handlers, after_reset=placed(program.after_reset)
+    )
+    lack = lacking(program, parameters)
+    if lack:
+        step, why = lack
+        raise InputError(f"{scenario.name}: {f'line {step.line}: ' if step else ''}{why}")
+    foreign = next((event.pin for event in scenario.pins if not _has_pin(event.pin, parameters)), None)
+    if foreign:
+        raise InputError(f"{scenario.name}: there is no pin {foreign} on {machine.value}")
+    return program
+
+
+def _has_pin(pin: str, parameters: OlderParameters) -> bool:
+    if pin in XT_PINS:
+        return parameters.machine is OlderMachine.XT8087
+    if pin.startswith("irq") and parameters.pics.slave is None:
+        return int(pin[3:]) < 8
+    return pin in ("nmi", "reset") or (pin.startswith("irq") and pin != f"irq{parameters.pics.cascade}")
+
+
+def expected_on(scenario: "Scenario", machine: OlderMachine) -> tuple[list[Expectation], list[Expectation]]:
+    """What can be judged on a machine, and what speaks of signals that it does not have."""
+    known = {signal.name for signal in older_signals(parameters_on(scenario, machine))}
+    setup = scenario.setups.get(machine, OlderSetup())
+    judged: list[Expectation] = []
+    passed_over: list[Expectation] = []
+    own = scenario.by_machine.get(machine, ())
+    for one in (*(setup.expectations or scenario.expectations), *own):
+        (judged if one.signals <= known else passed_over).append(one)
+    return judged, passed_over
+
+
+def check_machines(source: Source, scenario: "Scenario") -> None:
+    """Refuse what a machine that the scenario names does not have: steps, pins, signals."""
+    for generation in scenario.generations:
+        for expectation in scenario.expected_on(generation):
+            missing = sorted(expectation.signals - BY_NAME.keys())
+            if missing:
+                raise source.error(expectation.line, f"there is no {missing[0]} on {generation.value}")
+    if scenario.generations:
+        _check_later(source, scenario)
+    for machine in scenario.machines:
+        try:
+            program_on(scenario, machine)
+        except InputError as error:
+            text = str(error).removeprefix(f"{scenario.name}: ")
+            words = text.split(": ", maxsplit=1)
+            line = int(words[0].split()[1]) if words[0].startswith("line ") else ("machine",)
+            raise source.error(line, words[1] if isinstance(line, int) else text) from None
+        _, passed_over = expected_on(scenario, machine)
+        known = {signal.name for signal in older_signals(parameters_on(scenario, machine))}
+        for expectation in passed_over:
+            missing = sorted(expectation.signals - known)
+            if missing and not scenario.generations:
+                raise source.error(expectation.line, f"there is no {missing[0]} on {machine.value}")
+
+
+def _check_later(source: Source, scenario: "Scenario") -> None:
+    """What only a machine before the 486 has, in a scenario for later ones."""
+    name = scenario.generations[0].value
+    for event in scenario.pins:
+        if event.pin in XT_PINS:
+            raise source.error(("pins",), f"there is no pin {event.pin} on {name}")
+    for step in guest_steps(scenario.program):
+        if isinstance(step.action, Wait) and step.action.signal not in BY_NAME:
+            raise source.error(step.line, f"{step.text!r}: there is no {step.action.signal} on {name}")

@@ -1,0 +1,64 @@
+"""What a program asks for and a machine before the 486 does not have."""
+
+from ...model.older import OlderParameters
+from ...model.older.registers import SUPPORTED, HostCpu
+from ...model.registers import Cr0
+from ..cpu.actions import MovCr0, MovFerrEnable, MsrAccess, Reset, Rsm, Wait, X87Step
+from ..cpu.program import Program
+from ..cpu.steps import Step
+from ..waveform.older_signals import older_signals
+from .jumps import guest_steps
+
+_SINCE_387 = ("fcos", "fprem1", "fsin", "fsincos", "fucom", "fucomp", "fucompp")
+_LATER = (
+    *("fcomi", "fcomip", "fucomi", "fucomip", "fisttp", "fcmovb", "fcmovbe"),
+    *("fcmove", "fcmovnb", "fcmovnbe", "fcmovne", "fcmovnu", "fcmovu"),
+)
+_CHIPS = {HostCpu.I8086: "8087", HostCpu.I80286: "80287", HostCpu.I80386: "80387"}
+
+
+def lacking(program: Program, parameters: OlderParameters) -> tuple[Step | None, str] | None:
+    """The first step (None for a whole block) that the machine cannot do, and why; None if it can do all."""
+    name = parameters.machine.value
+    for what, there in (
+        ("a hypervisor needs SVM", program.hypervisor),
+        ("a monitor is supported from the 486 on", program.monitor),
+        ("there is no SMI#", program.smi),
+    ):
+        if there:
+            return None, f"not on {name}: {what}"
+    known = {signal.name for signal in older_signals(parameters)}
+    for step in guest_steps(program):
+        why = _why_not(step, parameters, known)
+        if why:
+            return step, f"{step.text!r} is not supported on {name}: {why}"
+    return None
+
+
+def _why_not(step: Step, parameters: OlderParameters, known: set[str]) -> str:
+    is_8087 = parameters.cpu is HostCpu.I8086
+    match step.action:
+        case MovCr0(bit, _):
+            if bit is Cr0.NE:
+                return "CR0.NE exists from the 486 on"
+            return "an 8088 has no CR0" if is_8087 else ""
+        case MsrAccess():
+            return "there are no MSRs"
+        case MovFerrEnable():
+            return "there is no FERR# and no enable bit"
+        case Reset(init) if init:
+            return "INIT exists from the 486 on"
+        case Rsm():
+            return "there is no SMM"
+        case Wait(signal) if signal not in known:
+            return f"there is no {signal}"
+        case X87Step(operations):
+            chip = _CHIPS[parameters.cpu or HostCpu.I80386]
+            verb = step.verb.lower()
+            if verb in _SINCE_387 and chip != "80387":
+                return f"the {chip} does not have it, the 80387 has"
+            if verb in _LATER or any(one.code not in SUPPORTED for one in operations):
+                return f"the {chip} does not have it"
+    if step.verb in ("vmrun", "stgi", "clgi", "inject", "virq"):
+        return "there is no SVM"
+    return ""

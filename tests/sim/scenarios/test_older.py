@@ -1,0 +1,193 @@
+"""Scenarios on the machines before the 486: programs, handlers, diagnoses, and what is refused."""
+
+import re
+
+import pytest
+from irq13.model.older import OlderMachine
+from irq13.sim.scenarios.older_run import run_on_older
+from irq13.sim.scenarios.scenario import load_scenario, parse_scenario, shipped_scenarios
+from irq13.sim.scenarios.side_by_side import joined_runs, run_on_all
+from irq13.sim.support.toml_source import Source, SourceError
+
+AT, XT, PC98 = OlderMachine.AT286, OlderMachine.XT8087, OlderMachine.PC98
+CASES = [(name, machine) for name in shipped_scenarios() for machine in load_scenario(name).machines]
+
+
+def parsed(program, head='machine = "AT286"', tail=""):
+    return parse_scenario(Source("a.toml", f"{head}\nprogram = '''\n{program}\n'''\n{tail}"), "a")
+
+
+def stuck(program, machine="AT286", tail=""):
+    """The reason for which a program hangs, and the words."""
+    head = f'machine = "{machine}"'
+    result = run_on_older(parsed(program, head, tail), OlderMachine(machine), "model")
+    return result.diagnosis and (result.diagnosis.reason, result.diagnosis.text)
+
+
+@pytest.mark.parametrize(("name", "machine"), CASES, ids=lambda one: getattr(one, "value", one))
+def test_shipped(name, machine):
+    result = run_on_older(load_scenario(name), machine, "model" if machine is not XT else "lockstep")
+    assert [verdict for verdict in result.verdicts if not verdict.holds] == []
+
+
+ERROR = "fninit\nfldcw masks=none\nfdiv raises=ZE"
+HANDLER = "[handlers]\n75h = '''\n{}\nout 0xa0, 0x20\nout 0x20, 0x20\niret\n'''\n"
+NMI = "[handlers]\nnmi = '''\n{}\niret\n'''\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "machine", "tail", "reason", "words"),
+    [
+        (f"{ERROR}\nfwait", "XT8087", "", "nmi-masked", "bit 7 of port A0h is 0"),
+        (f"bios\n{ERROR}\nfwait", "XT8087", NMI.format("nop"), "nmi-no-edge", "makes no new edge"),
+        (
+            f"bios\n{ERROR}\nfwait",
+            "XT8087",
+            "[parameters]\ninstalled = false",
+            "npx-not-installed",
+            "SW1-2",
+        ),
+        (f"bios\nsti\n{ERROR}\nfwait", "AT286", HANDLER.format("fnclex"), "fnclex-without-f0h", "port F0h"),
+        (f"bios\nsti\n{ERROR}\nfwait", "AT286", HANDLER.format("nop"), "latch-never-cleared", "port F0h"),
+        (f"bios\nsti\n{ERROR}\nfwait", "AT286", HANDLER.format("fst"), "latch-never-cleared", "port F0h"),
+        (f"bios\n{ERROR}\nfwait", "AT386", "", "interrupts-off", "IF = 1"),
+        (f"bios\nout 0xa1, 0x20\nsti\n{ERROR}\nfwait", "AT286", "", "slave-masked", "the latch keeps BUSY"),
+        (f"bios\nout 0x21, 0x04\nsti\n{ERROR}\nfwait", "AT386", "", "master-masked", "port 21h"),
+        (f"bios\nout 0x0a, 0x01\nsti\n{ERROR}\nfwait", "PC98", "", "slave-masked", "port 0Ah"),
+        (f"sti\n{ERROR}\nfwait", "AT286", "", "slave-masked", "IMR = FFh"),
+        ("hlt", "AT286", "", "no-request", "halted"),
+        ("wait latch", "AT286", "", "no-signal", "waiting"),
+    ],
+)
+def test_diagnosis(program, machine, tail, reason, words):
+    found = stuck(program, machine, tail)
+    assert found is not None
+    assert found[0] == reason
+    assert words in found[1]
+
+
+def test_an_nmi_that_is_enabled_late_comes_then():
+    """[A15] An interrupt's handler opens port A0h: INT, which is active, makes the edge at the 8088."""
+    tail = (
+        "pins = 'irq1 high at 30'\n[handlers]\n09h = '''\nopen: out 0xa0, 0x80\nout 0x20, 0x20\niret\n'''\n"
+    )
+    tail += "nmi = '''\nfnclex\niret\n'''\n"
+    program = f"bios\nout 0xa0, 0x00\nsti\n{ERROR}\ncheck: fwait"
+    scenario = parsed(
+        program, 'machine = "XT8087"', tail.replace("[handlers]", "expect = 'check executes'\n[handlers]")
+    )
+    result = run_on_older(scenario, XT, "lockstep")
+    assert result.passed
+    enters = [(event.value, event.cycle) for event in result.events if event.kind == "enters"]
+    assert [vector for vector, _ in enters] == [9, 2]
+
+
+def test_an_8088_does_not_block_nmis():
+    """[A8] A new edge interrupts the handler; an 80286 waits for the IRET."""
+    program = "nop 30"
+    tail = "pins = '''\nnmi high at 5\nnmi low at 7\nnmi high at 9\n'''\n"
+    tail += "[handlers]\nnmi = '''\nnop 10\niret\n'''\n"
+    for machine, first_return in (("XT8087", "inner"), ("AT286", "outer")):
+        scenario = parsed(program, f'machine = "{machine}"', tail)
+        events = run_on_older(scenario, OlderMachine(machine), "model").events
+        kinds = [event.kind for event in events if event.kind in ("enters", "returns")]
+        nested = kinds == ["enters", "enters", "returns", "returns"]
+        assert nested == (first_return == "inner")
+
+
+def test_a_pc98_resets_its_processor_by_f0h():
+    """[N6] The program begins again at [handlers] reset; the coprocessor keeps its error."""
+    tail = "expect = '''\nhere executes\nlatch falls never\n'''\n[handlers]\nreset = '''\nhere: fnstsw\n'''\n"
+    program = f"{ERROR}\nnop 5\nout 0xf0\nnop 9"
+    tail = tail.replace("here: fnstsw", "here: nop")
+    assert run_on_older(parsed(program, 'machine = "PC98"', tail), PC98, "lockstep").passed
+
+
+def test_native_wiring_takes_mf():
+    tail = "expect = '''\ncheck raises #MF\nhandler mf enters once\ncheck executes\n'''\n"
+    tail += "[parameters]\nnative = true\n[handlers]\nmf = '''\nfnclex\niret\n'''\n"
+    program = f"{ERROR}\ncheck: fwait"
+    assert run_on_older(parsed(program, 'machine = "AT286"', tail), AT, "lockstep").passed
+
+
+def test_parity_is_an_nmi_too():
+    tail = "pins = 'parity high at 12'\nexpect = 'handler nmi enters once'\n"
+    tail += "[handlers]\nnmi = '''\nnop\niret\n'''\n"
+    assert run_on_older(parsed("bios\nnop 20", 'machine = "XT8087"', tail), XT, "lockstep").passed
+
+
+def test_a_bios_and_handlers_of_its_own():
+    tail = "[machine.XT8087]\nbios = '''\nout 0xa0, 0x80\n'''\nexpect = 'handler nmi enters once'\n"
+    tail += "[machine.XT8087.handlers]\nnmi = '''\nclear: fnclex\niret\n'''\n"
+    scenario = parsed(f"bios\n{ERROR}\ncheck: fwait", 'generation = "I486"\nexpect = "ferr_n falls"', tail)
+    assert scenario.machines == ()
+    result = run_on_older(scenario, XT, "model")
+    assert result.passed
+    assert [verdict.text for verdict in result.verdicts] == ["handler nmi enters once"]
+
+
+def test_what_a_machine_does_not_have_is_passed_over_and_said():
+    scenario = parsed(f"bios\n{ERROR}", 'generation = "I486"\nexpect = "ferr_n falls never"')
+    (verdict,) = run_on_older(scenario, AT, "model").verdicts
+    assert (verdict.holds, verdict.found) == (True, "not judged: there is no ferr_n on AT286")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("fsin", "a.toml:3: 'fsin' is not supported on AT286: the 80287 does not have it, the 80387 has"),
+        ("emms", "a.toml:3: 'emms' is not supported on AT286: the 80287 does not have it"),
+        ("fcmove", "a.toml:3: 'fcmove' is not supported on AT286: the 80287 does not have it"),
+        ("mov cr0.ne 1", "a.toml:3: 'mov cr0.ne 1' is not supported on AT286: CR0.NE exists from the 486 on"),
+        ("rdmsr HWCR", "a.toml:3: 'rdmsr HWCR' is not supported on AT286: there are no MSRs"),
+        ("mov ferr_enable 1", "there is no FERR# and no enable bit"),
+        ("wait ignne", "there is no ignne"),
+        ("init", "INIT exists from the 486 on"),
+    ],
+)
+def test_what_a_machine_lacks_is_refused(text, error):
+    with pytest.raises(SourceError, match=re.escape(error)):
+        parsed(text)
+
+
+@pytest.mark.parametrize(
+    ("head", "tail", "error"),
+    [
+        (
+            'machine = "AT586"',
+            "",
+            "a.toml:1: machine must be out of AT486, P6, AMD64, AT286, AT386, XT8087, PC98",
+        ),
+        ("machine = []", "", "a.toml:1: machine must name at least one, and none twice"),
+        ('machine = "AT286"', 'expect = "ferr_n falls"', "a.toml:5: there is no ferr_n on AT286"),
+        ('generation = "P6"', 'expect = "latch falls"', "a.toml:5: there is no latch on P6"),
+        ('generation = "P6"', 'pins = "iochk high at 3"', "a.toml:5: there is no pin iochk on P6"),
+        ('machine = "AT286"', 'pins = "ignne_n low at 3"', "there is no pin ignne_n on AT286"),
+        ('machine = "XT8087"', 'pins = "irq13 high at 3"', "there is no pin irq13 on XT8087"),
+        ('machine = "AT286"', "[parameters]\nnative = 3", "a.toml:6: native must be True or False, not 3"),
+        (
+            'generation = "P6"',
+            "[parameters]\nnative = true",
+            "native is a parameter of machines before the 486",
+        ),
+        ("", "[machine.AT286.parameters]\ninstalled = false", "installed is for where the machine is XT8087"),
+        ("", "[machine.AT286]\nbois = ''", "unknown key 'bois' (did you mean bios?)"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_refused(head, tail, error):
+    with pytest.raises(SourceError, match=re.escape(error)):
+        parsed("nop", head, tail)
+
+
+def test_all_machines_side_by_side():
+    """The default scenario passes on all seven; the joined_runs trace has each machine as a scope."""
+    runs, refused = run_on_all(load_scenario("dos-divide-by-zero"), "model")
+    assert refused == {}
+    assert [run.passed for run in runs] == [True] * 7
+    trace, shown, signals = joined_runs(runs)
+    assert len(shown) == 3 * 4 + 5 + 5 + 4 + 5
+    assert {f"{one.path}" for one in signals} == set(trace)
+    assert trace["AT286.pc.latch"].rises().size == 1
+    refusing, refused = run_on_all(load_scenario("ignne-msr"), "model")
+    assert len(refusing) == 3
+    assert set(refused) == {"AT286", "AT386", "XT8087", "PC98"}
