@@ -5,8 +5,11 @@ import sys
 from collections import defaultdict
 
 from irq13.sim.machines.machine import MACHINES
+from irq13.sim.scenarios.scenario import load_scenario, shipped_scenarios
 
 BUILT = dict(MACHINES)
+LATER = [name for name in shipped_scenarios() if load_scenario(name).generations]
+"""The shipped scenarios that are for the 486 or later processors."""
 
 
 class Pool:

@@ -135,8 +135,12 @@ class Scenario:
         Raises
         ------
         ValueError
-            For a program under a hypervisor, on a generation without SVM.
+            For a program under a hypervisor, on a generation without SVM, and for one that is for machines
+            before the 486 alone.
         """
+        if not self.generations:
+            only = ", ".join(machine.value for machine in self.machines)
+            raise InputError(f"{self.name} is for {only}, not for {generation.value}")
         if self.program.hypervisor and generation is not Generation.AMD64:
             raise InputError(f"{self.name}: a hypervisor needs SVM: there is none on {generation.value}")
         return replace(self.parameters, generation=generation)
