@@ -62,16 +62,22 @@ def _text() -> str:
             f"dw c{number}_name, {needs}, c{number}_16, c{number}_32, c{number}_16_at, c{number}_32_at, "
             f"c{number}_expected, c{number}_handlers"
         )
-    lines += [f"cw_{name}: dw {masks_of(name):#x}" for name in ("IE", "DE", "ZE", "PE")]
+    lines += image_lines()
+    for number, case in enumerate(CASES):
+        lines += _case(number, case)
+    return "\n".join(lines)
+
+
+def image_lines() -> list[str]:
+    """Control words, and the images that FLDENV and FRSTOR load, in NASM's language."""
+    lines = [f"cw_{name}: dw {masks_of(name):#x}" for name in ("IE", "DE", "ZE", "PE")]
     for mask, kind in (("ZE", "flags"), ("ZE", "es"), ("none", "es")):
         # Environment of 16 and of 32 bits, with all registers empty, and room for these.
         control, status = masks_of(mask), image_of(kind)
         words = f"{control:#x}, {status:#x}, 0FFFFh, 0, 0, 0, 0"
         lines += [f"image_{mask}_{kind}_16: dw {words}\n times 80 db 0"]
         lines += [f"image_{mask}_{kind}_32: dd {words}\n times 80 db 0"]
-    for number, case in enumerate(CASES):
-        lines += _case(number, case)
-    return "\n".join(lines)
+    return lines
 
 
 def _case(number: int, case: ImageCase) -> list[str]:
