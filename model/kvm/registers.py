@@ -41,6 +41,8 @@ READS_ZERO = frozenset(
 READS = {Common.FSB_FREQ: 3, 0x2C: 1 << 24, Common.PERF_STATUS: 1000 | 4 << 40, Common.K7_CLK_CTL: 1 << 29}
 """Constants: 2Ch is EBC_FREQUENCY_ID."""
 LEGACY_COUNTERS = frozenset({0xC1, 0xC2, 0x186, 0x187, *range(0xC001_0000, 0xC001_0008)})
+LEGACY_COUNTS = frozenset({0xC1, 0xC2, *range(0xC001_0004, 0xC001_0008)})
+"""Those that count; the others select what."""
 MC_BANKS = 32
 FIXED_MTRRS = (0x250, 0x258, 0x259, *range(0x268, 0x270))
 MTRRS = (*range(0x200, 0x210), *FIXED_MTRRS, int(Common.MTRR_DEF_TYPE))
@@ -209,8 +211,11 @@ class KvmRegisters:
         return Return.OK
 
     def _legacy_counter(self, index: int, data: int, host: bool) -> int:
-        """The counters of P6 and K7 without a virtual PMU: anything is accepted and dropped."""
-        if data:
+        """The counters of P6 and K7 without a virtual PMU: anything is accepted and dropped.
+
+        Kernels before 6.3 log a 0 in a counter too, but not in a selector.
+        """
+        if data or (index in LEGACY_COUNTS and not self.since(6, 3)):
             self.unimplemented(index, data, "disabled perfctr wrmsr: {index:#x} data {data:#x}")
         return Return.OK
 

@@ -74,7 +74,7 @@ class SvmRegisters(KvmRegisters):
 
     def _debugctl(self, index: int, data: int, host: bool) -> int:
         """With LBR virtualization off, as by default: accepted, logged, dropped."""
-        self.unimplemented(index, data, "SVM: unimplemented wrmsr: {index:#x} data {data:#x}")
+        self.unimplemented(index, data, "svm_set_msr: MSR_IA32_DEBUGCTL {data:#x}, nop")
         return Return.OK
 
 
@@ -131,7 +131,7 @@ class VmxRegisters(KvmRegisters):
         if data & ~3:
             return Return.FAULT
         if data:
-            self.unimplemented(index, data)
+            self.unimplemented(index, data, "vmx_set_msr: BTF|LBR in IA32_DEBUGCTLMSR {data:#x}, nop")
         return self._plain(index, 0, host)
 
 

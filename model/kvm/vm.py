@@ -242,11 +242,14 @@ class Vcpu:
             self.kvm_vcpu_reset(init_event=True)
 
     def set_cpuid(self, guest: Guest) -> None:
-        """KVM_SET_CPUID2. Raises KvmError(EINVAL) once the vCPU has run, unless nothing changes."""
+        """KVM_SET_CPUID2. Since 5.16 raises KvmError(EINVAL) once the vCPU has run, unless nothing changes.
+
+        (5.16 itself refused what changes nothing too; c6617c61e8fe mended that in 5.17 and in stable 5.16.)
+        """
         registers = self.registers
         if not isinstance(registers, KvmRegisters):
             raise RuntimeError("hardware has the CPUID that it has")
-        if self.ran and guest != registers.guest and registers.since(5, 18):
+        if self.ran and guest != registers.guest and registers.since(5, 16):
             raise KvmError(errno.EINVAL, "KVM_SET_CPUID2")
         registers.guest = guest
         registers.options = replace(registers.options, guest=guest)
@@ -339,8 +342,8 @@ class Vcpu:
             self.registers.rip = 0x1000
 
     def _frozen(self, index: int, data: int) -> bool:
-        """Since 6.3 feature MSRs but UCODE_REV keep their value once the vCPU has run."""
-        if not self.ran or not isinstance(self.registers, KvmRegisters) or self.vm.options.kernel < (6, 3):
+        """Since 6.4 (0094f62c7eaa) feature MSRs but UCODE_REV keep their value once the vCPU has run."""
+        if not self.ran or not isinstance(self.registers, KvmRegisters) or self.vm.options.kernel < (6, 4):
             return False
         immutable = {*VMX_CAPABILITIES, *IMMUTABLE}
         return index in immutable and self.get_msrs([index]) != [data]

@@ -76,8 +76,8 @@ def msr_command(
     processor of today, whose HWCR software reads, modifies and writes. With --on kvm the script runs on this
     machine's own kernel, and where the model of it differs that is said. Nothing of the host is changed.
 
-    With the word explain instead of SCRIPT, LINE is a message of KVM's or QEMU's, or - for standard input,
-    and what it means is said.
+    With the word explain instead of SCRIPT, LINE is a message of KVM's or QEMU's, or - for a log on
+    standard input, and what it means is said.
 
     \b
     Example:
@@ -150,11 +150,11 @@ def _json(one) -> dict[str, str]:
 
 
 def _explain(line: str | None) -> None:
-    from ..kvm.messages import explain_message
+    from ..kvm.messages import explain_log, explain_message
 
     if line is None:
         raise click.UsageError('expected a message: irq13 msr explain "LINE", or - for standard input')
-    for one in explain_message(sys.stdin.read() if line == "-" else line):
+    for one in explain_log(sys.stdin.read()) if line == "-" else explain_message(line):
         click.echo(one)
 
 

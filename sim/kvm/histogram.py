@@ -12,19 +12,20 @@ from typing import NamedTuple
 from ...model.kvm.chains import Chain, full_chains
 from ..support.errors import InputError
 
-KERNELS = ((5, 10), (5, 17), (5, 18), (6, 13), (6, 18))
+KERNELS = ((5, 10), (5, 17), (5, 18), (6, 12), (6, 18))
 """One of each era of names."""
 ROOTS = re.compile(r"(?:[a-z]+_set_msr|kvm_set_msr_common)$")
 """What a histogram is taken of."""
 SYSTEM_CALL = (
+    # Innermost first; old kernels have several.
     *(
-        "__x64_sys_ioctl",
-        "__se_sys_ioctl",
-        "__do_sys_ioctl",
-        "sys_ioctl",
-        "ksys_ioctl",
-        "do_vfs_ioctl",
         "vfs_ioctl",
+        "do_vfs_ioctl",
+        "ksys_ioctl",
+        "sys_ioctl",
+        "__do_sys_ioctl",
+        "__se_sys_ioctl",
+        "__x64_sys_ioctl",
     ),
     *("x64_sys_call", "do_syscall_x64", "do_syscall_64", "entry_SYSCALL_64_after_hwframe"),
     *("entry_SYSCALL_64_fastpath", "entry_SYSCALL_64"),
@@ -102,6 +103,8 @@ def read_histogram(name: str, text: str) -> list[StackCount]:
         If there is no stack in it, or one that does not end.
     """
     lines = text.replace("\r\n", "\n").split("\n")
+    if any(re.match(r"\s*\d+\.\d+%\s", line) for line in lines):
+        raise InputError(f"{name}: a perf report has shares and no counts; give the output of perf script")
     if any(re.match(r"\s*@\w*\[", line) for line in lines):
         stacks = list(_bpftrace(name, lines))
     elif any(";" in line for line in lines):
@@ -207,7 +210,10 @@ def _with_helpers(vendor: str, full: Chain) -> Chain:
         if name == "kvm_arch_vcpu_ioctl_run":
             names += RUN
         elif name == f"{vendor}_handle_exit":
-            names += ["handle_wrmsr", "wrmsr_interception", "msr_interception", "svm_invoke_exit_handler"]
+            if "kvm_emulate_wrmsr" in full:
+                # The exit for WRMSR, which is not how the emulator is reached.
+                names += ["handle_wrmsr", "wrmsr_interception", "msr_interception"]
+            names += ["svm_invoke_exit_handler"]
             names += ["handle_exit_exception", f"__{vendor}_handle_exit", name, "vt_handle_exit"]
         elif name == "__x64_sys_ioctl":
             names += SYSTEM_CALL

@@ -23,7 +23,7 @@ PMU = (
 )
 PMU_ADVICE = (
     "Run the guest without a virtual PMU (QEMU: -cpu ...,pmu=off), or give the host its counters: under another "
-    "hypervisor they have to be enabled there. Since about Linux 6.2 a host may write 0 to what KVM lists."
+    "hypervisor they have to be enabled there. Since Linux 6.3 a host may write 0 to what KVM lists."
 )
 VMX = (
     "a VMX capability MSR: read-only for the guest, and user space may set it only to what the host's own CPU "
@@ -34,6 +34,7 @@ VMX_ADVICE = (
     "(-cpu ...,-vmx, or the single vmx-* feature), or update QEMU and the host's kernel."
 )
 DROP_ADVICE = "Nothing has to be done; the guest goes on, without what the register would do."
+IGNORED_ADVICE = "Nothing has to be done; kvm.report_ignored_msrs=0 keeps such lines out of the log."
 UNKNOWN_ADVICE = (
     "Most guests cope with the #GP. Where one does not, kvm.ignore_msrs=1 makes writes vanish and reads give 0, "
     "for every unknown MSR and every guest; a filter in user space (KVM_X86_SET_MSR_FILTER) is more exact."
@@ -46,6 +47,7 @@ KNOWN = (
         "known to kvm_intel only; once the guest has locked it, only the host may write it",
         "Firmware has to set it before the guest needs VMX; on an AMD host nothing has to be done.",
     ),
+    KnownMsr(0x34, 0x34, "MSR_SMI_COUNT", "reads how many SMIs the guest took; only the host may write it", UNKNOWN_ADVICE),
     KnownMsr(0x48, 0x48, "IA32_SPEC_CTRL", "the guest needs the CPUID bit, the host's CPU the feature",
              "Update microcode and kernel of the host, or take spec-ctrl out of the guest's CPU."),
     KnownMsr(0x8B, 0x8B, "IA32_UCODE_REV", "kept for the guest to read; a guest's write is dropped", DROP_ADVICE),
@@ -65,13 +67,16 @@ KNOWN = (
     KnownMsr(0x186, 0x18D, "IA32_PERFEVTSEL0 to IA32_PERFEVTSEL7", PMU, PMU_ADVICE),
     KnownMsr(0x19A, 0x19C, "thermal registers", "unknown to KVM: a guest has no thermal sensor", UNKNOWN_ADVICE),
     KnownMsr(0x1A2, 0x1A2, "MSR_TEMPERATURE_TARGET", "unknown to KVM: a guest has no thermal sensor", UNKNOWN_ADVICE),
+    KnownMsr(0x1A4, 0x1A4, "MSR_MISC_FEATURE_CONTROL", "unknown to KVM: a guest does not control prefetchers", UNKNOWN_ADVICE),
+    KnownMsr(0x1A6, 0x1A7, "off-core response registers", PMU, PMU_ADVICE),
     KnownMsr(0x1AD, 0x1AD, "MSR_TURBO_RATIO_LIMIT", "unknown to KVM: a guest does not set its frequency", UNKNOWN_ADVICE),
+    KnownMsr(0x1C9, 0x1C9, "MSR_LASTBRANCH_TOS", "known only with a virtual LBR (Intel, host and guest)", UNKNOWN_ADVICE),
     KnownMsr(
         0x1D9, 0x1D9, "IA32_DEBUGCTL",
         "LBR and BTF without a virtual LBR are logged and dropped; under kvm_intel any other bit is #GP",
         DROP_ADVICE,
     ),
-    KnownMsr(0x1FC, 0x1FC, "MSR_POWER_CTL", "kept for the guest to read, without effect", DROP_ADVICE),
+    KnownMsr(0x1FC, 0x1FC, "MSR_POWER_CTL", "kept for the guest to read, without effect; on AMD hosts too since Linux 5.3", DROP_ADVICE),
     KnownMsr(0x200, 0x277, "MTRRs and PAT", "kept; a memory type or a reserved bit that does not exist is #GP",
              "Look at the value: the guest's firmware writes a type that the architecture does not have."),
     KnownMsr(0x2FF, 0x2FF, "IA32_MTRR_DEF_TYPE", "kept; an unknown type or a reserved bit is #GP",
@@ -84,7 +89,9 @@ KNOWN = (
     ),
     KnownMsr(0x309, 0x30C, "fixed counters", PMU, PMU_ADVICE),
     KnownMsr(0x38D, 0x390, "IA32_FIXED_CTR_CTRL and the global counter controls", PMU, PMU_ADVICE),
+    KnownMsr(0x391, 0x396, "uncore counter controls", "unknown to KVM: a guest has no uncore", UNKNOWN_ADVICE),
     KnownMsr(0x3F1, 0x3F2, "PEBS registers", PMU, PMU_ADVICE),
+    KnownMsr(0x3F6, 0x3F6, "MSR_PEBS_LD_LAT_THRESHOLD", PMU, PMU_ADVICE),
     KnownMsr(
         0x400, 0x47F, "machine check banks",
         "a guest may write 0 to a status register, and on AMD anything while HWCR.McStatusWrEn is set",
@@ -94,9 +101,10 @@ KNOWN = (
     KnownMsr(0x4C1, 0x4C8, "full-width performance counters", PMU, PMU_ADVICE),
     KnownMsr(
         0x606, 0x641, "RAPL energy counters",
-        "reads of 606h, 611h, 619h, 639h and 641h give 0 since Linux 4.8 or so; the others and all writes are unknown",
+        "reads of 606h, 611h, 619h, 639h and 641h give 0 since Linux 5.8; the others and all writes are unknown",
         UNKNOWN_ADVICE,
     ),
+    KnownMsr(0x64E, 0x64E, "MSR_PPERF", "unknown to KVM: a guest does not set its frequency", UNKNOWN_ADVICE),
     KnownMsr(
         0xDA0, 0xDA0, "IA32_XSS",
         "only bits that host and KVM support; without XSAVES in the guest's CPUID the host may write 0 up to 6.17, "
@@ -128,12 +136,16 @@ KNOWN = (
     KnownMsr(0xC001_0117, 0xC001_0117, "VM_HSAVE_PA", "kvm_amd wants an aligned address from a guest; elsewhere it is dropped",
              DROP_ADVICE),
     KnownMsr(0xC001_0200, 0xC001_020B, "core performance counters of family 15h on", PMU, PMU_ADVICE),
+    KnownMsr(0xC001_0292, 0xC001_0293, "P-state control and status", "unknown to KVM: a guest does not set its frequency", UNKNOWN_ADVICE),
     KnownMsr(0xC001_0299, 0xC001_029B, "AMD's RAPL counters", "unknown to KVM", UNKNOWN_ADVICE),
     KnownMsr(0xC001_1020, 0xC001_1021, "LS_CFG, IC_CFG", "unknown to KVM (kvm_amd lets IC_CFG be read)", UNKNOWN_ADVICE),
+    KnownMsr(0xC001_1022, 0xC001_1023, "DC_CFG, TW_CFG", "read 0, writes are accepted and dropped", DROP_ADVICE),
+    KnownMsr(0xC001_102A, 0xC001_102A, "BU_CFG2", "reads 0, writes are accepted and dropped", DROP_ADVICE),
+    KnownMsr(0xC001_102C, 0xC001_102C, "F15H_EX_CFG", "reads 0, writes are accepted and dropped", DROP_ADVICE),
     KnownMsr(0xC001_1029, 0xC001_1029, "DE_CFG", "kvm_amd has bit 1, LFENCE serializes; any other bit is #GP", UNKNOWN_ADVICE),
     KnownMsr(0x4000_0000, 0x4000_01FF, "Hyper-V's MSRs", "only with the Hyper-V enlightenments in the guest's CPUID",
              "Switch the enlightenment on that the guest uses (QEMU: -cpu ...,hv-...)."),
-    KnownMsr(0x4B56_4D00, 0x4B56_4DFF, "KVM's own MSRs", "since 5.12 or so only with their bit in the guest's CPUID leaf 4000_0001h",
+    KnownMsr(0x4B56_4D00, 0x4B56_4DFF, "KVM's own MSRs", "since 5.10, where user space asks for that, only with their bit in the guest's CPUID leaf 4000_0001h",
              "Give the guest the paravirtual feature, or update QEMU with the kernel."),
 )  # fmt: skip
 

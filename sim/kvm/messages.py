@@ -10,7 +10,7 @@ from ...model.kvm.cpuid import DEFAULT_GUESTS
 from ...model.kvm.msrs import Options
 from ...model.kvm.vm import AccessResult, Vm
 from ..support.errors import InputError
-from .known_msrs import UNKNOWN_ADVICE, known_msr
+from .known_msrs import IGNORED_ADVICE, UNKNOWN_ADVICE, known_msr
 
 NUMBER = r"(?P<{}>(?:0x)?[0-9a-fA-F]+)"
 MSR, DATA = NUMBER.format("msr"), NUMBER.format("data")
@@ -71,11 +71,13 @@ FORMS = (
                 "read, and aborts.", "QEMU 2.9 and later"),
     MessageForm(rf"WRMSR to {MSR} \(tried to write {DATA}\)", True, False,
                 "The kernel inside the guest says that its WRMSR ended in #GP; it goes on without.",
-                "Linux as a guest, 4.6 and later"),
+                "Linux as a guest, 4.7 and later"),
     MessageForm(rf"RDMSR from {MSR}\b", False, False,
                 "The kernel inside the guest says that its RDMSR ended in #GP; it goes on with 0.",
-                "Linux as a guest, 4.6 and later"),
+                "Linux as a guest, 4.7 and later"),
 )  # fmt: skip
+LINES = 40
+"""Different messages of one log that are explained."""
 ASSERTION = re.compile(r"kvm_(?:buf_set|put|get)_msrs: Assertion|kvm_msr_buf->nmsrs")
 
 
@@ -108,6 +110,28 @@ def explain_message(line: str) -> list[str]:
     )
 
 
+def explain_log(text: str) -> list[str]:
+    """What each message in some lines of a log means, each once, with an empty line between two.
+
+    Raises
+    ------
+    InputError
+        If there is none among them.
+    """
+    found: dict[tuple[str, ...], None] = {}
+    for line in text.splitlines():
+        try:
+            found[tuple(explain_message(line))] = None
+        except InputError:
+            continue
+    if not found:
+        return explain_message(text)
+    # An assertion says nothing where the line before it does.
+    whole = [said for said in found if len(said) > 2] or list(found)
+    lines = [line for said in whole[:LINES] for line in (*said, "")][:-1]
+    return [*lines, *([f"({len(whole) - LINES} more messages)"] if len(whole) > LINES else [])]
+
+
 def _sentences(form: MessageForm, index: int, data: int | None) -> list[str]:
     row = known_msr(index)
     name = row.name if row else "no register that irq13 knows by name"
@@ -118,25 +142,30 @@ def _sentences(form: MessageForm, index: int, data: int | None) -> list[str]:
         said.append("Why: KVM has no code for it, or only for some guests and hosts.")
     said.append(_model(form, index, data))
     said.append(f"Printed so by: {form.since}.")
-    said.append(row.advice if row else UNKNOWN_ADVICE)
+    ignored = "ignore_msrs=1" in form.said
+    said.append(IGNORED_ADVICE if ignored else row.advice if row else UNKNOWN_ADVICE)
     return said
 
 
 def _model(form: MessageForm, index: int, data: int | None) -> str:
     """What the model of the newest kernel makes of it."""
     answers = []
+    ask = _host if form.by_host else _guest
     for backend, module in (("svm", "kvm_amd"), ("vmx", "kvm_intel")):
-        answer = (
-            _host(backend, form.write, index, data)
-            if form.by_host
-            else _guest(backend, form.write, index, data)
-        )
-        answers.append(f"{module} {answer}")
-    return f"Linux 6.18, by the model: {', '.join(answers)}."
+        answers.append(f"{module} {ask(backend, form, index, data)}")
+    said = f"Linux 6.18, by the model: {', '.join(answers)}."
+    refused = form.by_host or form.said.endswith(
+        ("got #GP.", "ended in #GP; it goes on without.", "on with 0.")
+    )
+    if refused and not any("#GP" in answer or " 0 of 1" in answer for answer in answers):
+        said += " So the host's kernel was an older one, or its hypervisor is not KVM."
+    return said
 
 
-def _guest(backend: str, write: bool, index: int, data: int | None) -> str:
-    vcpu = Vm(backend, Options(guest=DEFAULT_GUESTS[backend])).kvm_vm_ioctl_create_vcpu()
+def _guest(backend: str, form: MessageForm, index: int, data: int | None) -> str:
+    write = form.write
+    options = Options(guest=DEFAULT_GUESTS[backend], ignore_msrs="ignore_msrs=1" in form.said)
+    vcpu = Vm(backend, options).kvm_vm_ioctl_create_vcpu()
     outcome = vcpu.guest_wrmsr(index, data or 0) if write else vcpu.guest_rdmsr(index)
     if outcome.result is not AccessResult.DONE:
         return "gives the guest #GP"
@@ -145,9 +174,9 @@ def _guest(backend: str, write: bool, index: int, data: int | None) -> str:
     return "keeps it" if vcpu.peek(index) == (data or 0) else "accepts it and drops it"
 
 
-def _host(backend: str, write: bool, index: int, data: int | None) -> str:
+def _host(backend: str, form: MessageForm, index: int, data: int | None) -> str:
     # The host whose KVM refused has none of the features that this MSR would need.
     options = Options(guest=DEFAULT_GUESTS[backend], host_features=frozenset())
     vcpu = Vm(backend, options).kvm_vm_ioctl_create_vcpu()
-    taken = vcpu.set_msrs([(index, data or 0)]) if write else len(vcpu.get_msrs([index]))
+    taken = vcpu.set_msrs([(index, data or 0)]) if form.write else len(vcpu.get_msrs([index]))
     return f"takes {taken} of 1 on a host without the feature"

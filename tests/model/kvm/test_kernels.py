@@ -1,10 +1,12 @@
 """What changed between kernels, and the MSRs that people's reports name."""
 
+from contextlib import nullcontext
+
 import pytest
 from irq13.model import Msr
 from irq13.model.kvm.cpuid import Guest
 from irq13.model.kvm.msrs import Common, Options
-from irq13.model.kvm.vm import AccessResult, GuestAccess, Vm
+from irq13.model.kvm.vm import AccessResult, GuestAccess, KvmError, Vm
 
 DONE, GP = GuestAccess(AccessResult.DONE), GuestAccess(AccessResult.GP)
 
@@ -26,6 +28,37 @@ class TestKernels:
         old = vcpu("svm", kernel=(5, 10))
         old.guest_wrmsr(Msr.HWCR, 1)
         assert old.vm.log == ["kvm [1]: vcpu0, guest rIP: 0x1000 unimplemented HWCR wrmsr: 0x1"]
+
+    def test_what_is_logged_before_6_3(self):
+        """A 0 in a counter too, but not in a selector; DEBUGCTL in words of its own."""
+        old, new = vcpu("svm", kernel=(6, 2)), vcpu("svm", kernel=(6, 3))
+        for cpu in (old, new, vmx := vcpu("vmx", kernel=(6, 2))):
+            for index, data in ((0xC1, 0), (0x186, 0), (0xC0010004, 0), (0xC0010000, 0), (0x1D9, 1)):
+                assert cpu.guest_wrmsr(index, data) == DONE
+        place = "kvm [1]: vcpu0, guest rIP: 0x1000 "
+        counters = [f"{place}disabled perfctr wrmsr: {index:#x} data 0x0" for index in (0xC1, 0xC0010004)]
+        assert old.vm.log == [*counters, f"{place}svm_set_msr: MSR_IA32_DEBUGCTL 0x1, nop"]
+        assert vmx.vm.log == [*counters, f"{place}vmx_set_msr: BTF|LBR in IA32_DEBUGCTLMSR 0x1, nop"]
+        assert new.vm.log == [f"{place}Unhandled WRMSR(0x1d9) = 0x1"]
+
+    @pytest.mark.parametrize(("kernel", "taken"), [((6, 3), 1), ((6, 4), 0)])
+    def test_feature_msrs_keep_their_value_after_the_first_run(self, kernel, taken):
+        cpu = vcpu("svm", kernel=kernel)
+        cpu.guest_rdmsr(Msr.HWCR)
+        assert cpu.set_msrs([(Common.PLATFORM_INFO, 0)]) == taken
+
+    @pytest.mark.parametrize(("kernel", "refused"), [((5, 15), False), ((5, 16), True)])
+    def test_cpuid_after_the_first_run(self, kernel, refused):
+        cpu = vcpu("svm", kernel=kernel)
+        cpu.guest_rdmsr(Msr.HWCR)
+        with pytest.raises(KvmError) if refused else nullcontext():
+            cpu.set_cpuid(Guest("Intel"))
+
+    def test_the_common_helper_came_with_6_12(self):
+        for kernel, there in (((6, 11), False), ((6, 12), True)):
+            cpu = vcpu("svm", kernel=kernel)
+            cpu.guest_wrmsr(Msr.HWCR, 0)
+            assert any("kvm_do_msr_access" in chain for chain in cpu.vm.chains) == there
 
     @pytest.mark.parametrize("has", [False, True])
     def test_hwcr_bit_35_is_kept_where_the_guest_has_it(self, has):

@@ -72,6 +72,13 @@ def test_frames(text, name):
     assert frame_name(text) == name
 
 
+def test_a_kernel_before_5_0():
+    """Several functions between the system call and KVM, and no kvm_emulate_wrmsr."""
+    chain = "vmx_set_msr kvm_set_msr handle_wrmsr vmx_handle_exit kvm_arch_vcpu_ioctl_run kvm_vcpu_ioctl"
+    chain += " do_vfs_ioctl ksys_ioctl __x64_sys_ioctl do_syscall_64 entry_SYSCALL_64_after_hwframe"
+    assert ways("@[\n" + "\n".join(chain.split()) + "\n, CPU 0/KVM, 4711]: 12\n") == [("guest", 12)]
+
+
 def test_perf_script_bcc_and_folded():
     perf = (
         "CPU 0/KVM  4242 [003] 77.5: probe:vmx_set_msr: (ffffffffc0)\n"
@@ -123,6 +130,7 @@ def test_counts_are_summed_and_what_matches_none_comes_last():
     ("text", "message"),
     [
         ("", "x: no stack in it; expected"),
+        ("  100.00%  CPU 0/KVM  [k] svm_set_msr\n   |\n   ---svm_set_msr", "x: a perf report has shares and"),
         ("hello\nworld", "x: no stack in it"),
         ("@[\n vmx_set_msr\n", "x:1: a stack that does not end"),
         ("@[\n a\n@[\n b\n]: 1", "x:1: a stack that does not end"),

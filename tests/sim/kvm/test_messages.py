@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from irq13.sim.cli.main import main
 from irq13.sim.kvm.known_msrs import KNOWN, known_msr
-from irq13.sim.kvm.messages import FORMS, explain_message
+from irq13.sim.kvm.messages import FORMS, explain_log, explain_message
 from irq13.sim.support.errors import InputError
 
 REPORTS = [
@@ -18,6 +18,19 @@ REPORTS = [
     ("kvm [123]: vcpu0 unimplemented perfctr wrmsr: 0x186 data 0x5100c0", "PERFEVTSEL,virtual PMU,accepts it and drops it,dropped"),
     ("unimplemented perfctr wrmsr 0x186 data 0x5100c0", "PERFEVTSEL,dropped"),
     ("kvm: vcpu1, guest rIP: 0x1 Unhandled WRMSR(0xc0010015) = 0x40000000", "HWCR,any other 1 is #GP,kvm_amd gives the guest #GP"),
+    # From GitHub: smartos-live 695 and 346, novm 26, edk2 91, openvmm 4391, monitoring-plugins 216, kata 2699,
+    # clearcontainers 883, a CentOS 6 question, a cloud's guest of 2020, propolis 1092.
+    ("kvm: [ID 391722 kern.info] unhandled wrmsr: 0x50cc47 data 90", "50CC47h,no register that irq13 knows"),
+    ("2016-07-08T15:00:15.570542+00:00 srv10 kvm: [ID 987709 kern.info] unimplemented perfctr wrmsr: 0xc1 data 0xffffffffff1b1e41", "PMC0,dropped"),
+    ("[431428.919308] kvm [12633]: vcpu0 unhandled rdmsr: 0x1c9", "LASTBRANCH_TOS,virtual LBR"),
+    ("kvm [3412]: vcpu0, guest rIP: 0xfffff8019c8d6103\nunhandled rdmsr: 0x611", "RAPL,since Linux 5.8,an older one"),
+    ("unchecked MSR access error: WRMSR to 0xc001001f (tried to write 0x0000400000000000) at rIP: 0xffffffff9069cec4 (native_write_msr+0x4/0x30)", "NB_CFG,its hypervisor is not KVM"),
+    ("kvm [2]: vcpu0, guest rIP: 0x1 vmx_set_msr: BTF|LBR in IA32_DEBUGCTLMSR 0x1, nop", "DEBUGCTL,up to 6.2"),
+    ('{"reason":"qemu log: qemu-system-x86_64: error: failed to set MSR 0x48b to 0x1582e00000000\\nqemu: kvm_buf_set_msrs: Assertion"}', "VMX capabilities,aborts"),
+    ("[  319.483944] kvm [2415]: vcpu0 unhandled rdmsr: 0x64e", "PPERF,#GP"),
+    ("kvm: 23090: cpu0 unhandled wrmsr 0x391 data 2000000f", "uncore,#GP"),
+    ("[Sat Jun 20 23:42:04 2020] unchecked MSR access error: RDMSR from 0x1fc at rIP: 0xffffffff9a861db3", "POWER_CTL,5.3,an older one"),
+    ("Unhandled rdmsr 0xc0010015, rip: 0xffffffff81045678", "HWCR,reads 0h,its hypervisor is not KVM"),
     # Others of the kind.
     ("qemu-system-x86_64: error: failed to set MSR 0x345 to 0x2000", "PERF_CAPABILITIES,takes 0 of 1,pmu=off"),
     ("qemu-system-x86_64: error: failed to set MSR 0x38d to 0x0", "FIXED_CTR_CTRL,takes 0 of 1,pmu=off"),
@@ -53,6 +66,29 @@ def test_reports(line, expected):
 def test_what_is_no_message_is_refused(line):
     with pytest.raises(InputError, match="no message about an MSR that irq13 knows"):
         explain_message(line)
+
+
+def test_a_log_is_explained_message_by_message():
+    """Each once, whatever stands between; the assertion says nothing beside the line before it."""
+    log = "boot\nkvm [1]: vcpu0 unhandled rdmsr: 0x606\nkvm [1]: vcpu1 unhandled rdmsr: 0x606\n"
+    log += "qemu: error: failed to set MSR 0x345 to 0x2000\n"
+    log += "kvm.c:1: kvm_buf_set_msrs: Assertion `ret == cpu->kvm_msr_buf->nmsrs' failed.\n"
+    said = explain_log(log)
+    assert [line for line in said if line.startswith("MSR ")] == [
+        "MSR 606h: RAPL energy counters.",
+        "MSR 345h: IA32_PERF_CAPABILITIES.",
+    ]
+    assert said.count("") == 1
+    many = "\n".join(f"kvm [1]: vcpu0 unhandled rdmsr: {number:#x}" for number in range(0x5000, 0x5030))
+    assert explain_log(many)[-1] == "(8 more messages)"
+    with pytest.raises(InputError, match="no message about an MSR"):
+        explain_log("hello\nworld")
+
+
+def test_what_was_ignored_needs_no_advice_to_ignore():
+    said = explain_message("kvm [1]: ignored rdmsr: 0x1a2 data 0x0")
+    assert "kvm_amd reads 0h" in said[3]
+    assert said[-1].startswith("Nothing has to be done; kvm.report_ignored_msrs=0")
 
 
 def test_ranges_are_in_order_of_their_own_and_do_not_overlap():
