@@ -14,6 +14,17 @@ settings.load_profile("irq13")
 machine.MACHINES.update(POOL.machines())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def kernels(request):
+    """Compiled kernels are kept from run to run, in pytest's own cache; by what they are made from.
+
+    Processes that a test starts find them too.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(request.config.cache.mkdir("kernels")))
+        yield
+
+
 @pytest.fixture(params=["hdl", "model"])
 def on(request):
     """Each test of a rule runs on the HDL and on the model."""

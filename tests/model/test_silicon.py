@@ -12,7 +12,7 @@ from irq13.sim.machines.replay import read_measured, replay_vectors
 DATA = Path(__file__).parents[1] / "data"
 FILES = {"silicon_pending_follower.json.gz": 5600, "silicon_unmask_remask.json.gz": 3200}
 # The HDL takes its time: cut into parts, the first of them for every day.
-PARTS = [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 6))]
+PARTS = [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 12))]
 
 
 def machine(on):

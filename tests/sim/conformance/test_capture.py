@@ -16,10 +16,11 @@ def invoke(*arguments):
     return CliRunner().invoke(main, list(arguments))
 
 
-def test_this_processor_does_what_the_model_does_and_does_it_twice(tool, tmp_path):
-    """8,800 sequences, with every instruction of the table; the file replays."""
+@pytest.mark.parametrize("count", [1500, pytest.param(8800, marks=pytest.mark.slow)])
+def test_this_processor_does_what_the_model_does_and_does_it_twice(tool, tmp_path, count):
+    """Sequences with every instruction of the table; the file replays."""
     tool("nasm")
-    wanted = sequences(8800, 0)
+    wanted = sequences(count, 0)
     assert {step["op"] for vector in wanted for step in vector["steps"]} == set(OPERATIONS)
     taken = capture(wanted)
     assert taken == capture(wanted)
@@ -27,8 +28,8 @@ def test_this_processor_does_what_the_model_does_and_does_it_twice(tool, tmp_pat
     traps = sum(row["trap"] for vector in taken for row in vector["expect"])
     faults = sum("fault" in row for vector in taken for row in vector["expect"])
     raised = {flag for vector in taken for step in vector["steps"] for flag in step["raises"]}
-    assert traps > 3000
-    assert faults > 20
+    assert traps > count // 3
+    assert faults > count // 500
     assert raised == {"IE", "DE", "ZE", "OE", "UE", "PE", "SF"}
     result = invoke("capture", "--count", "50", "--out", str(tmp_path / "mine.json.gz"))
     assert result.exit_code == 0, result.output

@@ -36,20 +36,14 @@ from irq13.sim.support.errors import ToolError
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory, tool):
-    """One for the whole module, also for processes that are started here."""
+def compiler(tool):
     tool("cc")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        fuzz._kernel.cache_clear()
-        yield
-        fuzz._kernel.cache_clear()
 
 
 @pytest.fixture(scope="module")
 def plan():
-    """Five shards of 33 million cycles."""
-    return plan_of(5 * SHARD, 3, [Generation.P6])
+    """Three shards of 33 million cycles."""
+    return plan_of(3 * SHARD, 3, [Generation.P6])
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +54,7 @@ def whole(plan):
 
 
 def test_hdl_and_reference_agree(whole):
-    assert whole.cycles == 5 * SHARD
+    assert whole.cycles == 3 * SHARD
     assert whole.found is None
     assert whole.missing == []
 
@@ -73,17 +67,17 @@ def test_every_state_that_can_be_is_seen_and_every_flip_flop_toggles(whole):
     }
     assert list(whole.never_toggled()) == []
     cycles = fuzz.SHARD_CYCLES + 1
-    assert sum(whole.counts["P6"]) == 5 * fuzz.SHARD_LANES * cycles
+    assert sum(whole.counts["P6"]) == 3 * fuzz.SHARD_LANES * cycles
 
 
 def test_a_campaign_is_the_same_however_it_is_run(plan, whole, tmp_path):
     """In another order, twice, resumed from a file, on numpy's lanes for a shard."""
     result = CampaignResult(plan)
-    shards = [run_shard(plan, shard, "compiled", 1) for shard in (4, 2, 2)]
+    shards = [run_shard(plan, shard, "compiled", 1) for shard in (2, 1, 1)]
     campaign(result, shards)
     result.save(tmp_path / "state.json")
     again = fuzz.resume(tmp_path / "state.json", plan)
-    assert again.missing == [0, 1, 3]
+    assert again.missing == [0]
     campaign(again, local(again))
     assert (again.counts, again.done) == (whole.counts, whole.done)
 
@@ -193,7 +187,12 @@ def test_the_command_shows_a_failure(late_stores, tmp_path, monkeypatch):
             ["--state", "no/such/folder.json", "--cycles", "1"],
             "no/such/folder.json: No such file or directory",
         ),
-        (["--dask", "tcp://127.0.0.1:1", "--cycles", "1"], "no Dask scheduler at tcp://127.0.0.1:1"),
+        # It is waited for ten seconds.
+        pytest.param(
+            ["--dask", "tcp://127.0.0.1:1", "--cycles", "1"],
+            "no Dask scheduler at tcp://127.0.0.1:1",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_bad_input_is_one_line(arguments, message):

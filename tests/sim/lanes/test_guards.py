@@ -13,11 +13,8 @@ from irq13.sim.netlist.netlist import Netlist, Register
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory, tool):
+def compiler(tool):
     tool("cc")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def banks(seed, size=20, count=5):

@@ -16,11 +16,8 @@ PINS = ("irq0", "irq8", "irq14", "nmi")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory, tool):
+def compiler(tool):
     tool("cc")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def nested():
@@ -40,7 +37,9 @@ def verdicts(scenario, generation, pins, cycles=range(60)):
     }
 
 
-@pytest.mark.parametrize("pin", PINS)
+@pytest.mark.parametrize(
+    "pin", ["irq0", "nmi", *(pytest.param(pin, marks=pytest.mark.slow) for pin in ("irq8", "irq14"))]
+)
 def test_no_cycle_of_another_interrupt_loses_the_error(pin):
     seen, handlers = verdicts(scenarios.load_scenario(NAME), Generation.I486, [pin])
     assert seen == {"handled"}
