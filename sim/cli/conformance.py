@@ -17,7 +17,7 @@ from .options import on_option
 @click.option("--check", type=click.Path(path_type=Path), help="Instead: run the vectors of this folder.")
 @on_option("model", help="What --check runs them on.")
 def vectors_command(out: Path | None, check: Path | None, on: str) -> None:
-    """Write test vectors for emulators and cores: JSON, by family, with a schema and loaders in Python and C.
+    """Write test vectors for emulators and cores: JSON, by family, with a schema and loaders to copy.
 
     Each case has the state before, the inputs and signals of every cycle, the state after, and the rule
     that it checks. The same version writes the same bytes. Exit status 1 if a checked vector fails.

@@ -70,7 +70,7 @@ def write_vectors(
         }
         data = json.dumps(document, separators=(",", ":")).encode()
         paths.append(_write_bytes(folder / f"{family}.json.gz", gzip.compress(data, mtime=0)))
-    for name in ("schema.json", "load_vectors.py", "load_vectors.c"):
+    for name in ("schema.json", "load_vectors.py", "load_vectors.c", "load_vectors.js"):
         text = (resources.files("irq13.sim.conformance") / "kit" / name).read_bytes()
         paths.append(_write_bytes(folder / name, text))
     return paths

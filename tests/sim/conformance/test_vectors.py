@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ def test_the_same_version_writes_the_same_bytes(folder, tmp_path):
     assert invoke("vectors", "--out", str(again)).exit_code == 0
     names = sorted(path.name for path in folder.iterdir())
     assert names == sorted(path.name for path in again.iterdir())
-    assert len(names) == len(vectors.FAMILIES) + 3
+    assert len(names) == len(vectors.FAMILIES) + 4
     assert all((folder / name).read_bytes() == (again / name).read_bytes() for name in names)
     assert sum((folder / name).stat().st_size for name in names) < 300_000
 
@@ -69,6 +70,24 @@ def test_the_loader_in_python_reads_them(folder):
         [sys.executable, folder / "load_vectors.py", folder / "svm.json.gz"], capture_output=True, text=True
     )
     assert f"{len(list(loader.load(folder / 'svm.json.gz')))} cases" in done.stdout
+
+
+def test_the_loader_in_javascript_reads_them(folder, tmp_path):
+    """Under Node where it is installed; a number of 64 bits keeps them all."""
+    if shutil.which("node") is None:
+        pytest.skip("no node")
+    paths = sorted(folder.glob("*.json.gz"))
+    done = subprocess.run(["node", folder / "load_vectors.js", *paths], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == len(paths)
+    ask = "const { load } = require(process.argv[1]); let all = 0n; for (const one of load(process.argv[2]))"
+    ask += " for (const now of one.steps) all += BigInt(now.msr_request_data); console.log(String(all));"
+    words = ["node", "-e", ask, folder / "load_vectors.js", folder / "msr.json.gz"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    cases = [case for family, case in vectors.read_vectors(folder) if family == "msr"]
+    wanted = sum(now.get("msr_request_data", 0) for case in cases for now in case["steps"])
+    assert wanted > 1 << 64
+    assert int(done.stdout) == wanted
 
 
 def test_the_loader_in_c_reads_them(folder, tmp_path, tool):
@@ -120,4 +139,5 @@ def test_a_damaged_file_is_one_line(tmp_path, text):
 def test_the_kit_is_part_of_the_package():
     """Assembly sources, schema and loaders are installed with it."""
     names = {path.name for part in ("asm", "kit") for path in (ROOT / "sim" / "conformance" / part).iterdir()}
-    assert names >= {"image.asm", "capture.asm", "schema.json", "load_vectors.py", "load_vectors.c"}
+    loaders = {"load_vectors.py", "load_vectors.c", "load_vectors.js"}
+    assert names >= {"image.asm", "capture.asm", "schema.json"} | loaders
