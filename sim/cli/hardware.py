@@ -1,4 +1,4 @@
-"""The commands for hardware: verilog, build, prove, mutate."""
+"""The commands for hardware: verilog, size, build, prove, mutate."""
 
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,34 @@ def verilog_command(
     out.mkdir(parents=True, exist_ok=True)
     for path in write_verilog(exported, out, force=force):
         click.echo(path)
+
+
+@click.command("size")
+@click.argument("blocks", nargs=-1, metavar="[BLOCK]...")
+@generation_option(help="Only this one.")
+@parameter_option("nowait_window=16, hwcr=zen")
+def size_command(blocks: tuple[str, ...], generation: str | None, parameters: dict[str, Any]) -> None:
+    """LUTs and flip-flops of each BLOCK, by default of all, on an iCE40 and an ECP5.
+
+    By Yosys's synthesis of the block alone, without pins, place and route; needs pip install 'irq13[fpga]'.
+
+    \b
+    Example:
+      irq13 size chipset pic
+      irq13 size reporting --generation I486 --parameter nowait_window=16
+    """
+    from ...model.registers import Parameters
+    from ..hardware.size import FAMILIES, size_of
+
+    click.echo(f"{'block':<10} {'on':<6}" + "".join(f"  {family} LUTs  flip-flops" for family in FAMILIES))
+    for block in blocks or BLOCKS:
+        for one in [Generation(generation)] if generation else list(Generation):
+            sizes = [size_of(block, Parameters(one, **parameters), family) for family in FAMILIES]
+            numbers = "".join(
+                f"  {size.luts:>{len(family) + 5}}  {size.flip_flops:>10}"
+                for family, size in zip(FAMILIES, sizes, strict=True)
+            )
+            click.echo(f"{block:<10} {one.value:<6}{numbers}")
 
 
 @click.command("build")

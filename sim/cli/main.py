@@ -16,7 +16,7 @@ from ..support.errors import Irq13Error
 from .conform import c_command, conform_command, image_command
 from .conformance import capture_command, vectors_command
 from .console import fail
-from .hardware import build_command, mutate_command, prove_command, verilog_command
+from .hardware import build_command, mutate_command, prove_command, size_command, verilog_command
 from .lanes import fuzz_command, sweep_command
 from .msr import msr_command
 from .options import generation_option, on_option, parameter_option
@@ -161,7 +161,7 @@ def replay_command(file: Path, on: str) -> None:
     sys.exit(1 if differences else 0)
 
 
-HARDWARE = (verilog_command, build_command, prove_command, mutate_command)
+HARDWARE = (verilog_command, size_command, build_command, prove_command, mutate_command)
 KIT = (vectors_command, image_command, conform_command, c_command, capture_command)
 WAVES = (check_command, view_command, signals_command, diff_command, explain_command)
 for command in (run_command, *WAVES, play_command, sweep_command, fuzz_command, msr_command, *KIT, *HARDWARE):

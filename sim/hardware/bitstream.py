@@ -75,7 +75,7 @@ def prepare_build(name: str, parameters: Parameters, clock: float | None = None,
         raise InputError(f"no design {design!r}: expected one of {', '.join(DESIGNS)}")
     spec = BOARDS[name]
     made = DESIGNS[design]()
-    _use_tools()
+    use_tools()
     module, _, kind = spec.platform.partition(".")
     try:
         platform = getattr(import_module(f"amaranth_boards.{module}"), kind)()
@@ -133,7 +133,7 @@ def _report(folder: Path, spec: BoardSpec, clock: float | None) -> BuildReport:
     )
 
 
-def _use_tools() -> None:
+def use_tools() -> None:
     """Where pip put the tools, for those that are not named in the environment already."""
     scripts = Path(sysconfig.get_path("scripts"))
     for variable, program in TOOLS.items():
