@@ -15,7 +15,7 @@
 
 `[handlers]` has a program for each interrupt vector ("75h"; nmi, mf, nm, ud and gp by name), which ends in
 iret, jumps elsewhere, or ends the program; "75h trap" has a trap gate. One follows RESET and INIT (reset),
-one is that of SMI# and ends in rsm (smi).
+one is that of SMI# and ends in rsm (smi; without one it is rsm alone).
 
 `[hypervisor]` makes all that a guest: `start` runs before the first vmrun, "7Eh" after the FERR_FREEZE exit
 (EXITS has the others), "out 0xf0 0x20" after an OUT to one of these ports, and "handler 08h" takes an
@@ -42,7 +42,7 @@ from ...model.registers import (
     Parameters,
 )
 from ..cpu import operands
-from ..cpu.actions import Inject, Reflect, Virq
+from ..cpu.actions import Inject, Reflect, Rsm, Virq
 from ..cpu.events import NAMED_VECTORS
 from ..cpu.program import Program
 from ..cpu.steps import Step, parse_step
@@ -74,6 +74,8 @@ PINS = {"ignne_n": True, "nmi": False, "reset": False, "init": False} | {
     **{f"irq{number}": False for number in range(16) if number != CASCADE_IRQ},
 }
 """Pins that a scenario can drive, with the level that they have before the first event."""
+NO_SMM = (Step(0, None, "rsm", Rsm()),)
+"""What SMI# finds where a scenario has no handler for it."""
 _FOLDER = resources.files("irq13.sim.scenarios") / "library"
 _PARAMETERS = [one.name for one in fields(Parameters) if one.name != "generation"]
 _KEYS = (
@@ -178,6 +180,9 @@ def parse_scenario(source: Source, name: str) -> Scenario:
     generations, machines = machines_of(source)
     parameters = _parameters(source, *generations[:1])
     program = _program(source)
+    pins = _pins(source, program)
+    if not program.smi and any(event.pin == "smi" for event in pins):
+        program = program._replace(smi=NO_SMM)
     steps = every_step(program)
     _check_svm(source, generations, steps)
     check_jumps(source, program)
@@ -188,7 +193,7 @@ def parse_scenario(source: Source, name: str) -> Scenario:
         generations,
         parameters,
         program,
-        _pins(source, program),
+        pins,
         _expectations(source, ("expect",), steps),
         _by_machine(source, steps),
         source.get(("limit",), int, 1000),
@@ -305,8 +310,6 @@ def _pins(source: Source, program: Program) -> tuple[PinEvent, ...]:
         if words[0] not in (*PINS, *XT_PINS):
             hint = nearest(words[0], PINS) or f"; expected {', '.join(PINS)}"
             raise source.error(number, f"no pin {words[0]!r}{hint}")
-        if words[0] == "smi" and not program.smi:
-            raise source.error(number, "smi needs a handler: [handlers] smi, which ends in rsm")
         if words[0] == "smi" and program.hypervisor:
             raise source.error(number, "smi under a [hypervisor] is not supported")
         try:

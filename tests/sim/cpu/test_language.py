@@ -215,6 +215,10 @@ class TestPins:
         order += "handler nmi returns, last executes"
         go("nop 60", handlers=opened, pins="smi high at 5\nnmi high at 9", expect=order)
 
+    def test_without_a_handler_smm_returns_at_once(self, on):
+        expect = "handler smi returns to check\ncheck freezes twice\ncheck is stuck: slave-masked"
+        go(FROZEN, pins="smi high at 20\nsmi low at 21", expect=expect, on=on)
+
     def test_init_is_held_too_and_em_and_ts_are_0(self, on):
         """SDM3 34.5; CR0 is back after RSM."""
         handlers = {"smi": "esc: fld1\nnop 20\nlast: rsm", "reset": "again: nop"}

@@ -131,7 +131,6 @@ def test_the_good_one_is_good():
         ("nop 3", "mov [n], 256", 9, r"256 is not in 0\.\.2\^8-1"),
         ("nop 3", "inc sw", 9, "expected cx or a byte of memory"),
         ("nop 3", "fld1 prefixes=9", 9, r"9 is not in 0\.\.2\^3-1"),
-        ("low at 40", "low at 40\n  smi high at 9", 13, "smi needs a handler"),
         ("low at 40", "low at 40\n  inti high at 9", 13, r"no pin 'inti' \(did you mean init"),
         ("fwait freezes", "fwait reads fip div", 16, "'fwait' stores no FIP; fnstenv, fnsave"),
         ("fwait freezes", "fwait reads 0x80", 16, "'fwait' never reads; it can be"),
