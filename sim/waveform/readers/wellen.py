@@ -5,6 +5,7 @@ caught here and become one line. What it says of values is taken as it is; what 
 `fst_names`.
 """
 
+import functools
 import os
 import sys
 import tempfile
@@ -54,13 +55,14 @@ def read_binary(file: str, path: str, form: str) -> Contents:
         raise TraceError(f"{path}: to read {form}, install pywellen") from None
     said: list[str] = []
     with _troubles(path, form, said):
-        opened = _Opened(lambda: Waveform(file, remove_scopes_with_empty_name=False))
+        opener = functools.partial(Waveform, file, remove_scopes_with_empty_name=False)
         if form == "FST":
+            # First, for pywellen takes gigabytes before it finds out that a file was cut off.
             with Path(file).open("rb") as whole, mmap(whole.fileno(), 0, access=ACCESS_READ) as data:
                 names = read_names(data, path)
-            contents = _fst(names, opened, path)
+            contents = _fst(names, _Opened(opener), path)
         else:
-            contents = _ghw(opened)
+            contents = _ghw(_Opened(opener))
     remarks = tuple(f"pywellen says: {line}" for line in dict.fromkeys(said))
     return contents._replace(notes=(*contents.notes, *remarks))
 
