@@ -11,6 +11,7 @@ from irq13.sim.waveform.signals import BY_NAME, SIGNALS
 from irq13.sim.waveform.trace import TraceError
 from irq13.sim.waveform.vcd_writer import write_waveform
 from machines import LATER
+from vcdvcd import VCDVCD
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +128,19 @@ def test_reading_a_vcd_leaves_sigpipe_alone(tmp_path, default):
     before = signal.getsignal(signal.SIGPIPE)
     Trace.load(tmp_path / "x.vcd")
     assert signal.getsignal(signal.SIGPIPE) == before
+
+
+def test_the_trace_of_a_vcdvcd_with_and_without_its_path(tmp_path):
+    """vcdvcd passes over the second change of a line."""
+    path = tmp_path / "x.vcd"
+    header = "$timescale 1 ns $end\n$scope module a $end\n$var wire 1 ! s $end\n$upscope $end\n"
+    path.write_text(header + "$enddefinitions $end\n#0\n0!\n#5\n1!\n0!\n#20\n")
+    with_path, without = Trace.of(VCDVCD(str(path)), path=path), Trace.of(VCDVCD(str(path)))
+    assert (list(with_path["s"].rises()), with_path.notes) == ([5], ())
+    assert without.notes == (
+        "read from a VCDVCD object without its file: what vcdvcd passes over is not in it",
+    )
+    assert (without["a.s"].at(0), without.unit, without.end) == (0, 1e-9, 20)
 
 
 def test_a_waveform_that_cannot_be_written_leaves_nothing(tmp_path, default):
