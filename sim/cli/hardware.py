@@ -5,10 +5,13 @@ from typing import Any
 
 import click
 
+from ...model.older import OlderMachine
 from ...model.registers import Generation
 from .console import fail
 from .options import generation_option, parameter_option
 
+OLDER = ("npx", "waits", "at_latch", "xt_nmi")
+"""Blocks that only a machine before the 486 has."""
 BLOCKS = ("pc", "processor", "reporting", "x87", "msr", "chipset", "pic", "isa", "wishbone", "axilite")
 
 
@@ -16,8 +19,15 @@ GENERATION_OPTION = generation_option(default=Generation.AMD64.value, show_defau
 
 
 @click.command("verilog")
-@click.option("--block", type=click.Choice(BLOCKS), default="pc", show_default=True, help="What to write.")
+@click.option(
+    "--block", type=click.Choice([*BLOCKS, *OLDER]), default="pc", show_default=True, help="What to write."
+)
 @GENERATION_OPTION
+@click.option(
+    "--machine",
+    type=click.Choice([one.value for one in OlderMachine], case_sensitive=False),
+    help="A PC before the 486, with blocks pc, npx, waits, at_latch, xt_nmi, in place of a generation.",
+)
 @parameter_option("nowait_window=7, port_emulation=1, hwcr=zen")
 @click.option(
     "--language",
@@ -29,7 +39,13 @@ GENERATION_OPTION = generation_option(default=Generation.AMD64.value, show_defau
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=".", help="The folder.")
 @click.option("--force", is_flag=True, help="Replace files that are there already and differ.")
 def verilog_command(
-    block: str, generation: str, parameters: dict[str, Any], language: str, out: Path, force: bool
+    block: str,
+    generation: str,
+    machine: str | None,
+    parameters: dict[str, Any],
+    language: str,
+    out: Path,
+    force: bool,
 ) -> None:
     """Write a block as Verilog-2001, with a FuseSoC core file and templates in Verilog and VHDL.
 
@@ -41,11 +57,19 @@ def verilog_command(
       irq13 verilog --out rtl
       irq13 verilog --block reporting --generation I486 --parameter nowait_window=7 --out rtl
       irq13 verilog --language vhdl --out rtl
+      irq13 verilog --machine AT286 --block at_latch --out rtl
     """
+    from ...model.older import OlderParameters
     from ...model.registers import Parameters
+    from ..hardware.older_verilog import export_older
     from ..hardware.verilog import export, write_verilog
 
-    exported = export(block, Parameters(Generation(generation), **parameters), language)
+    if machine:
+        if parameters:
+            raise click.UsageError("--parameter is for generations; a machine is written with its defaults")
+        exported = export_older(block, OlderParameters(OlderMachine(machine)), language)
+    else:
+        exported = export(block, Parameters(Generation(generation), **parameters), language)
     out.mkdir(parents=True, exist_ok=True)
     for path in write_verilog(exported, out, force=force):
         click.echo(path)
@@ -148,7 +172,6 @@ def prove_command(names: tuple[str, ...], generation: str | None) -> None:
       irq13 prove
       irq13 prove ignne-em never-lost --generation AMD64
     """
-    from ...model.older import OlderMachine
     from ...model.registers import Parameters
     from ..hardware.prove import prove, selected
 

@@ -108,7 +108,7 @@ def export(block: str, parameters: Parameters, language: str = "verilog") -> Exp
         raise InputError(f"no language {language!r}: expected one of {', '.join(LANGUAGES)}")
     name = f"irq13_{block}_{suffix_of(parameters)}"
     flat = Flat(BLOCKS[block](parameters))
-    header = _comment(name, flat, parameters)
+    header = header_comment(name, flat, parameters, CONTRACT)
     more = {}
     if language == "systemverilog":
         more[f"{name}.sv"] = systemverilog(name, flat.ports)
@@ -169,7 +169,7 @@ write_verilog -noattr
     return _PARALLEL.sub(r"\1(* parallel_case *)\n\1\2", text)
 
 
-def _comment(name: str, flat: Flat, parameters: Parameters) -> str:
+def header_comment(name: str, flat: Flat, parameters: Any, contract: str) -> str:
     """Ports with widths, what they are, the values of enumerations, and the cycle contract."""
     width = max(len(port.name) for port in flat.ports)
     lines = [
@@ -184,11 +184,11 @@ def _comment(name: str, flat: Flat, parameters: Parameters) -> str:
     if any(port.name.endswith("code") and len(port.signal) == 5 for port in flat.ports):
         lines += ["", "Operation codes", *(f"  {code.value:>2}  {code.name}" for code in Operation)]
         lines += ["Families", *(f"  {family.value:>2}  {family.name}" for family in Family)]
-    lines += ["", *CONTRACT.splitlines()]
+    lines += ["", *contract.splitlines()]
     comment = "".join(f"// {line}".rstrip() + "\n" for line in lines)
     return f"`timescale 1ns / 1ps\n{comment}\n{_LINT}\n"
 
 
-def _text_of(parameters: Parameters) -> str:
+def _text_of(parameters: Any) -> str:
     values = asdict(parameters).items()
     return ", ".join(f"{name} {getattr(value, 'value', value)}" for name, value in values)
