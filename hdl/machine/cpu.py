@@ -104,83 +104,12 @@ class SmallCpu(Component):
             m.next = "MORE"
 
     def _execute(self, m):
-        r, op, data = self._registers, self._opcode, self._bytes[0]
-        byte = Cat(data, data[7].replicate(8))
         with m.State("EXECUTE"):
             m.next = "BOUNDARY"
-            with m.Switch(op):
-                with m.Case(0x90):
-                    pass
-                with m.Case(0xFA):
-                    m.d.sync += self.interrupts.eq(0)
-                with m.Case(0xFB):
-                    m.d.sync += [self.interrupts.eq(1), self._shadow.eq(~self.interrupts)]
-                with m.Case(0xF4):
-                    m.next = "HALT"
-                with m.Case("10110---"):
-                    for number in range(4):
-                        with m.If(op[:3] == number):
-                            m.d.sync += r[number][:8].eq(data)
-                        with m.If(op[:3] == number + 4):
-                            m.d.sync += r[number][8:].eq(data)
-                with m.Case("10111---"):
-                    m.d.sync += r[op[:3]].eq(self._operand)
-                with m.Case("01000---"):
-                    m.d.sync += [r[op[:3]].eq(r[op[:3]] + 1), self._zero.eq(r[op[:3]] == 0xFFFF)]
-                with m.Case("01001---"):
-                    m.d.sync += [r[op[:3]].eq(r[op[:3]] - 1), self._zero.eq(r[op[:3]] == 1)]
-                with m.Case(0x24, 0xA8):
-                    m.d.sync += self._zero.eq((r[AX][:8] & data) == 0)
-                    with m.If(op == 0x24):
-                        m.d.sync += r[AX][:8].eq(r[AX][:8] & data)
-                with m.Case(0x25):
-                    m.d.sync += [r[AX].eq(r[AX] & self._operand), self._zero.eq((r[AX] & self._operand) == 0)]
-                with m.Case(0x04):
-                    total = (r[AX][:8] + data)[:8]
-                    m.d.sync += [r[AX][:8].eq(total), self._zero.eq(total == 0)]
-                with m.Case(0xEB):
-                    m.d.sync += self._next.eq(self._next + byte)
-                with m.Case(0xE9):
-                    m.d.sync += self._next.eq(self._next + self._operand)
-                with m.Case("0111010-"), m.If(self._zero ^ op[0]):
-                    m.d.sync += self._next.eq(self._next + byte)
-                with m.Case(0x8E):
-                    pass
-                with m.Case("1110-1-0"):
-                    self._in_or_out(m)
-                with m.Case("101000--"):
-                    m.d.sync += self._pointer.eq(self._operand)
-                    with m.If(op[1]):
-                        m.d.sync += self._word.eq(r[AX])
-                        m.next = "STORE"
-                    with m.Else():
-                        m.d.sync += self._for.eq(_DISPATCH["LOAD"])
-                        m.next = "READ"
-                with m.Case(0xC7):
-                    m.d.sync += [
-                        self._pointer.eq(self._at_modrm),
-                        self._word.eq(Cat(self._bytes[3], self._bytes[4])),
-                    ]
-                    m.next = "STORE"
-                with m.Case("01010---"):
-                    m.d.sync += [self._pointer.eq(r[SP] - 2), self._word.eq(r[op[:3]]), r[SP].eq(r[SP] - 2)]
-                    m.next = "STORE"
-                with m.Case("01011---"):
-                    m.d.sync += [self._pointer.eq(r[SP]), r[SP].eq(r[SP] + 2), self._for.eq(_DISPATCH["POP"])]
-                    m.next = "READ"
-                with m.Case(0xCD):
-                    m.d.sync += [self._number.eq(data), self._count.eq(0), self.ip.eq(self._next)]
-                    m.next = "PUSH"
-                with m.Case(0xCF):
-                    m.d.sync += [self._pointer.eq(r[SP]), self._for.eq(_DISPATCH["IRET"])]
-                    m.next = "READ"
-                with m.Case(WAIT):
-                    m.next = "PRESENT"
-                with m.Case(ESC):
-                    m.d.sync += [self._pointer.eq(self._at_modrm), self._for.eq(_DISPATCH["CONTROL"])]
-                    m.next = "PRESENT"
-                    with m.If(self._esc.loads):
-                        m.next = "READ"
+            with m.Switch(self._opcode):
+                self._control_flow(m)
+                self._arithmetic(m)
+                self._moves(m)
                 with m.Default():
                     m.next = "UNDEFINED"
         with m.State("UNDEFINED"):
@@ -194,6 +123,91 @@ class SmallCpu(Component):
             with m.Elif(self.intr & self.interrupts):
                 m.d.sync += self.ip.eq(self._next)
                 m.next = "INTA"
+
+    def _control_flow(self, m):
+        """Jumps, interrupts, I/O and x87: the cases of their opcodes."""
+        r, op, data = self._registers, self._opcode, self._bytes[0]
+        byte = Cat(data, data[7].replicate(8))
+        with m.Case(0x90):
+            pass
+        with m.Case(0xFA):
+            m.d.sync += self.interrupts.eq(0)
+        with m.Case(0xFB):
+            m.d.sync += [self.interrupts.eq(1), self._shadow.eq(~self.interrupts)]
+        with m.Case(0xF4):
+            m.next = "HALT"
+        with m.Case(0xEB):
+            m.d.sync += self._next.eq(self._next + byte)
+        with m.Case(0xE9):
+            m.d.sync += self._next.eq(self._next + self._operand)
+        with m.Case("0111010-"), m.If(self._zero ^ op[0]):
+            m.d.sync += self._next.eq(self._next + byte)
+        with m.Case(0x8E):
+            pass
+        with m.Case("1110-1-0"):
+            self._in_or_out(m)
+        with m.Case(0xCD):
+            m.d.sync += [self._number.eq(data), self._count.eq(0), self.ip.eq(self._next)]
+            m.next = "PUSH"
+        with m.Case(0xCF):
+            m.d.sync += [self._pointer.eq(r[SP]), self._for.eq(_DISPATCH["IRET"])]
+            m.next = "READ"
+        with m.Case(WAIT):
+            m.next = "PRESENT"
+        with m.Case(ESC):
+            m.d.sync += [self._pointer.eq(self._at_modrm), self._for.eq(_DISPATCH["CONTROL"])]
+            m.next = "PRESENT"
+            with m.If(self._esc.loads):
+                m.next = "READ"
+
+    def _arithmetic(self, m):
+        """What stays in the registers."""
+        r, op, data = self._registers, self._opcode, self._bytes[0]
+        with m.Case("10110---"):
+            for number in range(4):
+                with m.If(op[:3] == number):
+                    m.d.sync += r[number][:8].eq(data)
+                with m.If(op[:3] == number + 4):
+                    m.d.sync += r[number][8:].eq(data)
+        with m.Case("10111---"):
+            m.d.sync += r[op[:3]].eq(self._operand)
+        with m.Case("01000---"):
+            m.d.sync += [r[op[:3]].eq(r[op[:3]] + 1), self._zero.eq(r[op[:3]] == 0xFFFF)]
+        with m.Case("01001---"):
+            m.d.sync += [r[op[:3]].eq(r[op[:3]] - 1), self._zero.eq(r[op[:3]] == 1)]
+        with m.Case(0x24, 0xA8):
+            m.d.sync += self._zero.eq((r[AX][:8] & data) == 0)
+            with m.If(op == 0x24):
+                m.d.sync += r[AX][:8].eq(r[AX][:8] & data)
+        with m.Case(0x25):
+            m.d.sync += [r[AX].eq(r[AX] & self._operand), self._zero.eq((r[AX] & self._operand) == 0)]
+        with m.Case(0x04):
+            total = (r[AX][:8] + data)[:8]
+            m.d.sync += [r[AX][:8].eq(total), self._zero.eq(total == 0)]
+
+    def _moves(self, m):
+        """What goes to memory or comes from there."""
+        r, op = self._registers, self._opcode
+        with m.Case("101000--"):
+            m.d.sync += self._pointer.eq(self._operand)
+            with m.If(op[1]):
+                m.d.sync += self._word.eq(r[AX])
+                m.next = "STORE"
+            with m.Else():
+                m.d.sync += self._for.eq(_DISPATCH["LOAD"])
+                m.next = "READ"
+        with m.Case(0xC7):
+            m.d.sync += [
+                self._pointer.eq(self._at_modrm),
+                self._word.eq(Cat(self._bytes[3], self._bytes[4])),
+            ]
+            m.next = "STORE"
+        with m.Case("01010---"):
+            m.d.sync += [self._pointer.eq(r[SP] - 2), self._word.eq(r[op[:3]]), r[SP].eq(r[SP] - 2)]
+            m.next = "STORE"
+        with m.Case("01011---"):
+            m.d.sync += [self._pointer.eq(r[SP]), r[SP].eq(r[SP] + 2), self._for.eq(_DISPATCH["POP"])]
+            m.next = "READ"
 
     def _in_or_out(self, m):
         """E4, E6, EC, EE: one cycle on the bus."""
