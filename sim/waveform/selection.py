@@ -51,11 +51,13 @@ def choose_signals(
     else:
         paths = [*trace][:MOST]
     paths = list(dict.fromkeys(paths))
-    for label in (label_of, without_range):
-        counts = Counter(map(label, paths))
-        if max(counts.values(), default=1) == 1:
-            return [Shown(label(path), path) for path in paths]
-    return [Shown(path, path) for path in paths]
+    aliases, plain = Counter(map(label_of, paths)), Counter(map(without_range, paths))
+    shown = []
+    for path in paths:
+        # The shortest name that no other has.
+        alias, name = label_of(path), without_range(path)
+        shown.append(Shown(alias if aliases[alias] == 1 else name if plain[name] == 1 else path, path))
+    return shown
 
 
 def is_shared(trace: "Trace") -> bool:

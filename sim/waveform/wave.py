@@ -281,7 +281,8 @@ class Wave:
         radix: 2, 8, 10 or 16, or -10 for decimal in two's complement.
         """
         if value is None:
-            return "x"
+            # An event that has not happened yet is nothing.
+            return "" if self.kind is Kind.EVENT else "x"
         if isinstance(value, str):
             return value
         if isinstance(value, float):

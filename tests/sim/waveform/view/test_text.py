@@ -12,7 +12,7 @@ from irq13.sim.scenarios.scenario import load_scenario
 from irq13.sim.waveform.selection import MOST, Shown, choose_signals
 from irq13.sim.waveform.trace import SignalError
 from irq13.sim.waveform.view.text import ASCII, BOX, QUIET, Canvas, draw
-from irq13.sim.waveform.wave import Wave
+from irq13.sim.waveform.wave import Kind, Wave
 
 ICARUS = Path(__file__).parents[3] / "data" / "handshake.vcd"
 
@@ -130,3 +130,13 @@ def test_signals_are_chosen_by_name_glob_or_as_the_pins():
 def test_of_a_foreign_trace_no_more_are_chosen_than_one_can_read():
     many = trace(*(wave(f"a.s{n}", [0, 1]) for n in range(100)), cycles=2)
     assert len(choose_signals(many)) == MOST
+
+
+def test_only_names_that_two_have_are_long_and_an_event_is_nothing_before_it_happens():
+    waves = [wave(path, [0, 1]) for path in ("t.a", "t.u.a", "t.u.b")]
+    event = Wave("t.e", np.array([10]), np.array([1]), 0, Kind.EVENT)
+    of = trace(*waves, event, cycles=3)
+    assert [one.label for one in choose_signals(of)] == ["t.a", "t.u.a", "b", "e"]
+    row = draw(of, choose_signals(of, ["e"]), 0, 3, Canvas(90))[-1].plain
+    assert "x" not in row
+    assert "│1" in row
