@@ -14,7 +14,7 @@ from ...hdl.board.uart import UartReceiver
 from ...model.registers import Generation, Parameters
 
 
-class Gpio(wiring.Component):
+class PinPort(wiring.Component):
     """Eight pins with direction and edge detection behind three registers, as small peripherals are."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Multiplier(wiring.Component):
 
 EXAMPLES: Mapping[str, Callable[[], Any]] = {
     "PC, AMD64": lambda: hdl.Pc(Parameters(Generation.AMD64)),
-    "GPIO": Gpio,
+    "GPIO": PinPort,
     "CRC-32 of bytes": lambda: crc.Processor(CRC32_ETHERNET(8)),
     "FIFO, 16 bytes": lambda: fifo.SyncFIFOBuffered(width=8, depth=16),
     "UART receiver": lambda: UartReceiver(16),

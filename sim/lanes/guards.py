@@ -74,7 +74,7 @@ def arranged(
             return value
         # No operation has such a number: these are those of gates, and below 0 of other copies.
         number = -1 - len(stores) - value.number
-        copies[number] = Compute(TableOperation(number, X, ()), (Value("q", value.number, False),))
+        copies[number] = copy_of(value.number, number)
         return Value("n", number, value.complemented)
 
     groups = [(tuple(map(copied, conditions)), indexes) for conditions, indexes in groups]
@@ -94,26 +94,7 @@ def arranged(
         }
         for body in bodies
     ]
-    # A group that reads another's registers comes before it. Where they read each other, copies are read.
-    order: list[int] = []
-    left = set(range(len(groups)))
-    foreign = [
-        {index for index in read if member.get(index, -1) != number} for number, read in enumerate(reads)
-    ]
-    while left:
-        awaited = {member[index] for number in left for index in foreign[number] if index in member}
-        free = sorted(left - awaited)
-        chosen = free[0] if free else None
-        if chosen is None:
-            # Those that read this one's registers read copies from now on.
-            chosen = min(left, key=lambda number: (len(groups[number][1]), number))
-            own = set(groups[chosen][1])
-            for number in left - {chosen}:
-                if foreign[number] & own:
-                    bodies[number] = [_reading(one, own, copied) for one in bodies[number]]
-                    foreign[number] -= own
-        order.append(chosen)
-        left.remove(chosen)
+    order, foreign = _in_order(groups, bodies, reads, copied)
     late = {index for read in foreign for index in read} | {index for index in member}
     main = [one for one in computes if one.operation.number not in owner]
     early = [one for index, one in enumerate(stores) if index not in late]
@@ -125,6 +106,44 @@ def arranged(
         )
     actions += [stores[index] for index in sorted(late - member.keys())]
     return actions
+
+
+def copy_of(register: int, number: int) -> Compute:
+    """A register as it stands, as the result of the operation of this number."""
+    return Compute(TableOperation(number, X, ()), (Value("q", register, False),))
+
+
+def _in_order(
+    groups: list[Group],
+    bodies: list[list[Compute]],
+    reads: list[set[int]],
+    copied: Callable[[Value], Value],
+) -> tuple[list[int], list[set[int]]]:
+    """The order of the groups, and what registers that are not its own each reads as they stand.
+
+    A group that reads another's registers comes before it. Where they read each other, copies are read: that
+    changes `bodies`.
+    """
+    member = {index: number for number, (_, indexes) in enumerate(groups) for index in indexes}
+    foreign = [
+        {index for index in read if member.get(index, -1) != number} for number, read in enumerate(reads)
+    ]
+    order: list[int] = []
+    left = set(range(len(groups)))
+    while left:
+        awaited = {member[index] for number in left for index in foreign[number] if index in member}
+        chosen = min(left - awaited, default=None)
+        if chosen is None:
+            # Those that read this one's registers read copies from now on.
+            chosen = min(left, key=lambda number: (len(groups[number][1]), number))
+            own = set(groups[chosen][1])
+            for number in left - {chosen}:
+                if foreign[number] & own:
+                    bodies[number] = [_reading(one, own, copied) for one in bodies[number]]
+                    foreign[number] -= own
+        order.append(chosen)
+        left.remove(chosen)
+    return order, foreign
 
 
 def _reading(one: Compute, registers: set[int], copied: Callable[[Value], Value]) -> Compute:

@@ -7,12 +7,11 @@ hands watched outputs over, and puts each register's next value in place once no
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..netlist.mapping import TableOperation, map_gates
+from ..netlist.mapping import map_gates
 from ..netlist.netlist import Netlist
-from ..netlist.truth_tables import X
 from ..support.errors import NetlistError
 from .actions import Action, Compute, Guard, Store, Value, Watch
-from .guards import arranged, guard_groups
+from .guards import arranged, copy_of, guard_groups
 
 
 @dataclass(frozen=True)
@@ -85,15 +84,11 @@ def plan_step(
         For an output that is not there or has more than one bit.
     """
     watches = [*fail, *watch]
-    for name in watches:
-        if len(netlist.outputs.get(name, ())) != 1:
-            raise NetlistError(f"no output {name!r} of one bit: expected one of {', '.join(netlist.outputs)}")
-    watched = [netlist.outputs[name][0] for name in watches]
+    watched = [_one_bit(netlist, name) for name in watches]
     roots = [*(register.next for register in netlist.registers), *watched]
     groups = guard_groups(netlist) if guards else {}
-    mapping = map_gates(
-        netlist.graph, [*roots, *(literal for conditions in groups for literal in conditions)], target
-    )
+    roots += [literal for literals in groups for literal in literals]
+    mapping = map_gates(netlist.graph, roots, target)
     locations, inputs = _locations(netlist)
 
     def value(literal: int) -> Value:
@@ -106,10 +101,7 @@ def plan_step(
         for index, one in enumerate(netlist.registers)
         if locations.get(one.next >> 1, "?")[0] == "q"
     }
-    computes = [
-        Compute(TableOperation(name, X, ()), (Value("q", number, False),))
-        for number, name in taken_over.items()
-    ]
+    computes = [copy_of(number, name) for number, name in taken_over.items()]
     computes += [
         Compute(one, tuple(Value(*locations.get(number, ("n", number)), False) for number in one.inputs))
         for one in mapping.operations
@@ -123,16 +115,25 @@ def plan_step(
     watched_ends = [Watch(index, value(literal)) for index, literal in enumerate(watched)]
     conditions = [tuple(value(literal) for literal in literals) for literals in groups]
     sections = arranged(computes, stores, watched_ends, list(zip(conditions, groups.values(), strict=True)))
-    interface = Interface(
+    return StepPlan(_interface(netlist, inputs, watches, len(fail)), sections, mapping.cost)
+
+
+def _one_bit(netlist: Netlist, name: str) -> int:
+    if len(netlist.outputs.get(name, ())) != 1:
+        raise NetlistError(f"no output {name!r} of one bit: expected one of {', '.join(netlist.outputs)}")
+    return netlist.outputs[name][0]
+
+
+def _interface(netlist: Netlist, inputs: dict[str, list[int]], watches: list[str], fails: int) -> Interface:
+    return Interface(
         netlist.register_words(),
         dict(netlist.fixed),
         inputs,
         [one.init for one in netlist.registers],
         watches,
-        len(fail),
+        fails,
         list(netlist.shown),
     )
-    return StepPlan(interface, sections, mapping.cost)
 
 
 def _locations(netlist: Netlist) -> tuple[dict[int, tuple[str, int]], dict[str, list[int]]]:

@@ -133,7 +133,7 @@ class FakeCupy(types.ModuleType):
                 raise compile_error('kernel.cu(7): error: "LOP4"\nmore')
             launch = built(code, folder)
 
-            class Kernel:
+            class LaunchedKernel:
                 max_dynamic_shared_size_bytes = 0
 
                 def __call__(self, grid, block, arguments, shared_mem):
@@ -144,7 +144,7 @@ class FakeCupy(types.ModuleType):
                     outer.launches.append(grid[0])
                     launch(*arguments)
 
-            return types.SimpleNamespace(get_function=lambda name: {"run": Kernel()}[name])
+            return types.SimpleNamespace(get_function=lambda name: {"run": LaunchedKernel()}[name])
 
         outer = self
         self.RawModule = raw_module
