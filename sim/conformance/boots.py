@@ -164,7 +164,7 @@ def _start(job: Job, floppy: bytes) -> tuple[str, str, list[str]]:
         try:
             process = subprocess.Popen(
                 command,
-                cwd=folder,
+                cwd=None if job.emulator.here else folder,
                 stdin=terminal.slave,
                 stdout=output or terminal.slave,
                 stderr=terminal.slave,

@@ -19,9 +19,11 @@ class Emulator(NamedTuple):
     name: str
     """With its version."""
     command: Callable[[Path, Path, Generation | None], list[str]]
-    """For a floppy image, the file that COM1 goes to, and the processor; run in a folder of its own."""
+    """For a floppy image, the file that COM1 goes to, and the processor."""
     logs_to_output: bool = False
     """Its standard output is what comes over COM1."""
+    here: bool = False
+    """It runs where irq13 does, as its other arguments may name files there; else in a folder of its own."""
 
 
 def given_command(words: Sequence[str]) -> Emulator:
@@ -38,7 +40,7 @@ def given_command(words: Sequence[str]) -> Emulator:
     def command(image: Path, log: Path, _: Generation | None) -> list[str]:
         return [word.replace("{image}", str(image)).replace("{log}", str(log)) for word in words]
 
-    return Emulator(words[0], command, logs_to_output=not any("{log}" in word for word in words))
+    return Emulator(words[0], command, logs_to_output=not any("{log}" in word for word in words), here=True)
 
 
 def qemu(program: str = "qemu-system-x86_64") -> Emulator:

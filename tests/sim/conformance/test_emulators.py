@@ -17,6 +17,12 @@ BEHAVE = ("baseline", "native-mf", "wait-mp-and-ts", "undefined-no-check", "mask
 """What every emulator at hand does right."""
 
 
+@pytest.fixture(autouse=True)
+def own_folder(monkeypatch, tmp_path):
+    """Another irq13 on this machine has its emulators elsewhere."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
 def runs_of(*names, modes="rp"):
     return [(NUMBERS[name], mode) for name in names for mode in modes]
 
@@ -115,6 +121,21 @@ printf 'done: 1 passed, 1 failed, 0 skipped\\n' >> $2
     assert found.boots == 2
     found = run_all(_fake(script, tmp_path), None, runs, limit=5, boots="all")
     assert [row.verdict for row in judged(runs, found.generation, found.seen)] == ["agrees", "differs"]
+
+
+def test_a_command_runs_where_irq13_does(tmp_path, tool, monkeypatch):
+    """So that it and its other arguments may be named as they stand there; its output is the log without {log}."""
+    tool("nasm")
+    (tmp_path / "mine").write_text("#!/bin/sh\ncat $1\n")
+    (tmp_path / "mine").chmod(0o755)
+    (tmp_path / "said").write_text(
+        "processor P6\ncase 0 r baseline: 00028084 00010006 ok\ndone: 1 passed, 0 failed, 0 skipped\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    found = run_all(
+        given_command(["./mine", "said", "{image}"]), None, runs_of("baseline", modes="r"), limit=5
+    )
+    assert [row.verdict for row in judged([(0, "r")], found.generation, found.seen)] == ["agrees"]
 
 
 def test_an_emulator_that_does_not_boot_is_one_failure_and_not_many(tmp_path, tool):
