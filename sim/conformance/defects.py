@@ -30,18 +30,14 @@ def defects() -> tuple[Defect, ...]:
 
 
 def recognised(rows: Sequence[JudgedCase]) -> list[tuple[Generation, Defect]]:
-    """Defects of which all cases fail, less those of which another's cases are more of the same.
-
-    A target with several defects shows them all; one whose cases include another's hides that.
-    """
+    """Defects of which all cases fail, the largest first, each with cases that those before it do not explain."""
     found = []
     for generation in dict.fromkeys(row.generation for row in rows):
-        here = [row for row in rows if row.generation is generation]
-        failing = {row.case.name for row in differences(here)}
-        fitting = [one for one in defects() if one.cases[generation] and one.cases[generation] <= failing]
-        found += [
-            (generation, one)
-            for one in fitting
-            if not any(one.cases[generation] < other.cases[generation] for other in fitting)
-        ]
+        failing = {row.case.name for row in differences(rows) if row.generation is generation}
+        explained: set[str] = set()
+        for one in sorted(defects(), key=lambda one: -len(one.cases[generation])):
+            cases = one.cases[generation]
+            if cases <= failing and not cases <= explained:
+                explained |= cases
+                found.append((generation, one))
     return found
