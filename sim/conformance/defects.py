@@ -30,7 +30,7 @@ def defects() -> tuple[Defect, ...]:
 
 
 def recognised(rows: Sequence[JudgedCase]) -> list[tuple[Generation, Defect]]:
-    """Defects of which all cases fail, the largest first, each with cases that those before it do not explain."""
+    """Defects of which all cases fail, the largest first, each with some that those before do not explain."""
     found = []
     for generation in dict.fromkeys(row.generation for row in rows):
         failing = {row.case.name for row in differences(rows) if row.generation is generation}
