@@ -74,6 +74,7 @@ class Simulation:
         self._recorder = Recorder(self.parameters)
         self._vcd = vcd
         self._inputs = PcInputs()
+        self._driven_so_far: list[PcInputs] = []
         self._operations: deque[OperationRequest] = deque()
         self._doing = ""
 
@@ -97,6 +98,14 @@ class Simulation:
     def trace(self) -> Trace:
         """What has happened so far."""
         return self._recorder.trace()
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the circuit in a page that plays what has been done so far. Takes seconds."""
+        from .play.page import in_frame, play_page, run_page
+
+        if not self._driven_so_far:
+            return in_frame(play_page(generation=self.parameters.generation))
+        return in_frame(run_page(self._driven_so_far, self.trace(), self.parameters))
 
     def step(self, cycles: int = 1) -> None:
         """Let cycles pass. An operation that is frozen stays presented."""
@@ -279,6 +288,7 @@ class Simulation:
     def _cycle(self, **extra) -> PcOutputs:
         inputs = self._driven()._replace(**extra)
         outputs = self._machine.step(inputs)
+        self._driven_so_far.append(inputs)
         self._recorder.record(
             inputs, outputs, CpuView(self._doing if inputs.operation else _bus_step(inputs))
         )

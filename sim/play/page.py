@@ -5,18 +5,20 @@ import html
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ... import hdl
+from ...model.pc import PcInputs
 from ...model.registers import Generation, Parameters
 from ..lanes.cache import cached
 from ..lanes.js_source import javascript_recipe
 from ..netlist.lowering import lower
 from ..scenarios.scenario import Scenario, load_scenario
+from ..waveform.trace import Trace
 from .programs import instructions, signal_data, variable_data
-from .scenarios import machine_key, recording
+from .scenarios import machine_key, recorded, recording
 from .sources import joined_scripts, page_file
 
 SCRIPTS = ("processor", "pc", "session", "causes", "vcd", "drawing", "strip", "lesson", "app")
@@ -92,6 +94,37 @@ def play_page(
     chosen = Generation(generation) if generation else first
     parameters = {machine_key(one): one for one in _plain()}
     recordings = _recordings(scenario, chosen, parameters)
+    return _page(parameters, recordings, chosen, scenario.name if scenario else None, progress)
+
+
+def run_page(inputs: Sequence[PcInputs], trace: Trace, parameters: Parameters) -> str:
+    """The page with something that has been done already: it plays these cycles, of which this is the trace.
+
+    Parameters
+    ----------
+    inputs: of the PC, by cycle; at least one.
+    parameters: of the PC that was driven.
+    """
+    machines = {machine_key(one): one for one in _plain()}
+    key = machine_key(parameters)
+    machines.setdefault(key, parameters)
+    run = recorded(inputs, trace, parameters, key) | {"title": trace.title or "simulation"}
+    return _page(machines, {"simulation": run}, parameters.generation, "simulation")
+
+
+def in_frame(page: str, height: int = 900) -> str:
+    """The page within another one, as a notebook wants it."""
+    inner = html.escape(page, quote=True)
+    return f'<iframe srcdoc="{inner}" style="width:100%;height:{height}px;border:0" title="irq13"></iframe>'
+
+
+def _page(
+    parameters: dict[str, Parameters],
+    recordings: dict[str, dict[str, Any]],
+    chosen: Generation,
+    first: str | None,
+    progress: Callable[[float], None] = lambda _: None,
+) -> str:
     machines = {}
     for number, (key, one) in enumerate(parameters.items(), start=1):
         machines[key] = _packed(_machine(one))
@@ -99,7 +132,7 @@ def play_page(
     data = {
         "texts": json.loads(page_file("texts.json")),
         "generation": chosen.value,
-        "scenario": scenario.name if scenario else None,
+        "scenario": first,
         "machines": machines,
         "steps": {key: instructions(text, Parameters()) for key, text in STEPS.items()},
         "handlers": {str(vector): _block(texts) for vector, texts in HANDLERS.items()},

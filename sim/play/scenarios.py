@@ -3,6 +3,7 @@
 So each scenario plays, whatever its program does, and what the drawing shows is computed in the page.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...model.pc import PcInputs
@@ -27,21 +28,34 @@ def recording(scenario: Scenario, generation: Generation, machine: str) -> dict[
     """
     kept = KeptMachine(scenario.parameters_for(generation))
     run = run_scenario(scenario, generation, kept)
-    return {
+    data = recorded(kept.inputs, run.trace, kept.parameters, machine)
+    return data | {
         "title": scenario.title,
         "about": scenario.about,
-        "generation": generation.value,
-        "stages": kept.parameters.synchroniser_stages,
-        "machine": machine,
-        "cycles": len(kept.inputs),
-        "inputs": _changes([_driven(one) for one in kept.inputs]),
-        "views": _views(run.trace),
         "events": [_event(one) for one in run.events],
+        "listing": _listing(scenario),
+    }
+
+
+def recorded(
+    inputs: Sequence[PcInputs], trace: Trace, parameters: Parameters, machine: str
+) -> dict[str, Any]:
+    """Inputs and a trace of the same cycles, as the page plays them."""
+    return {
+        "title": trace.title,
+        "about": "",
+        "generation": parameters.generation.value,
+        "stages": parameters.synchroniser_stages,
+        "machine": machine,
+        "cycles": len(inputs),
+        "inputs": _changes([_driven(one) for one in inputs]),
+        "views": _views(trace),
+        "events": [],
         "causes": [
             [edge.signal, edge.cycle, cause.text, [[one.signal, one.cycle] for one in cause.because]]
-            for edge, cause in run.trace.causes.items()
+            for edge, cause in trace.causes.items()
         ],
-        "listing": _listing(scenario),
+        "listing": [],
     }
 
 

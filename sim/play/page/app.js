@@ -148,8 +148,10 @@
     session.pin(name, session.pins[name] ? 0 : 1);
     show();
   };
+  let firstStep = null;
   const advance = () => {
     if (session.over) return false;
+    firstStep ??= performance.now();
     before = session.now;
     session.step();
     return true;
@@ -483,7 +485,7 @@
   await begin(link);
   if (complaint) show(complaint);
   window.irq13 = {
-    get session() { return session; }, get done() { return done; }, dump, ready: performance.now(),
+    get session() { return session; }, get done() { return done; }, get firstStep() { return firstStep; }, dump,
     choose: async (changes) => { Object.assign(choice, changes); await begin(); },
     // Milliseconds for so many cycles of a processor that is pressed.
     measure: (cycles) => {
@@ -495,4 +497,5 @@
       return passed;
     },
   };
+  dispatchEvent(new Event("irq13"));
 })();

@@ -8,6 +8,7 @@ import pytest
 from command import irq13
 from irq13.model import Parameters
 from irq13.model.registers import Generation
+from irq13.sim import Simulation
 from irq13.sim.machines.machine import ModelMachine
 from irq13.sim.machines.ports import INPUTS, read_inputs
 from irq13.sim.play import page
@@ -227,6 +228,26 @@ def test_it_fits_a_phone_in_both_languages_and_is_announced(opened, whole):
         )
         assert len(names) > 25
         assert all(names)
+
+
+@pytest.mark.slow
+def test_a_notebook_plays_what_was_done(opened):
+    sim = Simulation("P6", on="model", nowait_window=6)
+    sim.issue("fninit")
+    sim.issue("fldcw", masks="none")
+    sim.issue("fdiv", raises="ZE")
+    sim.step(4)
+    shown = opened(f"<!doctype html><title>n</title>{sim._repr_html_()}<script>irq13 = 1</script>")
+    inner = shown.frames[1]
+    inner.wait_for_function("window.irq13")
+    seen = []
+    for _ in range(7):
+        seen.append(inner.evaluate("(({ es, ferr_n, irq13 }) => [es, ferr_n, irq13])(irq13.session.now)"))
+        inner.evaluate("irq13.session.step()")
+    trace = sim.trace()
+    wanted = [[int(trace[name].at(10 * n)) for name in ("es", "ferr_n", "irq13")] for n in range(7)]
+    assert seen == wanted
+    assert [1, 0, 1] in seen
 
 
 def _paths(value, path=""):
