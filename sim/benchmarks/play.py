@@ -35,7 +35,8 @@ def measure_page() -> tuple[list[float], list[float], int]:
             shown.goto(path.as_uri())
             shown.wait_for_function("window.irq13 && irq13.firstStep")
             openings.append(shown.evaluate("irq13.firstStep"))
-        rounds = [shown.evaluate(f"irq13.measure({CYCLES})") for _ in range(ROUNDS)]
+            if len(openings) == OPENINGS:
+                rounds = [shown.evaluate(f"irq13.measure({CYCLES})") for _ in range(ROUNDS)]
         browser.close()
         return openings, rounds, path.stat().st_size
 

@@ -264,7 +264,7 @@
 
   const state = () => {
     const { now } = session, { handler } = now.view;
-    const where = handler === "main" ? "" : ` · ${ui("inHandler", { n: handler })}`;
+    const where = handler === "main" ? "" : ` · ${handler === "host" ? ui("host") : ui("inHandler", { n: handler })}`;
     if (now.freeze) return ui("frozen") + where;
     if (now.window) return ui("window") + where;
     if (now.inta) return ui("acknowledges");

@@ -1,6 +1,6 @@
 // Why an edge happened, for a processor that is pressed: the rules of the cycle contract that lead from wire to
 // wire. Each gives the edges that it may follow from: signal, level, and cycles before. A test holds them to the
-// causes that a run records (sim/waveform/causes).
+// causes that a run records (sim/waveform/causes): each edge that is named here is one that those lead back to.
 
 const CAUSES = {
   "es=1": [["step", null, 1]], "es=0": [["step", null, 1]],

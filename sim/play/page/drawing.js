@@ -109,9 +109,9 @@ class Drawing {
       this.wire("f0_write", "f0_write", `M${right},${py + 280}H${left}`, [middle, py + 264, "OUT F0h", ""]),
       this.wire("ignne_n", "ignne_n", `M${left},${py + 385}H${right}`, [middle, py + 358, "IGNNE#", `${C} → ${P}`]),
       this.wire("outside", "outside", `M${middle + 25},${py + 512}V${py + 388}`, [middle + 25, py + 528, ui.another, ""]),
-      this.wire("irq13", "irq13", `M${cx + 250},${cy + 67}h55V${sy + 58}H${sx}`, [cx + 305, cy + 20, "IRQ 13", `${C} → ${ui.slave.split(" ")[0]}`]),
+      this.wire("irq13", "irq13", `M${cx + 250},${cy + 67}h55V${sy + 58}H${sx}`, [cx + 305, cy + 20, "IRQ 13", ""]),
       this.wire("slave_int", "slave_int", `M${sx},${sy + 150}H${sx - 34}V${sy + 310}H${sx}`, [sx - 34, sy + 240, "INT", ""]),
-      this.wire("irq", "irq", `M${sx - 56},${sy + 385}H${sx}`, [sx - 56, sy + 370, "IRQ 0", ui.timer]),
+      this.wire("irq", "irq", `M${sx - 90},${sy + 385}H${sx}`, [sx - 56, sy + 369, "IRQ 0", ""]),
       this.wire("intr", "intr", `M${sx + 150},${sy + 460}V${py + 578}H${px + 330}V${py + 560}`, [middle + 190, py + 582, "INTR", ""]),
       this.wire("inta", "inta", `M${px + 330},${py}V16H${sx + 200}V${sy}`, [middle + 190, 20, "INTA", ""]),
     ];

@@ -16,6 +16,7 @@ from irq13.sim.play.page import SHOWN, STEPS, play_page
 from irq13.sim.play.sources import page_file
 from irq13.sim.scenarios.run import run_scenario
 from irq13.sim.scenarios.scenario import load_scenario
+from irq13.sim.waveform.causes.cause import Edge
 from irq13.sim.waveform.vcd_writer import write_vcd
 from javascript import BROWSER
 from playwright.sync_api import sync_playwright
@@ -33,6 +34,15 @@ SOLUTIONS = (
     "em1 msr1 fdiv fst",
     "run msr1 fst fnclex msr0",
 )
+CAUSES = """() => {
+    const { rows } = irq13.session, found = [];
+    for (let cycle = 1; cycle < rows.length; cycle++) for (const name of TRACED) {
+        if (rows[cycle][name] === rows[cycle - 1][name]) continue;
+        const edges = causesOf(rows, cycle, name, 2);
+        if (edges.length) found.push([name, cycle, edges]);
+    }
+    return found;
+}"""
 CONTROLS = {"step": ".", "run": "g", "back": ",", "reset": "r", "slow": "m"}
 
 
@@ -174,7 +184,7 @@ def _inputs(names, levels):
 @pytest.mark.slow
 def test_waveforms_are_those_of_a_run(opened, whole, tmp_path):
     """Of a scenario byte for byte, its causes included; of what was pressed, by the contract."""
-    shown = opened(whole)
+    shown, explained = opened(whole), set()
     for name in SHOWN:
         scenario = load_scenario(name)
         shown.evaluate(f"irq13.choose({{ mode: 'scenario', scenario: '{name}' }})")
@@ -183,7 +193,13 @@ def test_waveforms_are_those_of_a_run(opened, whole, tmp_path):
         run = run_scenario(scenario, generation, "model")
         with (tmp_path / "run.vcd").open("w", encoding="utf-8") as file:
             write_vcd(run.trace, file)
+        # The rules for what is pressed name no edge that the run's own causes do not lead back to.
+        for signal, cycle, because in shown.evaluate(CAUSES):
+            behind = _behind(run.trace.causes, Edge(signal, cycle))
+            assert {Edge(*one) for one in because} <= behind, (name, signal, cycle)
+            explained.add(signal)
         assert shown.evaluate("irq13.dump()") == (tmp_path / "run.vcd").read_text("utf-8"), name
+    assert {"ferr_n", "irq13", "slave_int", "intr", "ignne_n", "ignne", "freeze"} <= explained
     shown.evaluate("irq13.choose({ mode: 'free', generation: 'I486', stages: 2, served: true })")
     for name in ("fdiv", "fst", "step", "step", "step", "run", "ignne_n", "step", "step", "irq", "run"):
         act(shown, name, "key")
@@ -193,6 +209,18 @@ def test_waveforms_are_those_of_a_run(opened, whole, tmp_path):
     result = irq13("check", "pressed.vcd", "contract", cwd=tmp_path)
     assert result.returncode == 0, result.stdout
     assert "irq13" in result.stdout
+
+
+def _behind(causes, edge):
+    """All edges that an edge follows from, near and far."""
+    found, waiting = set(), [edge]
+    while waiting:
+        cause = causes.get(waiting.pop())
+        for one in cause.because if cause else ():
+            if one not in found:
+                found.add(one)
+                waiting.append(one)
+    return found
 
 
 @pytest.mark.slow
