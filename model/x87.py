@@ -39,6 +39,8 @@ NON_WAITING = frozenset(
     }
 )
 """Operations that execute without a check for a pending exception."""
+LOADS_IMAGE = (Operation.FLDENV, Operation.FRSTOR, Operation.FXRSTOR, Operation.XRSTOR)
+"""They load flags and masks from memory."""
 
 
 class OperationRequest(NamedTuple):
@@ -92,7 +94,7 @@ def execute(state: ErrorState, operation: OperationRequest) -> ErrorState:
             return state._replace(flags=state.flags | operation.detected)
         case Operation.FLDCW:
             return state._replace(masks=_masks(operation.control))
-        case Operation.FLDENV | Operation.FRSTOR | Operation.FXRSTOR | Operation.XRSTOR:
+        case code if code in LOADS_IMAGE:
             # ES and B of the image are ignored: they are recomputed (measured; APM1 6).
             return ErrorState(ExceptionFlag(operation.status & 0x7F), _masks(operation.control))
         case Operation.FNSTENV:

@@ -7,8 +7,6 @@ from ..registers import (
     CONTROL_FNINIT,
     PORT_F0,
     VMEXIT_FERR_FREEZE,
-    ExceptionFlag,
-    Family,
     Generation,
     HwcrLayout,
     Msr,
@@ -16,38 +14,12 @@ from ..registers import (
     Parameters,
     ReservedBits,
 )
+from ..reporting import IMMEDIATE
+from ..x87 import LOADS_IMAGE, NON_WAITING
 from .hwcr import MASKS, after_write, faults, held_bits, readable_bits
 
 Bit = Any
 Word = list[Bit]
-NO_CHECK = (
-    # SDM1 8.3.12 and SDM2: they execute without a look at pending exceptions.
-    Operation.FXRSTOR,
-    Operation.XRSTOR,
-    Operation.FXSAVE,
-    Operation.XSAVE,
-    Operation.FNSTSW,
-    Operation.FNSTCW,
-    Operation.FNSTENV,
-    Operation.FNSAVE,
-    Operation.FNINIT,
-    Operation.FNCLEX,
-    Operation.FNENI,
-    Operation.FNDISI,
-    Operation.FNSETPM,
-)
-IMAGES = (Operation.FLDENV, Operation.FRSTOR, Operation.FXRSTOR, Operation.XRSTOR)
-"""They load flags and masks from memory."""
-AT_ONCE = {
-    # SDM1 D.2.1.1: what an I486 reports at once. The stack fault comes as IE. ZE of a transcendental is not
-    # listed; **choice**: deferred.
-    Family.TRANSCENDENTAL: ExceptionFlag.IE | ExceptionFlag.DE,
-    Family.STORE: ExceptionFlag.IE
-    | ExceptionFlag.DE
-    | ExceptionFlag.ZE
-    | ExceptionFlag.OE
-    | ExceptionFlag.UE,
-}
 
 
 def mux(condition: Bit, yes: Bit, no: Bit) -> Bit:
@@ -131,7 +103,7 @@ class ProcessorCycle:
         unavailable = (wait & mp & ts) | (mmx & ts & ~em) | (x87 & (em | ts)) | (extended & ts)
         unavailable = unavailable & ~lacks
         undefined = lacks | (~unavailable & (code[Operation.UNDEFINED] | (mmx & em)))
-        self._checks = ~self._any(code[one] for one in NO_CHECK)
+        self._checks = ~self._any(code[one] for one in sorted(NON_WAITING))
         alive = there & ~unavailable & ~undefined
         held = alive & self._checks & self._es
         stopped = held & ~ne & ~self._ignne
@@ -192,7 +164,7 @@ class ProcessorCycle:
         raises = [bit & code[Operation.ARITHMETIC] for bit in self._in["op_raises"]]
         # A stack fault is an invalid operation.
         self._raised = [raises[0] | raises[6], *raises[1:]]
-        image = self._any(code[one] for one in IMAGES)
+        image = self._any(code[one] for one in LOADS_IMAGE)
         fresh = code[Operation.FNINIT] | code[Operation.FNSAVE]
         wiped = fresh | code[Operation.FNCLEX]
         new_flags = [
@@ -240,13 +212,15 @@ class ProcessorCycle:
 
         What an image or FLDCW brings is deferred (**choice**).
         """
-        families = {family: self._equal(self._in["op_family"], family) for family in AT_ONCE}
+        families = {family: self._equal(self._in["op_family"], family) for family in IMMEDIATE}
         pending = [
             flag & ~mask for flag, mask in zip(self._after["flags"][:6], self._after["masks"], strict=True)
         ]
         kinds = []
         for index, old in enumerate(self._state["immediate"]):
-            families_now = self._any(bit for family, bit in families.items() if AT_ONCE[family] >> index & 1)
+            families_now = self._any(
+                bit for family, bit in families.items() if IMMEDIATE[family] >> index & 1
+            )
             new = self._ready & self._raised[index] & families_now
             kinds.append((old | new) & ~self._image & pending[index])
         self._after["immediate"] = kinds

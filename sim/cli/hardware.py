@@ -7,12 +7,12 @@ import click
 
 from ...model.older import OlderMachine
 from ...model.registers import Generation
+from ..hardware.parameters import BLOCK_NAMES
 from .console import fail
 from .options import generation_option, parameter_option
 
 OLDER = ("npx", "waits", "at_latch", "xt_nmi")
 """Blocks that only a machine before the 486 has."""
-BLOCKS = ("pc", "processor", "reporting", "x87", "msr", "chipset", "pic", "isa", "wishbone", "axilite")
 
 
 GENERATION_OPTION = generation_option(default=Generation.AMD64.value, show_default=True)
@@ -20,7 +20,11 @@ GENERATION_OPTION = generation_option(default=Generation.AMD64.value, show_defau
 
 @click.command("verilog")
 @click.option(
-    "--block", type=click.Choice([*BLOCKS, *OLDER]), default="pc", show_default=True, help="What to write."
+    "--block",
+    type=click.Choice([*BLOCK_NAMES, *OLDER]),
+    default="pc",
+    show_default=True,
+    help="What to write.",
 )
 @GENERATION_OPTION
 @click.option(
@@ -93,7 +97,7 @@ def size_command(blocks: tuple[str, ...], generation: str | None, parameters: di
     from ..hardware.size import FAMILIES, size_of
 
     click.echo(f"{'block':<10} {'on':<6}" + "".join(f"  {family} LUTs  flip-flops" for family in FAMILIES))
-    for block in blocks or BLOCKS:
+    for block in blocks or BLOCK_NAMES:
         for one in [Generation(generation)] if generation else list(Generation):
             sizes = [size_of(block, Parameters(one, **parameters), family) for family in FAMILIES]
             numbers = "".join(

@@ -8,6 +8,8 @@ from typing import Any, get_type_hints
 from ...model.registers import Generation, ParameterError, Parameters
 from ..support.errors import InputError
 
+BLOCK_NAMES = ("pc", "processor", "reporting", "x87", "msr", "chipset", "pic", "isa", "wishbone", "axilite")
+"""What `verilog` can write; the command line knows the names without loading the hardware."""
 _WORDS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 

@@ -20,13 +20,14 @@ from ...model.registers import Family, Operation, Parameters
 from ..netlist.flat import Flat
 from ..support.errors import InputError
 from ..support.files import replacing
+from ..timing.contract import contract_text
 from ..tools.yosys import run_yosys
 from .fusesoc import cocotb_test, core_file
 from .languages import systemverilog, verilog_template, vhdl_package, vhdl_template
-from .parameters import suffix_of
+from .parameters import BLOCK_NAMES, suffix_of
 from .register_map import register_files
 
-BLOCKS: Mapping[str, Any] = {
+_MAKERS: Mapping[str, Any] = {
     "pc": lambda parameters: hdl.Pc(parameters),
     "processor": lambda parameters: hdl.Processor(parameters),
     "reporting": lambda parameters: hdl.Reporting(parameters),
@@ -38,25 +39,8 @@ BLOCKS: Mapping[str, Any] = {
     "wishbone": lambda parameters: WishboneBridge(),
     "axilite": lambda parameters: AxiLiteBridge(),
 }
+BLOCKS: Mapping[str, Any] = {name: _MAKERS[name] for name in BLOCK_NAMES}
 """What can be written, by name."""
-
-CONTRACT = """\
-One clock. A signal "in cycle n" is its settled value before rising edge n+1.
-
-  cause in cycle n                                       effect
-  an operation is presented                              ready, freeze, mf, nm, ud, vmexit: same cycle
-  it executes                                            flags, masks, es: n+1
-  es = 1, immediate, allowed, not gated                  ferr_n = 0: n+1
-  a waiting operation freezes or takes #MF (deferred)    ferr_n = 0: n+1
-  es = 0                                                 ferr_n = 1: n+1
-  ignne_n changes                                        in effect: n+2 (synchroniser stages)
-  MSR request accepted                                   response, new value in effect: n+1
-  ferr_n falls                                           irq13 = 1: n+1; intr: n+3
-  write to port F0h                                      irq13 = 0, ignne_n = 0 if ferr_n = 0: n+1
-  ferr_n = 1                                             ignne_n = 1: same cycle
-  a no-wait operation opens its window of w (I486)       ferr_n = 0: n+1 to n+w; it executes in n+w
-
-There is no reset of the clock domain: flip-flops begin with their initial values, and `reset` is RESET."""
 
 _LINT = """\
 // Yosys writes constants in as few bits as they need, and decoders as overlapping cases in order. What a
@@ -108,7 +92,7 @@ def export(block: str, parameters: Parameters, language: str = "verilog") -> Exp
         raise InputError(f"no language {language!r}: expected one of {', '.join(LANGUAGES)}")
     name = f"irq13_{block}_{suffix_of(parameters)}"
     flat = Flat(BLOCKS[block](parameters))
-    header = header_comment(name, flat, parameters, CONTRACT)
+    header = header_comment(name, flat, parameters, contract_text())
     more = {}
     if language == "systemverilog":
         more[f"{name}.sv"] = systemverilog(name, flat.ports)

@@ -12,7 +12,7 @@ LETTERS = "01" * 6 + "xzuwhl-"
 FIRST, LAST = 33, 126
 
 
-class Written:
+class WrittenVariable:
     def __init__(self, rng, number):
         self.kind = rng.choice(list(Kind) + [Kind.BITS] * 4)
         self.width = rng.choice([1, 1, 1, 2, 7, 8, 9, 31, 63, 64, 65, 200])
@@ -69,7 +69,7 @@ def identifier(rng, taken):
 def written(rng):
     """A VCD as text, and what is in it: for each path the changes."""
     taken: set[str] = set()
-    variables = [Written(rng, number) for number in range(rng.randint(1, 12))]
+    variables = [WrittenVariable(rng, number) for number in range(rng.randint(1, 12))]
     space = lambda: rng.choice([" ", " ", "\n", "\t", "\r\n", "  \n "])  # noqa: E731
     parts = [
         "$comment #5 not a change $end",
