@@ -23,8 +23,8 @@ interrupt of the host, which otherwise shares [handlers] with its guest. `[monit
 task: "out 0xf0" takes the #GP of an OUT to these ports, "handler 75h" an interrupt that does not go to the
 task's own handler at once.
 
-`[expect-on]` has further expectations by generation, `[parameters]` what differs from the defaults, `limit`
-the cycles after which a run is given up, `topic` one of TOPICS, and `source` tells where it comes from.
+`machine` names machines before the 486 too (`older`). `[expect-on]` has further expectations by machine,
+`[parameters]` what differs from the defaults, and `limit` the cycles after which a run is given up.
 Comments in the blocks begin with `;`.
 """
 
