@@ -172,12 +172,14 @@
     stop();
     let quiet = 0, moved = 0;
     const handler = session.view().handler;
-    while (quiet < QUIET && moved < 1000 && session.step() === undefined && !session.over) {
+    while (quiet < QUIET && moved < 1000 && !session.over) {
+      session.tick();
       moved++;
-      const [past, now] = [session.rows[session.rows.length - 1], session.now];
-      quiet = same(past, now) ? quiet + 1 : 0;
-      if (!session.recording && now.view.handler !== handler) break;
+      const { rows } = session;
+      quiet = rows.length > 1 && same(rows[rows.length - 2], rows[rows.length - 1]) ? quiet + 1 : 0;
+      if (!session.recording && session.view().handler !== handler) break;
     }
+    session.settle();
     // What stands still is shown where it began to.
     if (!session.recording && quiet >= QUIET) {
       const { start } = session;
@@ -187,7 +189,11 @@
     before = session.rows[session.rows.length - 1] || null;
     show(session.over ? ending() : quiet >= QUIET ? ui("rest") : "");
   };
-  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+  const same = (a, b) => {
+    for (const name in a) if (typeof a[name] !== "object" && a[name] !== b[name]) return false;
+    for (const inner of ["view", "stages", "cr0"]) for (const name in a[inner]) if (a[inner][name] !== b[inner][name]) return false;
+    return true;
+  };
 
   const slow = () => {
     if (timer) { stop(); return; }

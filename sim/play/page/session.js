@@ -4,12 +4,18 @@
 const MOST_CYCLES = 10000;
 const PINS = { ignne_n: 1, reset: 0, nmi: 0, irq: 0 };
 const SYNC = "processor.ignne_synchroniser.stage";
+const SHOWN = [
+  "ferr_n", "irq13", "slave_int", "intr", "ignne_n", "chipset_ignne_n", "ignne", "es", "flags", "masks", "ignne_em", "ignne_msr",
+  "ferr_enable", "slave_irr", "slave_isr", "slave_imr", "master_irr", "master_isr", "master_imr", "vector",
+];
 const TRACED = ["ferr_n", "irq13", "slave_int", "intr", "inta", "f0_write", "ignne_n", "ignne", "es", "freeze", "ignne_em", "ignne_msr"];
 
 class Session {
   // `data` as page.py makes it; `recording` is one of its scenarios, or null for a processor that is pressed.
   constructor(data, machine, { recording = null, handlers = {}, setup = [] } = {}) {
     Object.assign(this, { data, machine, recording, handlers, setup });
+    this.stages = Object.keys(machine.registers).filter((name) => name.startsWith(SYNC)).sort();
+    this.shown = SHOWN.map((name) => [name, machine.outputs[name]]);
     this.actions = setup.map((id) => [0, "press", id]);
     this.replay(0);
   }
@@ -118,8 +124,7 @@ class Session {
 
   // Flip-flops that no port shows, before the edge.
   look() {
-    const stages = [];
-    for (let stage = 0; `${SYNC}${stage}` in this.machine.registers; stage++) stages.push(this.pc.register(`${SYNC}${stage}`));
+    const stages = this.stages.map((name) => this.pc.register(name));
     this.inner = { stages, ff2: this.pc.register("chipset.ff2") };
   }
 
@@ -135,8 +140,7 @@ class Session {
   levels() {
     const { pc } = this, view = this.view(), o = pc.output;
     const now = { view, ...this.inner, freeze: o("op_freeze"), window: o("op_window"), ready: o("op_ready") };
-    for (const name of ["ferr_n", "irq13", "slave_int", "intr", "ignne_n", "chipset_ignne_n", "ignne", "es", "flags", "masks", "ignne_em",
-      "ignne_msr", "ferr_enable", "slave_irr", "slave_isr", "slave_imr", "master_irr", "master_isr", "master_imr", "vector"]) now[name] = o(name);
+    for (const [name, places] of this.shown) now[name] = places.length === 1 ? this.machine.o[places[0]] & 1 : read(this.machine.o, places);
     now.inta = pc.input("inta");
     now.op = pc.input("op_valid") ? pc.input("op_code") : -1;
     now.f0_write = pc.signal("f0_write", view);
