@@ -24,7 +24,8 @@ task: "out 0xf0" takes the #GP of an OUT to these ports, "handler 75h" an interr
 task's own handler at once.
 
 `machine` names machines before the 486 too (`older`). `[expect-on]` has further expectations by machine,
-`[parameters]` what differs from the defaults, and `limit` the cycles after which a run is given up.
+`[parameters]` what differs from the defaults, `limit` the cycles after which a run is given up, `topic` one
+of TOPICS, and `source` tells where it comes from.
 Comments in the blocks begin with `;`.
 """
 
