@@ -147,7 +147,9 @@ def resume(path: Path, plan: CampaignPlan) -> CampaignResult:
         found = Found(*data["found"]) if data["found"] else None
         result = CampaignResult(plan, done, data["counts"], data["toggles"], found)
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not the state of a fuzzing campaign ({error!r})") from None
+        raise InputError(
+            f"{path}: not the state of a fuzzing campaign ({type(error).__name__}: {error})"
+        ) from None
     if sources != fingerprint():
         raise InputError(f"{path}: of another version of irq13; begin a new campaign")
     if (seed, generations) != (plan.seed, [generation.value for generation in plan.generations]):

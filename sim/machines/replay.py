@@ -65,7 +65,9 @@ def read_measured(path: str | Path) -> list[dict[str, Any]]:
         document = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
         return list(document["vectors"])
     except (ValueError, KeyError, TypeError, EOFError, OSError, zlib.error) as error:
-        raise InputError(f"{path}: expected JSON with a list 'vectors' ({error!r})") from None
+        raise InputError(
+            f"{path}: expected JSON with a list 'vectors' ({type(error).__name__}: {error})"
+        ) from None
 
 
 def replay_vectors(vectors: Iterable[Mapping[str, Any]], machine: Machine) -> Iterator[Difference]:
