@@ -44,7 +44,7 @@ def test_a_board_is_built_and_says_how_large_and_how_fast(board, at_least, tool,
 
 @pytest.mark.slow
 def test_the_computer_fits_and_is_in_time(tool, tmp_path):
-    """29.2 MHz by the tools of today."""
+    """30.0 MHz by the tools of today."""
     tool("nasm")
     done = irq13("build", "icebreaker", "--design", "machine", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
