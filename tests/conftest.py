@@ -4,6 +4,7 @@ import shutil
 import pytest
 from driven_pc import DrivenPc
 from hypothesis import settings
+from irq13.sim.lanes.cache import fingerprint
 from irq13.sim.machines import machine
 from machines import POOL
 
@@ -16,12 +17,18 @@ machine.MACHINES.update(POOL.machines())
 
 @pytest.fixture(scope="session", autouse=True)
 def kernels(request):
-    """Compiled kernels are kept from run to run, in pytest's own cache; by what they are made from.
+    """Compiled kernels are kept in pytest's own cache, from run to run while the sources stay the same.
 
     Processes that a test starts find them too.
     """
+    folder = request.config.cache.mkdir("kernels") / fingerprint()[:16]
+    folder.mkdir(exist_ok=True)
+    # Those of other sources are never asked for again.
+    for old in folder.parent.iterdir():
+        if old != folder:
+            shutil.rmtree(old, ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(request.config.cache.mkdir("kernels")))
+        patch.setenv("XDG_CACHE_HOME", str(folder))
         yield
 
 

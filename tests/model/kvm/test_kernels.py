@@ -35,11 +35,11 @@ class TestKernels:
         for cpu in (old, new, vmx := vcpu("vmx", kernel=(6, 2))):
             for index, data in ((0xC1, 0), (0x186, 0), (0xC0010004, 0), (0xC0010000, 0), (0x1D9, 1)):
                 assert cpu.guest_wrmsr(index, data) == DONE
-        place = "kvm [1]: vcpu0, guest rIP: 0x1000 "
-        counters = [f"{place}disabled perfctr wrmsr: {index:#x} data 0x0" for index in (0xC1, 0xC0010004)]
-        assert old.vm.log == [*counters, f"{place}svm_set_msr: MSR_IA32_DEBUGCTL 0x1, nop"]
-        assert vmx.vm.log == [*counters, f"{place}vmx_set_msr: BTF|LBR in IA32_DEBUGCTLMSR 0x1, nop"]
-        assert new.vm.log == [f"{place}Unhandled WRMSR(0x1d9) = 0x1"]
+        prefix = "kvm [1]: vcpu0, guest rIP: 0x1000 "
+        counters = [f"{prefix}disabled perfctr wrmsr: {index:#x} data 0x0" for index in (0xC1, 0xC0010004)]
+        assert old.vm.log == [*counters, f"{prefix}svm_set_msr: MSR_IA32_DEBUGCTL 0x1, nop"]
+        assert vmx.vm.log == [*counters, f"{prefix}vmx_set_msr: BTF|LBR in IA32_DEBUGCTLMSR 0x1, nop"]
+        assert new.vm.log == [f"{prefix}Unhandled WRMSR(0x1d9) = 0x1"]
 
     @pytest.mark.parametrize(("kernel", "taken"), [((6, 3), 1), ((6, 4), 0)])
     def test_feature_msrs_keep_their_value_after_the_first_run(self, kernel, taken):

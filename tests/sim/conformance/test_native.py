@@ -53,19 +53,19 @@ def expected(case):
 def _text(cases):
     lines = [*image_lines()]
     for number, case in enumerate(cases):
-        places = []
+        offsets = []
         for part, operations, first in (("main", case.main, 0), ("fault", case.fault, FAULT)):
             start = f"c{number}_{part}"
             lines.append(f"{start}:")
             for index, one in enumerate(operations):
-                places.append(f"dq {start}_{index}, {first + index}")
+                offsets.append(f"dq {start}_{index}, {first + index}")
                 lines += [
                     f"{start}_{index}:",
                     *assembly(one, 32, f"{start}_{index}", first + index, f"{start}_"),
                 ]
-            places.append(f"dq {start}_end, {first + len(operations)}")
+            offsets.append(f"dq {start}_end, {first + len(operations)}")
             lines += [f"{start}_end:", "ret" if part == "main" else "jmp [back]"]
-        lines += [f"c{number}_at:", *places, "dq -1, 0"]
+        lines += [f"c{number}_at:", *offsets, "dq -1, 0"]
     return "\n".join(
         [*lines, "table:", *(f"dq c{n}_main, c{n}_fault, c{n}_at" for n in range(len(cases))), "dq 0"]
     )
