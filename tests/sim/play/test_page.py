@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from pathlib import Path
 
 import pytest
 from command import irq13
@@ -22,6 +23,7 @@ from javascript import BROWSER
 from playwright.sync_api import sync_playwright
 
 DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+CIRCUIT = Path(__file__).parents[3] / "sim" / "play" / "circuit.svg"
 MOST_BYTES = 400 * 1024
 # What is pressed in each lesson: buttons of the program and pins by name, else a control.
 SOLUTIONS = (
@@ -42,6 +44,16 @@ CAUSES = """() => {
         if (edges.length) found.push([name, cycle, edges]);
     }
     return found;
+}"""
+PICTURE = """css => {
+    const svg = document.querySelector("#drawing").cloneNode(true);
+    for (const one of svg.querySelectorAll("[tabindex]")) one.removeAttribute("tabindex");
+    const style = document.createElementNS(svg.namespaceURI, "style");
+    style.textContent = css;
+    svg.prepend(style);
+    svg.setAttribute("width", 1290);
+    svg.style.background = "var(--paper)";
+    return new XMLSerializer().serializeToString(svg);
 }"""
 CONTROLS = {"step": ".", "run": "g", "back": ",", "reset": "r", "slow": "m"}
 
@@ -127,6 +139,22 @@ def test_every_lesson_is_done_by_clicks_and_by_keys(opened, whole):
     for _ in range(20):
         act(shown, "step", "key")
     assert not shown.evaluate("irq13.done")
+
+
+@pytest.mark.slow
+def test_the_picture_in_the_readme_is_the_page_s(opened, whole, tmp_path):
+    """A frozen FST. Where the drawing has changed, the new picture stands beside the page of this test."""
+    css = page_file("play.css")
+    colours = css[: css.index("* {")]
+    drawn = css[css.index("svg text {") : css.index("@media (prefers-reduced")]
+    shown = opened(whole)
+    shown.evaluate("irq13.choose({ mode: 'free', generation: 'I486', stages: 2 })")
+    for name in ("fdiv", "fst"):
+        act(shown, name, "key")
+    assert "frozen" in shown.text_content("#drawing").lower()
+    picture = tmp_path / "circuit.svg"
+    picture.write_text(shown.evaluate(PICTURE, colours + drawn) + "\n", encoding="utf-8")
+    assert picture.read_text("utf-8") == CIRCUIT.read_text("utf-8"), f"copy {picture} to sim/play"
 
 
 @pytest.mark.slow
