@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.markup import escape
 
 from ...model.registers import Generation
 from .console import fail, standard_output, stderr_status
@@ -145,7 +146,7 @@ def _print(done: "Sweep") -> None:
 
     console = standard_output()
     console.print(
-        f"[bold]{done.scenario.title}[/] on {done.generation.value}: "
+        f"[bold]{escape(done.scenario.title)}[/] on {done.generation.value}: "
         f"{' against '.join(one.text for one in done.pulses)}\n"
     )
     styles = [TERMINAL[one.verdict] for one in done.outcomes]
@@ -192,7 +193,7 @@ def _run_alone(done: "Sweep", cycles: list[int]) -> None:
     save = write_waveform(alone.trace, path)
     console.print()
     console.print(render(alone, choose_signals(alone.trace), canvas_for(console, False)))
-    console.print(f"\nwaveform: {path}   (gtkwave {save})")
+    console.print(f"\nwaveform: {path}   (gtkwave {save})", markup=False)
 
 
 class Cycles(click.ParamType):
@@ -357,4 +358,4 @@ def _show_failure(result: "CampaignResult", engine: str) -> None:
         canvas_for(console, False),
     ):
         console.print(line)
-    console.print(f"\nwaveform: {path}   (gtkwave {save})")
+    console.print(f"\nwaveform: {path}   (gtkwave {save})", markup=False)

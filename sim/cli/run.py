@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from ...model.older import OlderMachine
 from ...model.registers import Generation
@@ -131,12 +132,12 @@ def _each(
             result, pins = run_scenario(chosen, one, board or on), ()
         else:
             result, pins = _older(chosen, one, on)
-        console.print(f"[bold]{chosen.title}[/] on {one.value} ({port or on})\n")
+        console.print(f"[bold]{escape(chosen.title)}[/] on {one.value} ({port or on})\n")
         files = written.write(result.trace, recorded_signals(result), one.value if len(machines) > 1 else "")
         shown = choose_signals(result.trace, signals or pins)
         console.print(render(result, shown, canvas_for(console, as_ascii)))
         for file in files:
-            console.print(f"\nwaveform: {file}", highlight=None)
+            console.print(f"\nwaveform: {file}", highlight=None, markup=False)
         console.print()
         passed &= result.passed
     return passed
@@ -163,7 +164,7 @@ def _all(
     trace, shown, every = joined_runs(runs)
     files = written.write(trace, every)
     shown = choose_signals(trace, signals) if signals else shown
-    console.print(f"[bold]{chosen.title}[/] on all machines ({on})\n")
+    console.print(f"[bold]{escape(chosen.title)}[/] on all machines ({on})\n")
     for line in draw(trace, shown, 0, len(trace.clock_edges()), canvas_for(console, as_ascii)):
         console.print(line)
     own = {*chosen.generations, *chosen.machines, *chosen.setups}
@@ -179,7 +180,7 @@ def _all(
     for name, why in refused.items():
         console.print(f"{name}: {why}")
     for file in files:
-        console.print(f"\nwaveform: {file}", highlight=None)
+        console.print(f"\nwaveform: {file}", highlight=None, markup=False)
     console.print()
     return all(run.passed for run in runs if run.generation in own)
 

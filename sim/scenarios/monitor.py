@@ -28,7 +28,7 @@ def parse_monitor(source: Source, read: Read) -> Monitor | None:
     for name in source.get(("monitor",), dict, {}):
         key = ("monitor", name)
         steps = read(key)
-        kind, *words = name.split()
+        kind, *words = name.split() or [""]
         form = f"expected ports such as 'out 0xf0 0x20' or 'handler 75h', not {name!r}"
         if kind not in ("out", "handler") or not words or (kind == "handler" and len(words) > 1):
             raise source.error(key, form)

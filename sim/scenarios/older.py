@@ -28,7 +28,7 @@ from ..support.errors import InputError
 from ..support.toml_source import Key, Source
 from ..waveform.older_signals import older_signals
 from ..waveform.signals import BY_NAME
-from .expectations import Expectation
+from .expectations import Expectation, contradiction
 from .jumps import guest_steps
 from .older_lacks import lacking
 
@@ -227,6 +227,11 @@ def check_machines(source: Source, scenario: "Scenario") -> None:
                 raise source.error(expectation.line, f"there is no {missing[0]} on {generation.value}")
     if scenario.generations:
         _check_later(source, scenario)
+    else:
+        _check_earlier(source, scenario)
+    for machine in dict.fromkeys((*scenario.machines, *scenario.setups, *scenario.by_machine)):
+        if isinstance(machine, OlderMachine):
+            _check_own(source, scenario, machine)
     for machine in scenario.machines:
         try:
             program_on(scenario, machine)
@@ -241,6 +246,28 @@ def check_machines(source: Source, scenario: "Scenario") -> None:
             missing = sorted(expectation.signals - known)
             if missing and not scenario.generations:
                 raise source.error(expectation.line, f"there is no {missing[0]} on {machine.value}")
+
+
+def _check_own(source: Source, scenario: "Scenario", machine: OlderMachine) -> None:
+    """What a scenario expects on one machine: of signals that it has, and nothing that is impossible."""
+    known = {signal.name for signal in older_signals(parameters_on(scenario, machine))}
+    setup = scenario.setups.get(machine, OlderSetup())
+    for one in (*setup.expectations, *scenario.by_machine.get(machine, ())):
+        if missing := sorted(one.signals - known):
+            raise source.error(one.line, f"there is no {missing[0]} on {machine.value}")
+    if clash := contradiction(expected_on(scenario, machine)[0]):
+        expectation, reason = clash
+        raise source.error(expectation.line, f"{expectation.text!r} is impossible: {reason}")
+
+
+def _check_earlier(source: Source, scenario: "Scenario") -> None:
+    """A parameter of the 486 and later, in a scenario for machines before it alone."""
+    for name, value in source.get(("parameters",), dict, {}).items():
+        for machine in scenario.machines if name not in OLDER_PARAMETERS else ():
+            # Where an error's IRQ is that of the machine, the parameter says nothing wrong.
+            if name != "fpu_irq" or value != parameters_on(scenario, machine).npx_irq:
+                error = f"{name} is a parameter of the 486 and later: there is none on {machine.value}"
+                raise source.error(("parameters", name), error)
 
 
 def _check_later(source: Source, scenario: "Scenario") -> None:

@@ -217,7 +217,7 @@ def parse_scenario(source: Source, name: str) -> Scenario:
 def _topic(source: Source) -> str:
     topic = source.get(("topic",), str, "")
     if topic and topic not in TOPICS:
-        hint = nearest(topic, TOPICS) or f"; expected {', '.join(TOPICS)}"
+        hint = nearest(topic, TOPICS) or f"; expected {', '.join(filter(None, TOPICS))}"
         raise source.error(("topic",), f"no topic {topic!r}{hint}")
     return topic
 
@@ -336,7 +336,9 @@ def _expectations(source: Source, key: Key, steps: Sequence[Step]) -> tuple[Expe
 def _by_machine(
     source: Source, steps: Sequence[Step]
 ) -> dict[Generation | OlderMachine, tuple[Expectation, ...]]:
-    source.only(("expect-on",), [*(generation.value for generation in Generation), *MACHINE_NAMES])
+    source.only(
+        ("expect-on",), dict.fromkeys([*(generation.value for generation in Generation), *MACHINE_NAMES])
+    )
     names = source.get(("expect-on",), dict, {})
     return {_machine(name): _expectations(source, ("expect-on", name), steps) for name in names}
 

@@ -53,7 +53,8 @@ class Source:
     def read(cls, path: str | Path) -> "Source":
         """The file at `path`. Raises SourceError, and OSError if it cannot be read."""
         try:
-            return cls(str(path), Path(path).read_text(encoding="utf-8"))
+            # Editors on Windows put a byte order mark before the first line.
+            return cls(str(path), Path(path).read_text(encoding="utf-8-sig"))
         except UnicodeDecodeError:
             raise SourceError(f"{path}:1: not a text file in UTF-8") from None
 

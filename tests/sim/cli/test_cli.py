@@ -61,6 +61,16 @@ def test_a_failed_expectation_is_exit_status_1(tmp_path):
     assert "FAIL  ferr_n falls  (did not happen)" in done.stdout
 
 
+def test_brackets_and_a_byte_order_mark_are_only_text(tmp_path):
+    text = 'title = "[/] [bold]t"\nprogram = "nop"\ngeneration = "I486"\n'
+    (tmp_path / "[red].toml").write_text(text, encoding="utf-8-sig")
+    for arguments in ((), ("--machine", "all"), ("--generation", "p6")):
+        done = irq13("run", "[red].toml", "--on", "model", *arguments, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("[/] [bold]t on ")
+        assert "waveform: [red].vcd" in done.stdout
+
+
 def test_a_stuck_program_says_where(tmp_path):
     program = "limit = 30\nprogram = '''\nfldcw masks=none\nfdiv raises=ZE\nfwait\n'''\n"
     (tmp_path / "x.toml").write_text(program)

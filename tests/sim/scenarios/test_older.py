@@ -172,6 +172,19 @@ def test_what_a_machine_lacks_is_refused(text, error):
         ),
         ("", "[machine.AT286.parameters]\ninstalled = false", "installed is for where the machine is XT8087"),
         ("", "[machine.AT286]\nbois = ''", "unknown key 'bois' (did you mean bios?)"),
+        ("", "[machine.AT286]\nexpect = 'ferr_n falls'", "a.toml:6: there is no ferr_n on AT286"),
+        ("", "[expect-on]\nXT8087 = 'latch falls'", "a.toml:6: there is no latch on XT8087"),
+        (
+            'machine = "AT286"',
+            "expect = '''\nlatch rises\nlatch rises never\n'''",
+            "a.toml:7: 'latch rises never' is impossible: line 6 needs it",
+        ),
+        (
+            'machine = "AT286"',
+            "[parameters]\nhwcr = 'zen'",
+            "a.toml:6: hwcr is a parameter of the 486 and later: there is none on AT286",
+        ),
+        ('machine = "PC98"', "[parameters]\nfpu_irq = 13", "a.toml:6: fpu_irq is a parameter of the 486"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_refused(head, tail, error):

@@ -152,6 +152,14 @@ def test_the_good_one_is_good():
         ("\n[parameters]", "limit = 5\n[parameters]", 24, "unknown key 'limit'"),
         ('title = "t"', "limit = 0", 1, "limit must be 1 to 1000000 cycles, not 0"),
         ('title = "t"', "limit = true", 1, "limit must be an integer, not True"),
+        ('title = "t"', "topic = 'x'", 1, "no topic 'x'; expected handshake, .*, field$"),
+        ("P6 = '''", "P7 = '''", 21, "expected I486, P6, AMD64, AT486, AT286, AT386, XT8087, PC98$"),
+        (
+            "[parameters]",
+            "[monitor]\n'' = 'iret'\n[parameters]",
+            26,
+            "expected ports such as 'out 0xf0 0x20'",
+        ),
     ],
 )
 def test_each_mistake_is_found_where_it_is(old, new, line, message):
