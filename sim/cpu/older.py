@@ -4,8 +4,8 @@ from typing import Any
 
 from ...model.chipset import IoAccess
 from ...model.older import OlderInputs, OlderOutputs, OlderParameters
-from ...model.older.registers import HostCpu
-from ...model.registers import Generation, Parameters
+from ...model.older.registers import CONTROL_8087, HostCpu, OlderMachine
+from ...model.registers import CONTROL_FNINIT, PORT_F1, Generation, Parameters
 from ...model.reporting import Decision
 from ...model.x87 import OperationRequest
 from ..waveform.older_signals import older_signals
@@ -13,7 +13,19 @@ from .actions import Wait
 from .cpu import Cpu, Cycles
 from .events import FAULTS, NMI_VECTOR
 from .program import Program
-from .stores import Stores
+from .stores import CONTROL_BIT_7, CONTROL_KEPT, ControlWord, Stores
+
+_BITS = CONTROL_KEPT | CONTROL_BIT_7
+CONTROL_WORDS = {
+    HostCpu.I8086: ControlWord(CONTROL_8087, CONTROL_8087, _BITS, enables=True),
+    # What an 80287 makes of a bit 7 that FLDCW loads is nowhere said; it keeps it (**choice**).
+    HostCpu.I80286: ControlWord(CONTROL_8087, CONTROL_8087, _BITS),
+    HostCpu.I80386: ControlWord(CONTROL_FNINIT),
+}
+"""Control words of 8087, 80287 and 80387 [A4, A18, B14, B17]."""
+
+RESET_BY_F1 = (OlderMachine.AT286, OlderMachine.AT386)
+"""Machines in which OUT F1h resets the coprocessor [B4]."""
 
 
 class OlderCpu(Cpu):
@@ -24,7 +36,8 @@ class OlderCpu(Cpu):
         self._signals = {signal.name: signal for signal in older_signals(parameters)}
         # It decodes as a processor that has everything does: what is missing here does not come so far.
         super().__init__(program, Parameters(Generation.AMD64))
-        self.stores = Stores(after_prefixes=parameters.cpu is HostCpu.I8086)
+        word = CONTROL_WORDS[parameters.cpu or HostCpu.I80386]
+        self.stores = Stores(parameters.cpu is HostCpu.I8086, word)
 
     def _drive(self, **inputs) -> Any:
         return OlderInputs(cr0=self.cr0, **inputs)
@@ -41,6 +54,8 @@ class OlderCpu(Cpu):
             self._record("reads", outputs.io_data)
         elif last:
             self._record("executes")
+        if access.write and access.address == PORT_F1 and self.machine.machine in RESET_BY_F1:
+            self.stores.reset()
         if outputs.cpu_reset:
             self._again(init=True)
         return True

@@ -100,6 +100,10 @@ def parse_step(line: int, text: str) -> Step | None:
     return Step(line, label if found else None, text, _action(verb.lower(), words), prefixes)
 
 
+TO_AX = ("fnstsw", "fstsw")
+"""Mnemonics that may have AX as their operand, in place of the word of memory that they have without one."""
+
+
 def _prefixes(words: list[str]) -> tuple[int, list[str]]:
     """prefixes=N of an x87 instruction: bytes, such as a segment override, before its first opcode byte."""
     given = [word for word in words if word.lower().startswith("prefixes=")]
@@ -119,6 +123,8 @@ def _action(verb: str, words: list[str]) -> Action:
     if verb not in INSTRUCTIONS:
         known = [*INSTRUCTIONS, *_PARSERS]
         raise InputError(f"unknown step {verb!r}{nearest(verb, known)}")
+    if verb in TO_AX and [word.lower() for word in words] == ["ax"]:
+        words = []
     return x87(verb, keywords_of(words))
 
 

@@ -14,6 +14,26 @@ CONTROL_KEPT = 0x1F00
 CONTROL_ONES = 0x0040
 """Control word bit 6 reads as 1, bits 7 and 15:13 as 0, whatever was loaded (**choice**: SDM1 8.1.5 has them
 reserved, and after RESET the word is 0040h)."""
+CONTROL_BIT_7 = 0x0080
+"""Control word bit 7: M of the 8087, and on an 80287 one that FINIT sets, without a meaning [A18, B14]."""
+
+
+class ControlWord(NamedTuple):
+    """The control word beside its masks, which are a matter of the chip."""
+
+    reset: int = CONTROL_RESET
+    initial: int = CONTROL_FNINIT
+    """After FNINIT and FNSAVE."""
+    kept: int = CONTROL_KEPT
+    """Bits that FLDCW keeps; CONTROL_ONES reads as 1 whatever was loaded, all others as 0."""
+    enables: bool = False
+    """FNENI and FNDISI clear and set bit 7: true on the 8087 alone."""
+
+    def of(self, word: int) -> int:
+        """What is kept of a word."""
+        return word & self.kept | CONTROL_ONES
+
+
 LOADS = (
     Operation.FLDCW,
     Operation.FLDENV,
@@ -43,17 +63,19 @@ class Stores:
     zero: ZF.
     fip: None after RESET, FNINIT and FNSAVE, and after an image was loaded, whose FIP nobody knows.
     after_prefixes: FIP leaves prefixes out: true on the 8087 alone (80287 PRM, appendix B).
+    control_word: what the chip's control word is, beside its masks.
     """
 
-    def __init__(self, after_prefixes: bool = False) -> None:
+    def __init__(self, after_prefixes: bool = False, control_word: ControlWord | None = None) -> None:
         self.values: dict[str, int] = {}
         self.after_prefixes = after_prefixes
+        self.control_word = control_word or ControlWord()
         self.zero = False
         self.reset()
 
     def reset(self) -> None:
         """RESET, not INIT, which keeps the x87 state."""
-        self._control = CONTROL_RESET
+        self._control = self.control_word.of(self.control_word.reset)
         self.fip: Pointer | None = None
 
     def execute(self, step: Step, operation: OperationRequest, outputs: PcOutputs) -> int:
@@ -67,9 +89,12 @@ class Stores:
             if code is Operation.FNSTSW:
                 self.values["sw"] = stored
         if code in LOADS:
-            self._control = operation.control & CONTROL_KEPT | CONTROL_ONES
+            self._control = self.control_word.of(operation.control)
         elif code in (Operation.FNINIT, Operation.FNSAVE):
-            self._control = CONTROL_FNINIT & (CONTROL_KEPT | CONTROL_ONES)
+            self._control = self.control_word.of(self.control_word.initial)
+        elif code in (Operation.FNENI, Operation.FNDISI) and self.control_word.enables:
+            self._control &= ~CONTROL_BIT_7
+            self._control |= CONTROL_BIT_7 if code is Operation.FNDISI else 0
         if code is Operation.ARITHMETIC:
             self.fip = Pointer(step, step.prefixes if self.after_prefixes else 0)
         elif code in (*LOADS[1:], Operation.FNINIT, Operation.FNSAVE):

@@ -31,6 +31,7 @@ from ..waveform.signals import BY_NAME
 from .expectations import Expectation, contradiction
 from .jumps import guest_steps
 from .older_lacks import lacking
+from .outcomes import reads_bit_7
 
 if TYPE_CHECKING:
     from .scenario import Scenario
@@ -225,6 +226,9 @@ def check_machines(source: Source, scenario: "Scenario") -> None:
             missing = sorted(expectation.signals - BY_NAME.keys())
             if missing:
                 raise source.error(expectation.line, f"there is no {missing[0]} on {generation.value}")
+            if any(reads_bit_7(one.step, one.value) for one in (*expectation.needs, *expectation.bans)):
+                error = f"{expectation.text!r}: bit 7 of the control word reads as 0 on {generation.value}"
+                raise source.error(expectation.line, error)
     if scenario.generations:
         _check_later(source, scenario)
     else:

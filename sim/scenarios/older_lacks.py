@@ -5,7 +5,7 @@ from ...model.older.registers import SUPPORTED, HostCpu
 from ...model.registers import Cr0
 from ..cpu.actions import MovCr0, MovFerrEnable, MsrAccess, Reset, Rsm, Wait, X87Step
 from ..cpu.program import Program
-from ..cpu.steps import Step
+from ..cpu.steps import TO_AX, Step
 from ..waveform.older_signals import older_signals
 from .jumps import guest_steps
 
@@ -55,6 +55,8 @@ def _why_not(step: Step, parameters: OlderParameters, known: set[str]) -> str:
         case X87Step(operations):
             chip = _CHIPS[parameters.cpu or HostCpu.I80386]
             verb = step.verb.lower()
+            if verb in TO_AX and is_8087 and step.text.lower().split()[1:] == ["ax"]:
+                return "the 8087 stores its status word in memory alone"
             if verb in _SINCE_387 and chip != "80387":
                 return f"the {chip} does not have it, the 80387 has"
             if verb in _LATER or any(one.code not in SUPPORTED for one in operations):

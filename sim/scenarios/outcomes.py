@@ -4,7 +4,7 @@ from ...model.registers import MASKABLE, STATUS_B, STATUS_ES, VMEXIT_INTR, VMEXI
 from ..cpu.actions import Gif, Io, MsrAccess, Rsm, Vmrun, X87Step
 from ..cpu.instructions import not_everywhere
 from ..cpu.steps import Step
-from ..cpu.stores import CONTROL_KEPT, CONTROL_ONES, STORES
+from ..cpu.stores import CONTROL_BIT_7, CONTROL_KEPT, CONTROL_ONES, STORES
 from ..support.errors import InputError
 
 
@@ -24,7 +24,8 @@ def _stored(step: Step, value: int) -> None:
     """Refuse a word that FNSTSW or FNSTCW never stores."""
     assert isinstance(step.action, X87Step)
     if step.action.operations[-1].code is Operation.FNSTCW:
-        if value & ~(CONTROL_KEPT | CONTROL_ONES | MASKABLE) or not value & CONTROL_ONES:
+        # Bit 7 is one before the 80387: `check_machines` has the machine.
+        if value & ~(CONTROL_KEPT | CONTROL_ONES | CONTROL_BIT_7 | MASKABLE) or not value & CONTROL_ONES:
             raise InputError(f"no control word {value:#x}: bit 6 reads as 1, bits 7 and 15:13 as 0")
         return
     summary = STATUS_ES | STATUS_B
@@ -32,6 +33,13 @@ def _stored(step: Step, value: int) -> None:
         raise InputError(
             f"no status word {value:#x}: bits 0 to 7 and 15 are modelled, and B (bit 15) equals ES (bit 7)"
         )
+
+
+def reads_bit_7(step: Step | None, value: int | None) -> bool:
+    """A control word with bit 7 set is to be read, which only an 8087 and an 80287 have."""
+    action = step.action if step else None
+    reads = isinstance(action, X87Step) and action.operations[-1].code is Operation.FNSTCW
+    return reads and bool((value or 0) & CONTROL_BIT_7)
 
 
 def _outcomes(step: Step) -> set[str]:

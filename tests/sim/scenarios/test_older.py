@@ -110,6 +110,34 @@ def test_native_wiring_takes_mf():
     assert run_on_older(parsed(program, 'machine = "AT286"', tail), AT, "lockstep").passed
 
 
+@pytest.mark.parametrize(
+    ("machine", "words"),
+    [
+        # After RESET, FNINIT, FNENI, FNDISI, two FLDCWs and FNSAVE [A4, A18, B14, B17].
+        ("XT8087", "0x3ff 0x3ff 0x37f 0x3ff 0x3c0 0x340 0x3ff"),
+        ("AT286", "0x3ff 0x3ff 0x3ff 0x3ff 0x3c0 0x340 0x3ff"),
+        ("AT386", "0x37f 0x37f 0x37f 0x37f 0x340 0x340 0x37f"),
+    ],
+)
+def test_the_control_word_is_that_of_the_chip(machine, words):
+    causes = ("nop", "fninit", "fneni", "fndisi", "fldcw control=0x380", "fldcw control=0x300", "fnsave")
+    program = "\n".join(f"{cause}\nr{number}: fnstcw" for number, cause in enumerate(causes))
+    expected = "\n".join(f"r{number} reads {word}" for number, word in enumerate(words.split()))
+    result = run_on_older(
+        parsed(program, f'machine = "{machine}"', f"expect = '''\n{expected}\n'''"),
+        OlderMachine(machine),
+        "model",
+    )
+    assert result.passed, result.verdicts
+
+
+def test_a_write_of_f1h_resets_the_control_word_too():
+    """[B4] What FLDCW loaded is gone, as after RESET."""
+    program = "fninit\nfldcw control=0xc3f\na: fnstcw\nout 0xf1\nb: fnstcw"
+    tail = "expect = '''\na reads 0xc7f\nb reads 0x3ff\n'''"
+    assert run_on_older(parsed(program, tail=tail), AT, "model").passed
+
+
 def test_parity_is_an_nmi_too():
     tail = "pins = 'parity high at 12'\nexpect = 'handler nmi enters once'\n"
     tail += "[handlers]\nnmi = '''\nnop\niret\n'''\n"
@@ -150,6 +178,17 @@ def test_what_a_machine_lacks_is_refused(text, error):
         parsed(text)
 
 
+def test_an_8087_stores_its_status_word_in_memory_alone():
+    """FNSTSW AX came with the 80287."""
+    program = "fninit\nfdiv raises=ZE\nsw: fnstsw AX\ntest sw, ZE\njnz last\nexit\nlast: fstsw ax"
+    tail = "expect = '''\nsw reads 4\nlast executes\n'''"
+    assert run_on_older(parsed(program, tail=tail), AT, "model").passed
+    with pytest.raises(
+        SourceError, match=r"a.toml:5: 'fnstsw AX' is not supported on XT8087: the 8087 stores"
+    ):
+        parsed(program, 'machine = "XT8087"', tail)
+
+
 @pytest.mark.parametrize(
     ("head", "tail", "error"),
     [
@@ -184,12 +223,13 @@ def test_what_a_machine_lacks_is_refused(text, error):
             "[parameters]\nhwcr = 'zen'",
             "a.toml:6: hwcr is a parameter of the 486 and later: there is none on AT286",
         ),
+        ('generation = "P6"', "expect = 'c reads 0x3ff'", "bit 7 of the control word reads as 0 on P6"),
         ('machine = "PC98"', "[parameters]\nfpu_irq = 13", "a.toml:6: fpu_irq is a parameter of the 486"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_refused(head, tail, error):
     with pytest.raises(SourceError, match=re.escape(error)):
-        parsed("nop", head, tail)
+        parsed("c: fnstcw", head, tail)
 
 
 def test_all_machines_side_by_side():
