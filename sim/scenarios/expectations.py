@@ -155,7 +155,9 @@ def contradiction(expectations: Sequence[Expectation]) -> tuple[Expectation, str
 def unexpected(expectations: Iterable[Expectation], events: Sequence[CpuEvent]) -> list[Verdict]:
     """What goes wrong and no sentence speaks of: a fault, an interrupt without a handler, a hang."""
     named = {occurrence.same_event[:4] for one in expectations for occurrence in one.needs}
-    verdicts = []
+    verdicts: dict[tuple, Verdict] = {}
+    faults: dict[tuple, list[int]] = {}
+    stuck = [event.step for event in events if event.kind.startswith("stuck:")]
     for event in events:
         step = event.step
         line, text = (step.line, step.text) if step else (0, "the program")
@@ -163,19 +165,24 @@ def unexpected(expectations: Iterable[Expectation], events: Sequence[CpuEvent]) 
             continue  # It is the last that is expected.
         if event.kind == "unhandled":
             claim = f"vector or exit code {event.value:02X}h has a handler"
-            verdicts.append(Verdict(line, claim, False, f"taken in cycle {event.cycle} before '{text}'"))
+            found = f"taken in cycle {event.cycle} before '{text}'"
+            verdicts[event.kind, step] = Verdict(line, claim, False, found)
         elif (
             event.kind in FAULTS and event.value != MONITORED and (None, step, event.kind, None) not in named
         ):
-            found = f"{event.kind} in cycle {event.cycle}"
-            verdicts.append(Verdict(line, f"'{text}' does not fault", False, found))
+            # Once for each step, which may be in an endless loop.
+            cycles = faults.setdefault((event.kind, step), [])
+            cycles.append(event.cycle)
+            found = f"{event.kind} in {_list(cycles)}"
+            verdicts[event.kind, step] = Verdict(line, f"'{text}' does not fault", False, found)
         elif event.kind.startswith("stuck:") and not any(
             # A loop is expected by one of its steps, or as "program is stuck".
             (None, one, event.kind, None) in named
-            for one in (None, *(other.step for other in events if other.kind == event.kind))
+            for one in (None, *stuck)
         ):
-            verdicts.append(Verdict(line, f"'{text}' goes on", False, event.kind))
-    return verdicts
+            claim = f"'{text}' goes on" if len(stuck) == 1 else "the program ends"
+            verdicts.setdefault((event.kind,), Verdict(line, claim, False, event.kind))
+    return list(verdicts.values())
 
 
 def _occurrence(text: str, steps: Sequence[Step]) -> Occurrence:

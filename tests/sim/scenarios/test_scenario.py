@@ -218,6 +218,16 @@ def test_a_fault_that_nobody_expects_fails_the_run():
     assert failed == ["'wrmsr IGNNE 1' does not fault", "'rdmsr HWCR' does not fault"]
 
 
+def test_what_goes_wrong_in_a_loop_is_told_once():
+    text = "program = '''\nmov cr0.ts 1\nuse: fld1\n'''\nlimit = 60\n[handlers]\nnm = '''\nnop 3\niret\n'''\n"
+    verdicts = run_scenario(parsed(text), Generation.AMD64, on="model").verdicts
+    assert [(verdict.line, verdict.text) for verdict in verdicts] == [
+        (3, "'fld1' does not fault"),
+        (9, "the program ends"),
+    ]
+    assert verdicts[0].found == "#NM in cycles 1, 6, 11, 16, 21, 26, 31, 36, ..."
+
+
 def test_a_run_lasts_until_the_handlers_behind_its_last_step_are_over():
     lines = [number for number in range(8) if number != 2]
     text = "generation = 'P6'\nprogram = '''\nbios\nnop 20\npopf if=1\n'''\npins = '''\n"
