@@ -70,6 +70,12 @@ def one_clock(module: Mapping[str, Any], cells: Mapping[str, dict[str, Any]]) ->
                 f"{where(name, cell)}: clocked by a falling edge, which is not supported: "
                 "use the rising edge of the one clock"
             )
+        if bit not in given:
+            domain = _domain(names.get(bit, "?"))
+            raise NetlistError(
+                f"{where(name, cell)}: the clock of the domain {domain!r} comes from logic "
+                "or a port, which is not supported: EnableInserter does what a gated clock does"
+            )
         if clock is None:
             clock = bit
         if bit != clock:
@@ -79,12 +85,6 @@ def one_clock(module: Mapping[str, Any], cells: Mapping[str, dict[str, Any]]) ->
             raise NetlistError(
                 f"{where(name, cell)}: several clocks, of the domains {one!r} and {other!r}, are not "
                 f"supported: DomainRenamer({{{renamed!r}: {into!r}}}) makes them one"
-            )
-        if bit not in given:
-            domain = _domain(names.get(bit, "?"))
-            raise NetlistError(
-                f"{where(name, cell)}: the clock of the domain {domain!r} comes from logic "
-                "or a port, which is not supported: EnableInserter does what a gated clock does"
             )
     return clock, "sync" if clock is None else _domain(names[clock])
 
@@ -104,9 +104,13 @@ def not_as_data(
 
 
 def _net_names(module: Mapping[str, Any]) -> dict[int | str | None, str]:
-    """A name for each net, the shortest one where there are several."""
+    """A name for each net: of several that of a clock, and of those the shortest."""
     names: dict[int | str | None, str] = {}
-    for name, wire in sorted(module["netnames"].items(), key=lambda item: (-len(item[0]), item[0])):
+
+    def rank(item: tuple[str, Any]) -> tuple[bool, int, str]:
+        return item[0].endswith("clk"), -len(item[0]), item[0]
+
+    for name, wire in sorted(module["netnames"].items(), key=rank):
         names |= dict.fromkeys(wire["bits"], name)
     return names
 
@@ -117,12 +121,29 @@ def _domain(clock: str) -> str:
     return "sync" if leaf == "clk" else leaf.removesuffix("_clk")
 
 
-def domain_resets(inputs: Mapping[str, Any], clocks: set[str]) -> list[str]:
-    """The resets of those domains that Amaranth made itself because nobody else did."""
-    pairs = {
-        clock: re.sub(r"clk$", "rst", clock) for clock in clocks if clock != "clk" and clock.endswith("_clk")
+def domain_resets(module: Mapping[str, Any], clocks: set[str]) -> list[str]:
+    """The resets of an Amaranth design's domains: of `sync`, and of those that nobody made in the design."""
+    domains = module.get("domains", ())
+    return [name for name in domains if name == "rst" or re.sub(r"rst$", "clk", name) in clocks - {name}]
+
+
+def unread(module: Mapping[str, Any], cells: Mapping[str, dict[str, Any]]) -> set[str]:
+    """Those clocks and resets of an Amaranth design, but that of `sync`, that nothing reads."""
+    read = {
+        bit
+        for cell in cells.values()
+        for port, bits in cell["connections"].items()
+        if cell["port_directions"][port] == "input"
+        for bit in bits
     }
-    return [reset for reset in pairs.values() if reset in inputs]
+    read |= {
+        bit for port in module["ports"].values() if port["direction"] == "output" for bit in port["bits"]
+    }
+    return {
+        name
+        for name in module.get("domains", ())
+        if name != "rst" and read.isdisjoint(module["ports"][name]["bits"])
+    }
 
 
 def parameters_of(cell: dict[str, Any]) -> dict[str, int]:

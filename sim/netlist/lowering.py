@@ -21,6 +21,7 @@ from .constructs import (
     one_clock,
     parameters_of,
     refuse,
+    unread,
     where,
 )
 from .gates import FALSE, TRUE
@@ -111,8 +112,8 @@ class _Lowering:
         clocks = {name for name, bits in inputs.items() if name in own or bits == [self._clock]}
         not_as_data(module, self._cells, {bit for name in clocks for bit in inputs[name]})
         if not keep_reset:
-            # A domain that Amaranth made because nobody else did has no reset here, as `sync` has none.
-            tie = {name: 0 for name in domain_resets(inputs, clocks)} | dict(tie)
+            # Resets of domains that nobody asserts, here as in Amaranth's simulator.
+            tie = dict.fromkeys(domain_resets(module, clocks), 0) | dict(tie)
         for name, port in module["ports"].items():
             if port["direction"] == "inout":
                 raise NetlistError(f"port {name}: inout is not supported: make it an input and an output")
@@ -121,8 +122,10 @@ class _Lowering:
                 raise NetlistError(f"no input {name!r} to tie: expected one of {', '.join(inputs)}")
             if not 0 <= value < 1 << len(inputs[name]):
                 raise NetlistError(f"tie: {name} has {len(inputs[name])} bits and cannot be {value}")
+        # Clocks and resets of domains of which nothing is left.
+        gone = unread(module, self._cells)
         for name, bits in inputs.items():
-            if name in clocks:
+            if name in clocks or name in gone:
                 continue
             word = [
                 (tie[name] >> index) & 1 if name in tie else self._graph.variable()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
-from amaranth.hdl import CombinationalCycle
+from amaranth.hdl import CombinationalCycle, DomainError, DriverConflict
 
 from ..support.errors import InputError, NetlistError, ToolError
 from ..tools.yosys import BUILTIN, FULL, run_yosys
@@ -22,11 +22,15 @@ MEMORY_BITS = 1 << 17
 
 Module = dict[str, Any]
 """A module as Yosys writes it. From Amaranth with `prefix`, before the names of what is in the design, and
-`domains`, the inputs that are clocks and resets."""
+`domains`, the inputs that are clocks and resets, and pads."""
 
 
 def from_amaranth(design: Any, ports: Iterable[Any] | None, *, domain_reset: bool) -> Module:
     """A component, or any elaboratable with a list of its ports. Parameters and errors as for `lower`."""
+    if isinstance(design, type):
+        raise NetlistError(
+            f"expected a design, not the class {design.__name__}: {design.__name__}() makes one"
+        )
     if component_of(design) is not None and ports is None:
         flat: Flat | Bare = Flat(design, domain_reset=domain_reset)
     else:
@@ -36,16 +40,45 @@ def from_amaranth(design: Any, ports: Iterable[Any] | None, *, domain_reset: boo
             flat = Bare(design, ports, domain_reset=domain_reset)
         except InputError as error:
             raise NetlistError(str(error)) from None
-    domain = [flat.clock.clk, *([flat.clock.rst] if flat.clock.rst is not None else [])]
-    try:
-        text = rtlil.convert(flat, name="top", ports=[*domain, *flat.signals])
-    except CombinationalCycle as error:
-        where = re.findall(r"^  (\S+:\d+): ", str(error), re.M)
-        raise NetlistError(f"{where[0] if where else 'the design'}: a combinational loop") from None
+    declared = [str(one.name) for one in flat.signals]
+    _distinct(declared)
+    text = _rtlil(flat)
+    if text is None:
+        # It reads the reset of `sync`, and so has to have one, even if nothing ever asserts it.
+        return from_amaranth(design, ports, domain_reset=True)
     module = _module(f"read_rtlil <<rtlil\n{text}\nrtlil\n", "top")
     # What is no port of the design is a clock or a reset of its domains.
-    declared = {one.name for one in flat.signals}
-    return module | {"prefix": "core.", "domains": [name for name in module["ports"] if name not in declared]}
+    domains = [name for name in module["ports"] if name not in declared]
+    for name in domains:
+        base, mark, _ = name.partition("$")
+        if mark and base in declared:
+            raise NetlistError(f"port {base}: a clock or a reset has this name: give the port another one")
+    return module | {"prefix": "core.", "domains": domains}
+
+
+def _distinct(names: list[str]) -> None:
+    """Raises NetlistError for ports that share a name."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise NetlistError(f"two ports are called {twice[0]} in a netlist: give one of them another name")
+
+
+def _rtlil(flat: Flat | Bare) -> str | None:
+    """A design as Yosys reads it; None if it reads the reset of `sync`, which then has none."""
+    domain = [flat.clock.clk, *([flat.clock.rst] if flat.clock.rst is not None else [])]
+    try:
+        return rtlil.convert(flat, name="top", ports=[*domain, *flat.signals])
+    except CombinationalCycle as error:
+        where = re.findall(r"^  (\S+:\d+): ", str(error), re.M)
+        raise NetlistError(
+            f"{where[0] if where else 'the design'}: a combinational loop: put a register into it"
+        ) from None
+    except DomainError as error:
+        if flat.clock.rst is None and "reset-less domain 'sync'" in str(error):
+            return None
+        raise NetlistError(str(error)) from None
+    except DriverConflict as error:
+        raise NetlistError(str(error)) from None
 
 
 def from_verilog(path: Path, top: str) -> Module:
@@ -77,9 +110,16 @@ def _module(read: str, top: str, yosys: str = BUILTIN, *, file: str = "") -> Mod
     """The module flattened, with its processes and memories as cells."""
     flat = f"hierarchy -check -top {top}\nproc -norom\nflatten\nopt_clean\nwrite_json\n"
     printed = run_yosys(read + (flat if file else flat.replace(" -check", "")), yosys)
-    module = json.loads(printed)["modules"][top]
+    whole = json.loads(printed)
+    module = whole["modules"][top]
     if module.get("memories"):
         _bound(module["memories"])
+        for cell in module["cells"].values():
+            # Data of a clocked port begin with 0, also where Yosys would keep the address in their place.
+            if cell["type"] == "$memrd_v2" and "1" in str(cell["parameters"]["CLK_ENABLE"]):
+                start = cell["parameters"]["INIT_VALUE"]
+                cell["parameters"]["INIT_VALUE"] = start.replace("x", "0")
+        printed = json.dumps(whole)
         mapped = "memory_collect\nmemory_map\nopt_clean\nwrite_json\n"
         module = json.loads(run_yosys(f"read_json <<json\n{printed}\njson\n{mapped}", FULL))["modules"][top]
     if file:

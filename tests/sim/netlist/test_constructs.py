@@ -48,7 +48,7 @@ def stimulus(widths, cycles, hold, seed):
 
 def in_amaranth(design, rows, outputs, domain):
     """All outputs in each cycle, by Amaranth's simulator."""
-    top = Bare(design) if component_of(design) is None else Flat(design)
+    top = (Bare if component_of(design) is None else Flat)(design, domain_reset=True)
     ports = {one.name: one for one in top.signals}
     seen = []
 
@@ -123,6 +123,23 @@ def with_memory(m, c):
     m.d.comb += [read.en.eq(c.re), at_once.addr.eq(c.ra), c.q.eq(read.data), c.r.eq(at_once.data)]
 
 
+def transparent_memory(m, c):
+    """Its data begin with 0, not with what stands at address 0."""
+    m.submodules.memory = storage = memory.Memory(shape=8, depth=4, init=[0x5A, 2, 3])
+    write = storage.write_port()
+    read = storage.read_port(transparent_for=(write,))
+    m.d.comb += [write.addr.eq(c.wa), write.data.eq(c.wd), write.en.eq(c.we), read.addr.eq(c.ra)]
+    m.d.comb += c.q.eq(read.data)
+
+
+def reset_that_is_read(m, c):
+    """That of `sync`, which nobody asserts, and one that is an input."""
+    m.domains.own = ClockDomain()
+    m.d.comb += [ClockSignal("own").eq(ClockSignal()), ResetSignal("own").eq(c.a | ResetSignal())]
+    m.d.own += c.q.eq(c.q + 1)
+    m.d.comb += c.r.eq(ResetSignal("own"))
+
+
 def enable_and_reset(m, c):
     inner = Module()
     inner.d.sync += c.q.eq(c.q + 1)
@@ -175,6 +192,10 @@ DESIGNS = {
         {"wa": In(3), "wd": In(8), "we": In(2), "ra": In(3), "re": In(1), "q": Out(8), "r": Out(8)},
         with_memory,
     ),
+    "transparent memory": lambda: Built(
+        {"wa": In(2), "wd": In(8), "we": In(1), "ra": In(2), "q": Out(8)}, transparent_memory
+    ),
+    "reset that is read": lambda: Built(BIT, reset_that_is_read),
     "enable and reset": lambda: Built(BIT, enable_and_reset),
     "constant cases": lambda: Built({"a": In(4), "q": Out(8)}, constant_cases),
     "words in a circle": lambda: Built({"a": In(1), "b": In(8), "q": Out(8)}, words_in_a_circle),
@@ -303,6 +324,7 @@ def test_what_is_no_design_is_refused():
             return Module()
 
     for design, message in [
+        (Built, r"expected a design, not the class Built: Built\(\) makes one"),
         (5, "expected an Amaranth design or the name of a Verilog file, not 5"),
         (Nameless(), "Nameless has no signature: name its ports"),
         ("counter.v", "counter.v: name the module"),

@@ -172,7 +172,7 @@ def _loop(m, a, y):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (_two_clocks, "the clock of the domain 'a' comes from logic or a port"),
+        (_two_clocks, "the clock of the domain 'other' comes from logic or a port"),
         (_loop, "a combinational loop"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
