@@ -80,6 +80,9 @@ class Pulse:
     idle: int = 0
 
     def __post_init__(self) -> None:
+        kinds = {np.asarray(self.at).dtype.kind, np.asarray(self.width).dtype.kind}
+        if not np.size(self.at) or not kinds <= {"i", "u"}:
+            raise InputError(f"a pulse begins in a cycle and lasts some, whole numbers: {self}")
         if self.width < 1 or np.min(self.at) < 0 or int(np.max(self.at)) + self.width >= 1 << CYCLE_BITS:
             raise InputError(f"a pulse lasts a cycle or more and begins in cycle 0 to 2^{CYCLE_BITS}: {self}")
 
@@ -113,9 +116,13 @@ class Stimulus:
         for name, source in self.sources.items():
             if name not in self.widths:
                 raise NetlistError(f"no input {name!r}: expected one of {', '.join(self.widths)}")
+            if not isinstance(source, Source):
+                raise NetlistError(f"{name}: expected Random, Constant, Table or Pulse, not {source!r}")
             values = {Constant: ("value",), Pulse: ("active", "idle")}.get(type(source), ())
             given = [getattr(source, one) for one in values] + list(getattr(source, "values", ()))
             for value in given:
+                if not isinstance(value, int | np.integer):
+                    raise NetlistError(f"{name}: expected whole numbers, not {value!r}")
                 if not 0 <= value < 1 << self.widths[name]:
                     raise NetlistError(f"{name} has {self.widths[name]} bits and cannot be {value}")
         self.sources = {name: self.sources.get(name, Random()) for name in self.widths}

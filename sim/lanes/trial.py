@@ -92,7 +92,10 @@ class Trial:
         self._registers = inner.register_words()
         widths = {name: len(word) for name, word in inner.inputs.items()}
         self.stimulus = Stimulus(widths, sources)
-        self._watch, self._fail, self._seed = list(watch), list(fail), seed
+        self._watch, self._fail, self._seed = _names(watch), _names(fail), seed
+        both = set(self._watch) & set(self._fail)
+        if both and (isinstance(watch, Mapping) or isinstance(fail, Mapping)):
+            raise NetlistError(f"{min(both)!r} is in `watch` and in `fail`: give one of the two another name")
         build = Builder()
         state = {name: build.register(name, width) for name, width in self.stimulus.registers.items()}
         inputs, after = self.stimulus.step(state, build.one)
@@ -100,7 +103,12 @@ class Trial:
             build.follow(name, word)
         build.attach(inner, inputs)
         observed = [bit for name in self.outputs for bit in build.outputs[name]]
-        self._add_conditions(build, {**build.outputs, **inputs}, watch, fail)
+        self._add_conditions(build, _Words({**build.outputs, **inputs}), watch, fail)
+        for name in [*self._watch, *self._fail]:
+            if len(build.outputs.get(name, ())) != 1:
+                raise NetlistError(
+                    f"no output {name!r} of one bit: expected one of {', '.join(build.outputs)}"
+                )
         build.follow(SIGNATURE, next_signature(build.register(SIGNATURE, SIGNATURE_BITS), observed))
         self._netlist = build.netlist(list(self.stimulus.registers))
 
@@ -119,7 +127,13 @@ class Trial:
             for name, condition in given.items() if isinstance(given, Mapping) else ():
                 if name in words:
                     raise NetlistError(f"{name!r} is a port: give the condition another name")
-                build.outputs[name] = [condition(words)]
+                bit = condition(words) if callable(condition) else condition
+                if not isinstance(bit, Bit):
+                    raise NetlistError(
+                        f"condition {name!r}: expected a function that gives a bit, as in "
+                        f"lambda p: p['busy'][0] & ~p['ready'][0], not {type(bit).__name__}"
+                    )
+                build.outputs[name] = [bit]
 
     def lanes(
         self, lanes: int, *, engine: str = "auto", threads: int = 1, toggles: bool = False, first: int = 0
@@ -201,8 +215,18 @@ class Trial:
 
     def _simulated(self, where: First, vcd: str | Path | None) -> dict[str, int]:
         plain = self._ports is not None or component_of(self._design) is None
-        top = Bare(self._design, self._ports) if plain else Flat(self._design)
+        # With a reset of `sync` that nobody asserts: the design may read it.
+        top = (
+            Bare(self._design, self._ports, domain_reset=True)
+            if plain
+            else Flat(self._design, domain_reset=True)
+        )
         ports = {str(signal.name): signal for signal in top.signals}
+        pads = [name for name in (*self.stimulus.widths, *self.outputs) if name not in ports]
+        if pads:
+            raise NetlistError(
+                f"{pads[0]} is a pad, which Amaranth's simulator does not take: make it a port"
+            )
         outputs: dict[str, int] = {}
 
         async def testbench(ctx: Any) -> None:
@@ -225,6 +249,19 @@ class Trial:
             with replacing(vcd) as file, simulator.write_vcd(file):
                 simulator.run()
         return outputs
+
+
+class _Words(dict[str, list[Bit]]):
+    """The words of all ports, for conditions."""
+
+    def __missing__(self, name: str) -> list[Bit]:
+        raise NetlistError(f"a condition reads {name!r}: expected one of {', '.join(self)}")
+
+
+def _names(given: Iterable[str]) -> list[str]:
+    if isinstance(given, str):
+        raise NetlistError(f"expected a list of outputs, as in [{given!r}], not {given!r}")
+    return list(given)
 
 
 def _joined(signatures: np.ndarray) -> int:

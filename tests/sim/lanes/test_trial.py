@@ -106,7 +106,27 @@ def test_tables_pulses_and_constants():
         (lambda: Trial(Gpio(), {"address": Constant(4)}), "address has 2 bits and cannot be 4"),
         (lambda: Trial(Gpio(), {"address": Table([1, 9])}), "address has 2 bits and cannot be 9"),
         (lambda: Trial(Gpio(), fail={"read": lambda p: p["write"][0]}), "'read' is a port"),
-        (lambda: Trial(Gpio(), fail=["read"]).run(1, 1, engine="numpy"), "no output 'read' of one bit"),
+        (lambda: Trial(Gpio(), fail=["read"]), "no output 'read' of one bit"),
+        (
+            lambda: Trial(Gpio(), fail="missed"),
+            r"expected a list of outputs, as in \['missed'\], not 'missed'",
+        ),
+        (
+            lambda: Trial(Gpio(), fail={"x": lambda p: p["write"][0]}, watch={"x": lambda p: ~p["write"][0]}),
+            "'x' is in `watch` and in `fail`",
+        ),
+        (
+            lambda: Trial(Gpio(), fail={"x": lambda p: p["write"]}),
+            "condition 'x': expected .* a bit.*not list",
+        ),
+        (
+            lambda: Trial(Gpio(), fail={"x": lambda p: p["writ"][0]}),
+            "a condition reads 'writ': expected one of",
+        ),
+        (lambda: Trial(Gpio(), {"address": 1}), "address: expected Random, Constant, Table or Pulse, not 1"),
+        (lambda: Trial(Gpio(), {"address": Table([1.5])}), "address: expected whole numbers, not 1.5"),
+        (lambda: Pulse(at=1.5), "whole numbers"),
+        (lambda: Pulse(at=[]), "a pulse begins in a cycle"),
         (
             lambda: Trial(Gpio(), {"write": Pulse(at=[1, 2])}).run(3, 1, engine="numpy"),
             "write: 2 cycles for 3 lanes",
