@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,7 +108,7 @@ def _chosen(given: Sequence[str] | None, only: str | None) -> dict[str, Callable
 def _loaded(text: str) -> Any:
     """The design that FILE:CLASS names. Its folder is searched for what it imports."""
     name, colon, attribute = text.rpartition(":")
-    if not colon or not name:
+    if not colon or not name or not attribute:
         raise InputError(f"--design: expected FILE:CLASS, not {text!r}")
     path = Path(name)
     if not path.is_file():
@@ -117,10 +118,32 @@ def _loaded(text: str) -> Any:
         raise InputError(f"--design: {name} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.parent.absolute()))
-    spec.loader.exec_module(module)
-    if not hasattr(module, attribute):
-        raise InputError(f"--design: {name} has no {attribute}")
-    return getattr(module, attribute)()
+    try:
+        spec.loader.exec_module(module)
+        if not hasattr(module, attribute):
+            raise InputError(f"--design: {name} has no {attribute}")
+        return getattr(module, attribute)()
+    except (InputError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        # Somebody else's code can fail in any way, and may even exit.
+        raise InputError(f"--design: {text}: {_said(error)}") from None
+
+
+@contextmanager
+def _refusing(name: str) -> Iterator[None]:
+    """What somebody else's design raises while it is elaborated is one line."""
+    try:
+        yield
+    except (InputError, ToolError, OSError):
+        raise
+    except Exception as error:
+        raise InputError(f"{name}: {_said(error)}") from None
+
+
+def _said(error: BaseException) -> str:
+    lines = str(error).splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}"
 
 
 def _rows(designs: dict[str, Callable[[], Any]], rounds: int) -> Iterator[DesignRow]:
@@ -131,11 +154,15 @@ def _rows(designs: dict[str, Callable[[], Any]], rounds: int) -> Iterator[Design
 
 def _measured(name: str, make: Callable[[], Any], rounds: int, folder: Path) -> DesignRow:
     begun = time.perf_counter()
-    trial = Trial(make(), seed=SEED)
+    design = make()
+    with _refusing(name):
+        trial = Trial(design, seed=SEED)
     _in_lanes(trial, 1, 1000)
     first = time.perf_counter() - begun
     begun = time.perf_counter()
-    program = _verilated(make(), trial, folder)
+    design = make()
+    with _refusing(name):
+        program = _verilated(design, trial, folder)
     _in_verilator(program, trial, 0, 1000)
     first_verilator = time.perf_counter() - begun
     print(f"{name}: first result after {first:.1f} s, Verilator's {first_verilator:.1f} s", file=sys.stderr)
