@@ -14,7 +14,7 @@ from ...model.older import OlderMachine
 from ...model.registers import Generation
 from ..support.files import beside
 from .console import ASCII_OPTION, SIGNALS_OPTION, canvas_for, fail, standard_output
-from .options import generation_option, machine_option, on_option, parameter_option
+from .options import MACHINES_OF_ALL_TIMES, generation_option, machine_option, on_option, parameter_option
 
 if TYPE_CHECKING:
     from ..machines.board import Board
@@ -91,6 +91,9 @@ def run_command(
     chosen = replace(chosen, parameters=replace(chosen.parameters, **parameters))
     if machine and (generation or board):
         raise click.UsageError("--machine stands alone: --generation and --board are for AT486, P6 and AMD64")
+    if parameters and machine and machine != "all" and machine not in MACHINES_OF_ALL_TIMES[:3]:
+        own = f"a scenario's [machine.{machine}.parameters] has those of {machine}"
+        raise click.UsageError(f"--parameter is for AT486, P6 and AMD64; {own}")
     written = Written(vcd or (None if fst else Path(f"{chosen.name}.vcd")), fst)
     console = standard_output()
     try:

@@ -28,8 +28,10 @@ def netlist_of(
     """
     parameters = scenario.parameters_for(generation)
     driven = {event.pin for event in scenario.pins} | {one.pin for one in pulses}
-    if "smi" in driven and (not scenario.program.smi or scenario.program.hypervisor):
-        raise NetlistError("smi needs a handler ([handlers] smi) and a program without [hypervisor]")
+    if "smi" in driven and scenario.program.hypervisor:
+        raise NetlistError("smi under a [hypervisor] is not supported")
+    if "smi" in driven and not scenario.program.smi:
+        raise NetlistError("smi needs a handler ([handlers] smi)")
     reason = unsupported(scenario.program, parameters)
     if reason:
         raise NetlistError(reason)

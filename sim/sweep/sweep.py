@@ -15,7 +15,7 @@ from ...model.registers import Generation
 from ..lanes.cache import cached
 from ..lanes.lanes import Lanes, Recipe, cores, recipe_of
 from ..scenarios.run import ScenarioRun, run_scenario
-from ..scenarios.scenario import Scenario
+from ..scenarios.scenario import NO_SMM, Scenario
 from ..support.errors import InputError
 from .pins import CLOCK_BITS, PinPulse
 
@@ -111,7 +111,15 @@ def phase(scenario: Scenario, pulses: Sequence[PinPulse], cycles: Sequence[int])
     new = [event for one, cycle in zip(pulses, cycles, strict=True) for event in one.events(cycle)]
     pins = tuple(sorted([*own, *new], key=lambda event: event.cycle))
     last = max((event.cycle for event in pins), default=0)
-    return replace(scenario, pins=pins, limit=last + scenario.limit)
+    return replace(_with_smm(scenario, pulses), pins=pins, limit=last + scenario.limit)
+
+
+def _with_smm(scenario: Scenario, pulses: Sequence[PinPulse]) -> Scenario:
+    """The scenario, in which a swept SMI# finds RSM alone if there is no handler, as in one with that pin."""
+    program = scenario.program
+    if program.smi or program.hypervisor or all(one.pin != "smi" for one in pulses):
+        return scenario
+    return replace(scenario, program=program._replace(smi=NO_SMM))
 
 
 def sweep(
@@ -140,6 +148,7 @@ def sweep(
     ValueError
         For ranges that are empty or too many.
     """
+    scenario = _with_smm(scenario, pulses)
     first, second = ranges[0], ranges[1] if len(ranges) > 1 else range(1)
     _check_ranges(first, second, pulses, scenario.limit)
     wanted = ("sweep", scenario.parameters_for(generation), scenario.program, scenario.pins, tuple(pulses))

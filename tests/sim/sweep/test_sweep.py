@@ -10,6 +10,7 @@ from irq13 import hdl
 from irq13.model import Generation
 from irq13.sim.cli.main import main
 from irq13.sim.cpu.diagnosis import REASONS
+from irq13.sim.cpu.events import SMI
 from irq13.sim.lanes.lanes import Lanes, kernel_of
 from irq13.sim.machines.machine import ModelMachine
 from irq13.sim.netlist.lowering import lower
@@ -322,7 +323,10 @@ round:  loop round
     found = {(one.verdict, one.detail) for one in done.outcomes}
     # Late enough it finds the program at its end.
     assert found == {("deadlocked", "stopped"), ("handled", "")}
-    # In the cycle in which it ends too.
+    # In the cycle in which it ends too; SMI# finds RSM alone where there is no handler.
     plain = scenarios.load_scenario("dos-divide-by-zero")
-    ends = sweep(plain, Generation.I486, pulses[1:], [range(28, 36)], engine="numpy", threads=1)
+    ranges = [range(12, 13), range(28, 40)]
+    ends = sweep(plain, Generation.I486, pulses, ranges, engine="numpy", threads=1)
     assert {(one.verdict, one.detail) for one in ends.outcomes} == found
+    alone = run_scenario(phase(plain, pulses, [12, 40]), Generation.I486, on="model")
+    assert [event.kind for event in alone.events if event.value == SMI] == ["enters", "returns"]
