@@ -12,7 +12,9 @@
   // What is shown: a lesson (its number), free play, or a scenario.
   const choice = { mode: "lesson", lesson: 0, generation: data.generation, stages: 2, served: false, scenario: data.scenario || data.scenarios[0].name };
   const language = { now: navigator.language.startsWith("zh") ? "zh" : "en" };
-  let texts = data.texts[language.now], session = null, drawing = null, done = false, timer = 0, recording = null, before = null;
+  let texts = data.texts[language.now], session = null, drawing = null, done = false, timer = 0, recording = null;
+  // From which cycle to which the last press of an instruction has led.
+  let pressed = null;
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
   const ui = (key, values = {}) => fill(texts.ui[key], values);
   const nameOf = (key) => texts.parts[key][0];
@@ -35,6 +37,7 @@
     if (!recording) session.prepare();
     session.start ||= 0;
     done = false;
+    pressed = null;
     if (lesson) {
       const watch = (now, past, memo) => { if (session.cycle >= session.start && (lesson.done(now, past, memo) || memo.done)) memo.done = true; };
       session.watch = watch;
@@ -44,7 +47,6 @@
       session.actions = [...session.actions, ...link.actions];
       session.replay(Math.min(link.cycle, session.last));
     }
-    before = session.rows[session.rows.length - 1] || null;
     layout();
   };
 
@@ -63,12 +65,14 @@
     get("controls").hidden = choice.mode === "scenario";
     // Many buttons stand beside the drawing, a few above it.
     get("free").hidden = choice.mode !== "free";
-    if (choice.mode === "free") get("free").append(get("controls"), get("options"));
+    get("glossary").replaceChildren(...wordList(Object.keys(texts.words)));
+    if (choice.mode === "free") get("free").prepend(get("controls"), get("options"));
     else get("status").before(get("options"), get("controls"));
     lessonText();
     aboutText();
     buttons();
     get("generation").value = choice.generation;
+    for (const option of get("generation").options) option.title = texts.generations[option.value].replaceAll("*", "");
     get("stages").value = choice.stages;
     get("served").value = +choice.served;
     drawing = new Drawing(get("drawing"), pick);
@@ -115,11 +119,18 @@
         made.push(fieldset(ui(title), ids.map((id) => button(texts.steps[id], () => press(id), { "data-step": id }))));
       }
       const pins = lesson ? lesson.pins : ["ignne_n", "irq", "nmi", "reset"];
-      if (pins.length) made.push(fieldset(ui("pins"), pins.map((name) => button(texts.pins[name], () => toggle(name), { "data-pin": name, "aria-pressed": "false" }))));
+      if (pins.length) made.push(fieldset(ui("pins"), pins.map(pinButton)));
     }
     get("controls").replaceChildren(...made);
   };
 
+  const pinButton = (name) => {
+    const made = button(texts.pins[name], () => toggle(name), { "data-pin": name, "aria-pressed": "false" }), again = document.createElement("span");
+    again.className = "again";
+    again.textContent = ` (${ui("again")})`;
+    made.append(again);
+    return made;
+  };
   const fieldset = (title, inside) => {
     const made = document.createElement("fieldset"), legend = document.createElement("legend");
     legend.textContent = title;
@@ -139,7 +150,9 @@
     const block = session.cpu.place.block;
     session.press(id);
     let cycles = 0;
+    const from = session.cycle;
     do advance(); while (++cycles < 12 && !session.over && busy(block));
+    pressed = { from, to: session.cycle };
     show(session.cpu.waiting && session.queued() ? ui("queued") : "");
   };
   const toggle = (name) => {
@@ -152,7 +165,6 @@
   const advance = () => {
     if (session.over) return false;
     firstStep ??= performance.now();
-    before = session.now;
     session.step();
     return true;
   };
@@ -161,7 +173,6 @@
     stop();
     if (session.cycle <= session.start) return;
     session.replay(session.cycle - 1);
-    before = session.rows[session.rows.length - 1] || null;
     show();
   };
   const ending = () => (session.recording ? ui("over") : ui("limit", { n: MOST_CYCLES }));
@@ -186,7 +197,6 @@
       session.replay(session.cycle - quiet + 1);
       session.start = start;
     }
-    before = session.rows[session.rows.length - 1] || null;
     show(session.over ? ending() : quiet >= QUIET ? ui("rest") : "");
   };
   const same = (a, b) => {
@@ -211,14 +221,15 @@
   // ---- what is seen ----------------------------------------------------------------------------------
 
   const say = (key, signal, value) => {
-    const name = signal.startsWith("stage") ? `${nameOf("sync")} ${+signal.slice(5) + 1}` : ["slave", "master"].includes(key) ? `${nameOf(key)} ${signal.slice(-3).toUpperCase()}` : nameOf(key);
+    const name = signal.startsWith("stage") ? `${nameOf("sync")} ${"①②③"[signal.slice(5)]}` : ["slave", "master"].includes(key) ? `${nameOf(key)} ${signal.slice(-3).toUpperCase()}` : nameOf(key);
     return `${name}: ${level(signal, value)}`;
   };
   const level = (signal, value) => {
     if (typeof value !== "number" || /_(irr|isr|imr)$|flags|masks/.test(signal)) return typeof value === "number" ? `${hex(value, 2)}h` : value;
-    const wires = ["ferr_n", "ignne_n", "outside", "irq13", "slave_int", "intr", "inta", "irq"];
+    if (signal === "outside") return ui(value ? "letsGo" : "pulls");
+    const wires = ["ferr_n", "ignne_n", "irq13", "slave_int", "intr", "inta", "irq"];
     if (!wires.includes(signal)) return String(value);
-    const active = signal.endsWith("_n") || signal === "outside" ? !value : value;
+    const active = signal.endsWith("_n") ? !value : value;
     return `${value} (${ui(value ? "high" : "low")}, ${ui(active ? "asserted" : "negated")})`;
   };
   let picked = null;
@@ -227,7 +238,7 @@
     const box = get("part");
     if (!picked) { box.textContent = ui("part"); return; }
     if (!key && document.activeElement?.dataset?.part) picked = [document.activeElement.dataset.part, document.activeElement.dataset.signal];
-    const [part, name] = picked, [title, what, driver, sampler, section] = texts.parts[part];
+    const [part, name] = picked, [, what, ...ends] = texts.parts[part], [driver, sampler, section] = name.startsWith("stage") ? stageEnds(+name.slice(5), ends) : ends;
     const strong = document.createElement("strong");
     strong.textContent = say(part, name, valueOf(session.now, name));
     const list = document.createElement("dl");
@@ -237,30 +248,31 @@
       dd.textContent = value;
       list.append(dt, dd);
     }
-    box.replaceChildren(strong, ` ${what}`, list);
+    box.replaceChildren(strong, " ", ...emphasised(what), list);
   };
+  // A flip-flop of the synchroniser takes from the one before it and gives to the one behind it; the ends as they are.
+  const stageEnds = (stage, [driver, sampler, section]) => [stage ? "①②③"[stage - 1] : driver, stage < choice.stages - 1 ? "①②③"[stage + 1] : sampler, section];
 
-  const because = (cycle, name) => {
+  const because = (cycle, name, rows = [...session.rows, session.now]) => {
     if (recording) {
       const cause = recording.causes.find(([signal, at]) => signal === name && at === cycle);
       return cause ? cause[3] : [];
     }
-    return causesOf([...session.rows, session.now], cycle, name, choice.stages);
+    return causesOf(rows, cycle, name, choice.stages, choice.generation === "I486");
   };
 
-  // What changed in this cycle, in words.
-  const happened = () => {
-    const { now, cycle } = session, rows = [...session.rows, now], said = [];
+  // What changed in a cycle, in words; `rows` are the levels by cycle.
+  const happened = (cycle, rows) => {
+    const now = rows[cycle], said = [];
     if (cycle < 1) return said;
     for (const name of TRACED) {
       if (now[name] === rows[cycle - 1][name]) continue;
-      const text = texts.edges[name][now[name] ? 0 : 1], low = name.endsWith("_n");
-      let line = low ? texts.edges[name][now[name] ? 0 : 1] : text;
+      let line = texts.edges[name][now[name] ? 0 : 1];
       if (recording && language.now === "en") {
         const cause = recording.causes.find(([signal, at]) => signal === name && at === cycle);
         if (cause) line += ` (${ui("because", { n: cause[2] })})`;
       } else {
-        const edges = because(cycle, name).filter(([signal]) => signal !== "step");
+        const edges = because(cycle, name, rows).filter(([signal]) => signal !== "step");
         if (edges.length) line += ` (${ui("because", { n: edges.map(([signal, at]) => ui("becauseEdge", { name: STRIP_NAMES[signal] || signal, n: at })).join(", ") })})`;
       }
       said.push(line);
@@ -282,12 +294,12 @@
   const describe = ({ kind, value, step }) => {
     const number = ["enters", "returns", "reads"].includes(kind) ? `${hex(Number(value), 2)}h` : "";
     const what = texts.kinds[kind] ? fill(texts.kinds[kind], { n: number }) : kind;
-    return kind === "enters" || !step || step.text === "-" ? what : `${stepName(step)}: ${what}`;
+    return kind === "enters" || !step || step.text === "-" ? what : `${stepName(step)} – ${what}`;
   };
 
   const show = (message = "") => {
-    const { now, cycle } = session, past = cycle > 0 ? session.rows[cycle - 1] : null;
-    drawing.update(now, past, say);
+    const { now, cycle } = session, rows = [...session.rows, now], from = pressed && pressed.to === cycle ? pressed.from : cycle - 1;
+    drawing.update(now, session.rows.slice(Math.max(from, 0)), say);
     const screen = get("drawing").querySelector(".now"), under = get("drawing").querySelector(".state");
     const current = session.cpu && session.cpu.current;
     screen.textContent = recording ? now.view.step : current && !session.cpu.idle ? stepName(current) : "–";
@@ -296,12 +308,14 @@
     get("cycle").textContent = ui("cycle", { n: cycle });
     get("back").disabled = cycle <= session.start;
     for (const one of document.querySelectorAll("[data-pin]")) one.setAttribute("aria-pressed", one.dataset.pin === "ignne_n" ? !session.pins.ignne_n : !!session.pins[one.dataset.pin]);
-    const said = happened();
+    const said = [];
+    for (let at = Math.max(from + 1, 0); at <= cycle; at++) for (const line of happened(at, rows)) said.push(at < cycle ? `${ui("cycle", { n: at })}: ${line}` : line);
     const ended = !recording && choice.mode === "lesson" && checkDone();
     get("status").textContent = [ui("cycle", { n: cycle }), state(), ...said, message, ended && !done ? `${ui("done")}: ${texts.lessons[choice.lesson].done}` : ""].filter(Boolean).join(" · ");
     done = ended;
     lessonState();
-    log(said, message);
+    log(rows, message);
+    get("link-state").textContent = "";
     listing();
     strip();
     if (picked) pick(null);
@@ -315,13 +329,16 @@
     return !!memo.done;
   };
 
-  const log = (said, message) => {
-    const items = [];
-    const events = recording ? recording.events : session.cpu.events;
-    for (const event of events) if (event.cycle < session.cycle && event.cycle >= session.cycle - 12 && event.cycle >= session.start - 1) items.push([event.cycle, describe(event)]);
-    for (const line of said) items.push([session.cycle, line]);
+  // Instructions and wires in the order in which they moved, the last MOST_EVENTS of them.
+  const MOST_EVENTS = 200;
+  const log = (rows, message) => {
+    const items = [], events = (recording ? recording.events : session.cpu.events).filter(({ cycle }) => cycle < session.cycle && cycle >= session.start - 1);
+    for (let at = session.cycle, last = events.length - 1; at >= Math.max(session.start - 1, 0) && items.length < MOST_EVENTS; at--) {
+      for (const line of happened(at, rows).reverse()) items.unshift([at, line]);
+      for (; last >= 0 && events[last].cycle >= at; last--) items.unshift([events[last].cycle, describe(events[last])]);
+    }
     if (message) items.push([session.cycle, message]);
-    get("log").replaceChildren(...items.slice(-9).map(([cycle, text]) => {
+    get("log").replaceChildren(...items.map(([cycle, text]) => {
       const item = document.createElement("li"), number = document.createElement("b");
       number.textContent = cycle;
       item.append(number, ` ${text}`);
@@ -364,23 +381,32 @@
   // ---- lesson, scenario ------------------------------------------------------------------------------
 
   // *emphasis* and **strong**, nothing else.
+  const emphasised = (text) => text.split(/(\*\*[^*]+\*\*|\*[^*]+\*)/).map((piece) => {
+    const mark = piece.startsWith("**") ? "strong" : piece.startsWith("*") ? "em" : null;
+    if (!mark) return piece;
+    const inner = document.createElement(mark);
+    inner.textContent = piece.replaceAll("*", "");
+    return inner;
+  });
   const marked = (text) => {
     const made = document.createElement("p");
-    for (const piece of text.split(/(\*\*[^*]+\*\*|\*[^*]+\*)/)) {
-      const mark = piece.startsWith("**") ? "strong" : piece.startsWith("*") ? "em" : null;
-      if (!mark) { made.append(piece); continue; }
-      const inner = document.createElement(mark);
-      inner.textContent = piece.replaceAll("*", "");
-      made.append(inner);
-    }
+    made.append(...emphasised(text));
     return made;
   };
+  const wordList = (words) => words.flatMap((word) => {
+    const dt = document.createElement("dt"), dd = document.createElement("dd");
+    dt.textContent = word;
+    dd.textContent = texts.words[word];
+    return [dt, dd];
+  });
   const lessonText = () => {
     if (choice.mode !== "lesson") return;
     const lesson = texts.lessons[choice.lesson];
     get("screen").textContent = ui("screen", { n: choice.lesson + 1, all: LESSONS.length });
     get("lesson-title").textContent = lesson.title;
+    get("here").replaceChildren(...emphasised(ui("here", { n: texts.generations[choice.generation] })));
     get("lesson-text").replaceChildren(...lesson.text.map(marked));
+    get("words").replaceChildren(...wordList(LESSONS[choice.lesson].words || []));
     get("task").textContent = lesson.task;
     get("done-text").textContent = lesson.done;
     get("previous").disabled = choice.lesson === 0;
@@ -459,7 +485,11 @@
     try {
       await navigator.clipboard.writeText(text);
       show(ui("copied"));
-    } catch { show(ui("linkHere")); }
+      get("link-state").textContent = ui("linkDone");
+    } catch {
+      show(ui("linkHere"));
+      get("link-state").textContent = ui("linkBar");
+    }
   };
 
   // ---- wiring it up ----------------------------------------------------------------------------------

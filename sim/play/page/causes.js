@@ -12,10 +12,11 @@ const CAUSES = {
   "freeze=0": [["inta", 1, 0], ["ignne", 1, 0]],
 };
 
-// The edges that the edge of a signal in a cycle follows from; `rows` are the levels by cycle.
-function causesOf(rows, cycle, name, stages) {
+// The edges that the edge of a signal in a cycle follows from; `rows` are the levels by cycle, `deferred` whether the
+// processor may report an error only when it freezes.
+function causesOf(rows, cycle, name, stages, deferred) {
   const rules = CAUSES[`${name}=${rows[cycle][name]}`] || [];
-  const found = rules.filter(([signal, level, before]) => edge(rows, cycle - before, signal) && (level === null || rows[cycle - before][signal] === level))
+  const found = rules.filter(([signal, level, before]) => (deferred || signal !== "freeze") && edge(rows, cycle - before, signal) && (level === null || rows[cycle - before][signal] === level))
     .map(([signal, , before]) => [signal, cycle - before]).slice(0, 1);
   if (name === "ignne" && rows[cycle].ignne_em === 0 && edge(rows, cycle - stages, "ignne_n")) found.push(["ignne_n", cycle - stages]);
   return found;

@@ -77,7 +77,7 @@ class Drawing {
   wire(key, signal, d, tag) {
     const line = this.pointed(key, signal, node("g", { class: "part", "aria-hidden": "true" }, path(d, { class: "reach" }), path(d, { class: "wire", "marker-end": "url(#arrow)" })));
     this.svg.append(line);
-    const [x, y, name, under] = tag, long = signal === "outside" ? 88 : 46, width = [...name].reduce((sum, c) => sum + (c > "\u2000" ? 15 : 8.4), 0) + long;
+    const [x, y, name, under] = tag, long = signal === "outside" ? 116 : 46, width = [...name].reduce((sum, c) => sum + (c > "\u2000" ? 15 : 8.4), 0) + long;
     const group = this.part(key, signal,
       node("rect", { x: x - width / 2, y: y - 16, width, height: 23, rx: 11, class: "tag" }),
       words(x - width / 2 + 10, y, name, { class: "name" }), words(x + width / 2 - 10, y, "", { class: "value", "text-anchor": "end" }));
@@ -95,7 +95,7 @@ class Drawing {
         this.wire("ferr_n", "ferr_n", `M${right},${py + 215}h12V${low + 18}H100V${cy + 102}H${left}`, [54, cy + 84, "FERR#", `${P} →`]),
         this.wire("f0_write", "f0_write", `M${right},${py + 280}h24V${low + 34}H112V${cy + 167}H${left}`, [58, cy + 172, "OUT F0h", `${P} →`]),
         this.wire("ignne_n", "ignne_n", `M${left},${cy + 272}H8V${low + 8}H${right + 4}V${py + 385}H${right}`, [60, cy + 254, "IGNNE#", ""]),
-        this.wire("outside", "outside", `M60,${cy + 318}V${cy + 274}`, [110, cy + 328, ui.another, ""]),
+        this.wire("outside", "outside", `M60,${cy + 318}V${cy + 274}`, [126, cy + 328, ui.another, ""]),
         this.wire("irq13", "irq13", `M${cx + 250},${cy + 67}h60V${sy - 12}H20V${sy + 58}H${sx}`, [404, cy + 100, "IRQ 13", `${C} →`]),
         this.wire("slave_int", "slave_int", `M${sx},${sy + 150}H30V${sy + 310}H${sx}`, [38, sy + 228, "INT", ""]),
         this.wire("irq", "irq", `M0,${sy + 350}H${sx}`, [42, sy + 384, "IRQ 0", ""]),
@@ -108,7 +108,7 @@ class Drawing {
       this.wire("ferr_n", "ferr_n", `M${right},${py + 215}H${left}`, [middle, py + 188, "FERR#", `${P} → ${C}`]),
       this.wire("f0_write", "f0_write", `M${right},${py + 280}H${left}`, [middle, py + 264, "OUT F0h", ""]),
       this.wire("ignne_n", "ignne_n", `M${left},${py + 385}H${right}`, [middle, py + 358, "IGNNE#", `${C} → ${P}`]),
-      this.wire("outside", "outside", `M${middle + 25},${py + 512}V${py + 388}`, [middle + 25, py + 528, ui.another, ""]),
+      this.wire("outside", "outside", `M${middle + 25},${py + 512}V${py + 388}`, [middle + 45, py + 528, ui.another, ""]),
       this.wire("irq13", "irq13", `M${cx + 250},${cy + 67}h55V${sy + 58}H${sx}`, [cx + 305, cy + 20, "IRQ 13", ""]),
       this.wire("slave_int", "slave_int", `M${sx},${sy + 150}H${sx - 34}V${sy + 310}H${sx}`, [sx - 34, sy + 240, "INT", ""]),
       this.wire("irq", "irq", `M${sx - 90},${sy + 385}H${sx}`, [sx - 56, sy + 369, "IRQ 0", ""]),
@@ -179,14 +179,17 @@ class Drawing {
     return group;
   }
 
-  // Every level as it stands in this cycle; `before` in the cycle before, for what has changed.
-  update(now, before, say) {
+  // Every level as it stands in this cycle; `rows` are the cycles before that one press has passed, the first the one
+  // in which it was pressed: what changed on the way is marked, even where it changed back.
+  update(now, rows, say) {
     for (const signal in this.parts) {
-      const value = valueOf(now, signal), past = before ? valueOf(before, signal) : value;
+      const value = valueOf(now, signal), changed = rows.some((row) => valueOf(row, signal) !== value);
       for (const group of this.parts[signal]) {
         group.dataset.level = value;
-        group.classList.toggle("on", signal === "outside" ? !value : !!value && value !== "-");
-        group.classList.toggle("changed", value !== past);
+        group.classList.toggle("on", signal !== "outside" && !!value && value !== "-");
+        // A driver that lets go gives its wire no level.
+        group.classList.toggle("free", signal === "outside" && !!value);
+        group.classList.toggle("changed", changed);
         group.setAttribute("aria-label", say(group.dataset.part, signal, value));
         const low = signal.endsWith("_n") || signal === "outside";
         group.classList.toggle("asserted", low ? !value : !!value);

@@ -1,11 +1,11 @@
 // The eight screens: what each begins with, and how the page knows that its task is done. The words are in
-// texts.json. `done(now, before, memo)` is asked in every cycle from the beginning of the screen; `memo` keeps
+// texts.json, `words` those that it uses for the first time. `done(now, before, memo)` is asked in every cycle from the beginning of the screen; `memo` keeps
 // what it has seen.
 
 const ARITHMETIC = 0, FWAIT = 1;
 const underError = (now) => now.es && now.ready && (now.op === ARITHMETIC || now.op === FWAIT);
 const LESSONS = [
-  { generation: "P6", setup: ["bios", "fninit", "unmask"], buttons: ["fdiv"], pins: [], done: (now) => !now.ferr_n },
+  { generation: "P6", setup: ["bios", "fninit", "unmask"], buttons: ["fdiv"], pins: [], words: ["FERR#"], done: (now) => !now.ferr_n },
   { generation: "P6", setup: ["fninit"], buttons: [], pins: ["ignne_n"], done: (now) => !now.ignne_n && now.ignne },
   {
     generation: "P6", setup: ["fninit"], buttons: [], pins: ["ignne_n"], stages: true,
@@ -17,7 +17,7 @@ const LESSONS = [
   { generation: "P6", setup: ["fninit", "unmask"], buttons: ["fdiv", "fst", "fwait", "fnclex"], pins: [], done: (now) => now.freeze },
   {
     generation: "I486", setup: ["bios", "sti", "fninit", "unmask", "fdiv", "fst"],
-    buttons: ["f0", "fnclex", "eois", "eoim", "iret", "fst"], pins: [],
+    buttons: ["f0", "fnclex", "eois", "eoim", "iret", "fst"], pins: [], words: ["8259A", "FF1, FF2", "EOI", "IRET"],
     done: (now, before, memo) => {
       if (now.freeze) memo.frozen = true;
       if (memo.frozen && now.f0_write && !now.ferr_n) memo.f0 = true;
@@ -30,12 +30,12 @@ const LESSONS = [
     done: underError,
   },
   {
-    generation: "AMD64", setup: ["fninit", "unmask"], buttons: ["em1", "em0", "msr1", "msr0", "fdiv", "fst", "fnclex"], pins: [],
+    generation: "AMD64", setup: ["fninit", "unmask"], buttons: ["em1", "em0", "msr1", "msr0", "fdiv", "fst", "fnclex"], pins: [], words: ["MSR", "WRMSR", "HWCR", "IGNNE MSR"],
     done: (now) => now.ignne_em && now.ignne_n && now.ignne && underError(now),
   },
   {
     generation: "AMD64", setup: ["bios", "em1", "sti", "fninit", "unmask", "fdiv", "fst"],
-    buttons: ["msr1", "msr0", "f0", "fst", "fnclex", "eois", "eoim", "iret"], pins: [],
+    buttons: ["msr1", "msr0", "f0", "fst", "fnclex", "eois", "eoim", "iret"], pins: [], words: ["MSR", "WRMSR", "EOI"],
     done: (now, before, memo) => {
       const inHandler = now.view.handler === "75h";
       if (now.f0_write) memo.wrong = true;

@@ -37,10 +37,10 @@ SOLUTIONS = (
     "run msr1 fst fnclex msr0",
 )
 CAUSES = """() => {
-    const { rows } = irq13.session, found = [];
+    const { rows, recording } = irq13.session, found = [];
     for (let cycle = 1; cycle < rows.length; cycle++) for (const name of TRACED) {
         if (rows[cycle][name] === rows[cycle - 1][name]) continue;
-        const edges = causesOf(rows, cycle, name, 2);
+        const edges = causesOf(rows, cycle, name, 2, recording.generation === "I486");
         if (edges.length) found.push([name, cycle, edges]);
     }
     return found;
@@ -139,6 +139,47 @@ def test_every_lesson_is_done_by_clicks_and_by_keys(opened, whole):
     for _ in range(20):
         act(shown, "step", "key")
     assert not shown.evaluate("irq13.done")
+
+
+@pytest.mark.slow
+def test_what_a_press_passes_is_marked_announced_and_kept(opened, whole):
+    shown = opened(whole)
+    shown.evaluate("irq13.choose({ mode: 'lesson', lesson: 6 })")
+    act(shown, "em1", "key")
+    act(shown, "msr1", "key")
+    # Two cycles: IGNNE has changed in the first.
+    assert "IGNNE in effect" in shown.text_content("#status")
+    assert "changed" in shown.get_attribute("[data-part='ignne']", "class")
+    for name in ("fdiv", *["step"] * 20):
+        act(shown, name, "key")
+    assert "changed" not in shown.get_attribute("[data-part='ignne']", "class")
+    events = shown.locator("#log li").all_text_contents()
+    assert any("IGNNE in effect" in event for event in events)
+    cycles = [int(event.split()[0]) for event in events]
+    assert cycles == sorted(cycles)
+    # P6 reports at once: because of ES, not of the freeze of an FST right behind.
+    shown.evaluate("irq13.choose({ mode: 'lesson', lesson: 3 })")
+    for name in ("fdiv", "fst", "step", "step"):
+        act(shown, name, "key")
+    assert "FERR# goes low: the processor reports the error (because ES" in shown.text_content("#log")
+
+
+@pytest.mark.slow
+def test_who_drives_whom_is_told_as_drawn(opened, whole):
+    shown = opened(whole)
+    shown.evaluate("irq13.choose({ mode: 'free', stages: 3 })")
+    ends = []
+    for stage in range(3):
+        shown.focus(f"[data-signal='stage{stage}']")
+        ends.append(shown.locator("#part dd").all_text_contents()[:2])
+    wire, switch = ends[0][0], ends[2][1]
+    assert ends == [[wire, "②"], ["①", "③"], ["②", switch]]
+    assert (wire[:15], switch) == ("the wire IGNNE#", "the switch")
+    # The other driver gives its wire low or nothing, never high.
+    for classes in ({"free"}, set()):
+        found = set(shown.get_attribute("[data-signal='outside']", "class").split())
+        assert found & {"free", "on"} == classes
+        act(shown, "ignne_n", "key")
 
 
 @pytest.mark.slow
@@ -323,6 +364,9 @@ def test_both_languages_say_the_same_things():
     for key, text in english.items():
         assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", chinese[key])), key
         assert text.count("**") % 2 == chinese[key].count("**") % 2 == 0, key
+    assert set(
+        re.findall(r'"([^"]+)"', " ".join(re.findall(r"words: \[(.*?)\]", page_file("lesson.js"))))
+    ) <= set(texts["en"]["words"])
     names = re.compile(r"[\w.#: =]+")
     same = [key for key, text in english.items() if text == chinese[key] and not names.fullmatch(text)]
     assert all(re.search(r"/parts/\w+/4|/steps/", key) or "8259A" in key for key in same), same
