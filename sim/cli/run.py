@@ -87,7 +87,7 @@ def run_command(
 
     if fst:
         fst_library()
-    chosen = load_scenario(scenario or DEFAULT)
+    chosen = load_scenario(DEFAULT if scenario is None else scenario)
     chosen = replace(chosen, parameters=replace(chosen.parameters, **parameters))
     if machine and (generation or board):
         raise click.UsageError("--machine stands alone: --generation and --board are for AT486, P6 and AMD64")

@@ -47,6 +47,8 @@ class Source:
             line = int(at[1]) if at else text.count("\n") + 1
             reason = str(error).partition(" (at ")[0]
             raise SourceError(f"{name}:{line}: not TOML: {reason}") from None
+        except RecursionError:
+            raise SourceError(f"{name}:1: not TOML that can be read: nested too deep") from None
         self._lines = _locate(text)
 
     @classmethod

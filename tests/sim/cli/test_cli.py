@@ -135,6 +135,7 @@ def test_help_has_an_example(tmp_path, command):
         (["run", "--vcd", "/proc/x.vcd"], "/proc/x.vcd: "),
         (["run", "a", "b"], "unexpected extra argument"),
         (["runn"], "No such command 'runn'"),
+        (["run", ""], "no scenario ''"),
         (["run", "--machine", "AT286", "--parameter", "hwcr=zen"], "--parameter is for AT486, P6 and AMD64"),
         (["lockstep", "--cycles", "0"], "0 is not in the range"),
         (["replay", "typo.toml"], "typo.toml: expected JSON with a list 'vectors'"),

@@ -55,6 +55,7 @@ def test_the_good_one_is_good():
         ('title = "t"', 'titel = "t"', 1, r"unknown key 'titel' \(did you mean title\?\)"),
         ('title = "t"', "title = 3", 1, "title must be a string, not 3"),
         ('title = "t"', "title = ", 1, "not TOML"),
+        ('title = "t"', f"title = {'[' * 2000}{']' * 2000}", 1, "nested too deep"),
         ('"P6"', '"K5"', 2, "generation must be out of I486, P6, AMD64, not 'K5'"),
         ('"P6"', '["P6", "P6"]', 2, "none twice"),
         ('"P6"', "[]", 2, "at least one"),
