@@ -273,7 +273,7 @@
         if (cause) line += ` (${ui("because", { n: cause[2] })})`;
       } else {
         const edges = because(cycle, name, rows).filter(([signal]) => signal !== "step");
-        if (edges.length) line += ` (${ui("because", { n: edges.map(([signal, at]) => ui("becauseEdge", { name: STRIP_NAMES[signal] || signal, n: at })).join(", ") })})`;
+        if (edges.length) line += ` (${ui("because", { n: edges.map(([signal, at]) => ui("becauseEdge", { name: signal === "freeze" ? nameOf(signal) : STRIP_NAMES[signal] || signal, n: at })).join(", ") })})`;
       }
       said.push(line);
     }
