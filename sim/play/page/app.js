@@ -129,6 +129,7 @@
     again.className = "again";
     again.textContent = ` (${ui("again")})`;
     made.append(again);
+    if (name === "nmi") made.title = texts.words.NMI;
     return made;
   };
   const fieldset = (title, inside) => {
@@ -287,7 +288,7 @@
     if (now.window) return ui("window") + where;
     if (now.inta) return ui("acknowledges");
     if (now.view.waiting) return ui("waits") + where;
-    return (now.view.step === "-" ? ui("idle") : ui("runs")) + where;
+    return (now.view.step === "-" ? ui(recording ? "waits" : "idle") : ui("runs")) + where;
   };
 
   const stepName = (one) => (one && one.id && texts.steps[one.id]) || (one ? one.text : "");
