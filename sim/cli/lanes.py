@@ -96,6 +96,8 @@ def sweep_command(
     elif any(options[f"second_{name}"] is not None for name in ("from", "to", "width")):
         raise click.UsageError("--second-from, --second-to and --second-width need --second-pin")
     alone = _phase(phase, len(pulses)) if phase else None
+    if page is not None and not page.parent.is_dir():
+        fail(f"{page}: No such file or directory", 2)  # Before the work, not behind it.
     console = stderr_console()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("cycles", total=None)

@@ -136,6 +136,10 @@ def test_help_has_an_example(tmp_path, command):
         (["run", "a", "b"], "unexpected extra argument"),
         (["runn"], "No such command 'runn'"),
         (["run", ""], "no scenario ''"),
+        (
+            ["sweep", "native-mf", "--pin", "nmi", "--to", "99999999", "--html", "none/x.html"],
+            "none/x.html: No such file or directory",
+        ),
         (["run", "--machine", "AT286", "--parameter", "hwcr=zen"], "--parameter is for AT486, P6 and AMD64"),
         (["lockstep", "--cycles", "0"], "0 is not in the range"),
         (["replay", "typo.toml"], "typo.toml: expected JSON with a list 'vectors'"),
