@@ -59,9 +59,10 @@ def test_the_first_page_is_one_page():
 @pytest.mark.parametrize(
     ("page", "how", "command", "text"), PASTED, ids=[f"{page}: {command}" for page, _, command, _ in PASTED]
 )
-def test_what_is_pasted_is_what_comes_out(folder, page, how, command, text):
+def test_what_is_pasted_is_what_comes_out(folder, tmp_path, page, how, command, text):
     """`command` stands in a comment above each block: its output, or parts of that, with `...` between."""
-    output = printed(*shlex.split(command), cwd=folder)
+    # A run on all machines writes another waveform under the name of the default run's, which others read.
+    output = printed(*shlex.split(command), cwd=tmp_path if "--machine all" in command else folder)
     if how == "output":
         assert text == output
         return

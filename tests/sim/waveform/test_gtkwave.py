@@ -32,7 +32,7 @@ def traces(tool, tmp_path_factory):
 
 def test_the_pins_come_first_in_a_group_of_their_own(traces):
     names = [name for name, _ in traces]
-    assert names[:5] == ["clk", "pc", "FERR#", "IRQ13", "IGNNE#"]
+    assert names[:5] == ["clk", "pc", "FERR#", "IRQ13", "IR5 (wire)"]
     assert {"pc.cpu", "pc.processor.x87", "pc.processor.msr", "pc.chipset", "pc.master"} <= set(names)
 
 

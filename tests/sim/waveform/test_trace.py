@@ -83,7 +83,7 @@ def test_the_save_file_shows_the_pins_first_and_names_the_vcd_beside_it(tmp_path
     save = write_waveform(default.trace, tmp_path / "x.vcd").read_text()
     assert '[dumpfile] "x.vcd"' in save
     first = [line for line in save.splitlines() if line.startswith("+{")][:3]
-    assert first == ["+{FERR#} pc.ferr_n", "+{IRQ13} pc.irq13", "+{IGNNE#} pc.ignne_n"]
+    assert first == ["+{FERR#} pc.ferr_n", "+{IRQ13} pc.irq13", "+{IR5 (wire)} pc.ir13"]
 
 
 def test_names_and_values(default):
