@@ -1,5 +1,6 @@
 import os
 import shutil
+import signal
 
 import pytest
 from driven_pc import DrivenPc
@@ -7,6 +8,12 @@ from hypothesis import settings
 from irq13.sim.lanes.cache import fingerprint
 from irq13.sim.machines import machine
 from machines import POOL
+
+# vcdvcd makes a broken pipe deadly to the process when it is imported: here a test may well break one.
+_before = signal.getsignal(signal.SIGPIPE)
+import vcdvcd  # noqa: E402, F401
+
+signal.signal(signal.SIGPIPE, _before)
 
 # Machines are noisy: how long an example takes says nothing.
 settings.register_profile("irq13", deadline=None)

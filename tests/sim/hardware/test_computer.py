@@ -1,5 +1,6 @@
 """The computer runs the DOS handler from bytes: order and distances, the same as Bochs; on a board's UART."""
 
+import os
 import subprocess
 import time
 
@@ -96,7 +97,8 @@ def test_the_same_bytes_end_in_the_same_registers_in_bochs(one, tool, tmp_path):
     image.write_bytes(boot_sector().ljust(1_474_560, b"\0"))
     command = bochs().command(image, log, one)
     quiet = {name: subprocess.DEVNULL for name in ("stdin", "stdout", "stderr")}
-    with subprocess.Popen(command, cwd=tmp_path, **quiet) as process:
+    environment = os.environ | {"TERM": "xterm"}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, **quiet) as process:
         end = time.monotonic() + 30
         while time.monotonic() < end and not (log.exists() and log.stat().st_size >= len(SENT)):
             time.sleep(0.05)
