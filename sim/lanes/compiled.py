@@ -25,6 +25,8 @@ from .c_source import Writer
 from .plan import Interface, StepPlan
 
 FLAGS = ("-O2", "-fno-semantic-interposition", "-fPIC", "-shared", "-w")
+CALL_CYCLES = 500_000
+"""Of all blocks in one call."""
 NEVER = (1 << 64) - 1
 """The cycle of what has not happened."""
 
@@ -277,6 +279,10 @@ class CompiledKernel:
     def words_for(self, lanes: int) -> int:
         """Those of a vector."""
         return self._words
+
+    def cycles_at_once(self, blocks: int) -> int:
+        """What takes well under a second for the PC: C is not interrupted."""
+        return max(1000, CALL_CYCLES // blocks)
 
     def run(
         self,

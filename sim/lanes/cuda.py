@@ -87,6 +87,10 @@ class CudaKernel:
         """Those of a block of threads."""
         return self.layout.threads * WARP // 64
 
+    def cycles_at_once(self, blocks: int) -> int:
+        """Those of a launch."""
+        return LAUNCH_CYCLES
+
     def run(
         self,
         state: np.ndarray,
@@ -101,13 +105,11 @@ class CudaKernel:
         """Blocks of lanes through some cycles; arrays as in `lanes.Lanes`."""
         fails, threads = self.interface.fails, self.layout.threads
         words = [None if one is None else one.view(np.uint32) for one in (state, inputs, valid, toggles)]
+        whens = np.full((len(state), threads, fails), NEVER)
+        whiches = np.zeros((len(state), threads, fails), dtype=np.uint32)
         with self._lock:
-            for begun in range(0, cycles, LAUNCH_CYCLES):
-                whens = np.full((len(state), threads, fails), NEVER)
-                whiches = np.zeros((len(state), threads, fails), dtype=np.uint32)
-                now = min(LAUNCH_CYCLES, cycles - begun)
-                self._launch(*words, counts, whens, whiches, np.uint64(now), np.uint64(start + begun))
-                _keep_firsts(firsts, whens, whiches)
+            self._launch(*words, counts, whens, whiches, np.uint64(cycles), np.uint64(start))
+        _keep_firsts(firsts, whens, whiches)
 
 
 def _keep_firsts(firsts: np.ndarray, whens: np.ndarray, whiches: np.ndarray) -> None:

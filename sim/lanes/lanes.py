@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -41,6 +42,10 @@ class Kernel(Protocol):
 
     def words_for(self, lanes: int) -> int:
         """Words of a plane that are computed together."""
+        ...
+
+    def cycles_at_once(self, blocks: int) -> int:
+        """Cycles of one call, so that Ctrl-C is looked at again and again."""
         ...
 
     def run(self, state, inputs, valid, toggles, counts, firsts, cycles: int, start: int) -> None:
@@ -190,25 +195,29 @@ class Lanes:
             raise InputError(f"cycles must be at least 0, not {cycles!r}")
         edges = np.linspace(0, len(self._state), min(self._threads, len(self._state)) + 1).astype(int)
         pieces = [slice(a, b) for a, b in pairwise(edges)]
+        most = self._kernel.cycles_at_once(-(-len(self._state) // len(pieces)))
+        end = self.cycle + cycles
+        with ThreadPoolExecutor(len(pieces)) as pool:
+            while self.cycle < end:
+                now = min(most, end - self.cycle)
+                run = partial(self._run_piece, now)
+                if len(pieces) == 1:
+                    run(pieces[0])
+                else:
+                    list(pool.map(run, pieces))
+                self.cycle += now
 
-        def piece(part: slice) -> None:
-            self._kernel.run(
-                self._state[part],
-                self._inputs[part],
-                self._valid[part],
-                None if self._toggles is None else self._toggles[part],
-                self._counts[part],
-                self._firsts[part],
-                cycles,
-                self.cycle,
-            )
-
-        if len(pieces) == 1:
-            piece(pieces[0])
-        else:
-            with ThreadPoolExecutor(len(pieces)) as pool:
-                list(pool.map(piece, pieces))
-        self.cycle += cycles
+    def _run_piece(self, cycles: int, part: slice) -> None:
+        self._kernel.run(
+            self._state[part],
+            self._inputs[part],
+            self._valid[part],
+            None if self._toggles is None else self._toggles[part],
+            self._counts[part],
+            self._firsts[part],
+            cycles,
+            self.cycle,
+        )
 
     @property
     def counts(self) -> dict[str, int]:

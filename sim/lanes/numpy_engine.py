@@ -156,6 +156,10 @@ class NumpyKernel:
         """As few as will do, so that few lanes cost little, and as many as the caches hold."""
         return min(BLOCK_WORDS, -(-lanes // 64))
 
+    def cycles_at_once(self, blocks: int) -> int:
+        """Many: Ctrl-C is looked at between any two calls of numpy."""
+        return 1 << 20
+
     def run(
         self,
         state: np.ndarray,

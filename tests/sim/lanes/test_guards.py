@@ -1,6 +1,11 @@
 """Registers that keep their values are left alone, and large steps are cut: the same values as without."""
 
 import random
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -79,3 +84,31 @@ def test_each_register_is_stored_once_and_most_behind_their_enables():
     assert sorted(stored) == list(range(100))
     behind = [one for guard in plan.sections if isinstance(guard, Guard) for one in guard.actions]
     assert sum(isinstance(one, Store) for one in behind) >= 60
+
+
+LONG = """
+from irq13.sim.lanes.lanes import Lanes, kernel_of
+from irq13.sim.netlist.gates import Graph
+from irq13.sim.netlist.netlist import Netlist, Register
+graph = Graph()
+bit = graph.variable()
+netlist = Netlist(graph, registers=[Register("q", 0, bit, bit ^ 1, 0)])
+lanes = Lanes(kernel_of(netlist, engine="compiled"), 9999, 2)
+print("begun", flush=True)
+try:
+    lanes.run(1 << 50)
+except KeyboardInterrupt:
+    assert 0 < lanes.cycle < 1 << 50
+    assert (lanes.register("q") == lanes.cycle % 2).all()
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_ends_compiled_lanes_between_two_cycles_of_all():
+    command = [sys.executable, "-c", LONG]
+    listens = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=listens) as process:
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30)[0] == "interrupted\n"
