@@ -46,10 +46,10 @@ MUTATIONS = {
         "        if device_not_available(operation.code, now.cr0):",
         "        if device_not_available(operation.code, now.cr0) and not now.state.es:",
     ),
-    "IGNNE MBZ bits are ignored": ("msr", "elif manual and request.data & ~IGNNE_BIT:", "elif False:"),
+    "IGNNE MBZ bits are ignored": ("msr", "if parameters.reserved_bits is ReservedBits.MANUAL and request.data & ~IGNNE_BIT:", "if False:"),
     "the pin works in spite of IgnneEm": (
         "processor",
-        "return self.msr.ignne if Hwcr.IGNNE_EM in self.msr.hwcr else self.synchroniser[-1]",
+        "return self.msr.ignne if Hwcr.IGNNE_EM in self.msr.in_effect else self.synchroniser[-1]",
         "return self.msr.ignne or self.synchroniser[-1]",
     ),
     "the freeze is intercepted outside of guests": ("processor", "inputs.guest_mode and inputs.intercept_ferr_freeze", "inputs.intercept_ferr_freeze"),

@@ -36,7 +36,7 @@ def test_every_mutant_is_killed_or_equivalent(tool):
     """Most by the stimulus alone, and the rest by an initialisation and what it takes to see the defect."""
     for name in ("g++", "make", "perl", "berkeley-abc"):
         tool(name)
-    outcomes = list(mutate(P6, 240, 8000, 7))
+    outcomes = list(mutate(P6, 240, 12_000, 7))
     assert [one.mutant.number for one in outcomes] == list(range(1, len(outcomes) + 1))
     assert 220 <= len(outcomes) <= 240
     assert [one.mutant.text for one in outcomes if one.killed_in is None and not one.equivalent] == []
