@@ -6,11 +6,13 @@ so all of it is there under `python -OO` too.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from amaranth.lib import wiring
 
 from ..model.registers import Parameters
+
+Kind = TypeVar("Kind")
 
 
 class Described(NamedTuple):
@@ -116,6 +118,13 @@ class Component(wiring.Component):
         def __getattr__(self, name: str) -> Any: ...
 
 
+def of_kind(parameters: object, kind: type[Kind]) -> Kind:
+    """The parameters of a component, checked. Raises TypeError if they are not of this kind."""
+    if not isinstance(parameters, kind):
+        raise TypeError(f"parameters must be {kind.__name__}, not {parameters!r}")
+    return parameters
+
+
 class Parametrised(Component):
     """A component that is built for `Parameters`.
 
@@ -132,7 +141,5 @@ class Parametrised(Component):
     """
 
     def __init__(self, parameters: Parameters, ports: Ports | None = None) -> None:
-        if not isinstance(parameters, Parameters):
-            raise TypeError(f"parameters must be Parameters, not {parameters!r}")
-        self.parameters = parameters
+        self.parameters = of_kind(parameters, Parameters)
         super().__init__(ports)

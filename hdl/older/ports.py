@@ -2,7 +2,7 @@
 
 from ...model.older.registers import OlderParameters
 from ...model.registers import Family, Operation
-from ..component import Component, DescribedSignature, Input, Output, Ports
+from ..component import Component, DescribedSignature, Input, Output, Ports, of_kind
 from ..ports import Flags, Masks
 
 
@@ -55,7 +55,5 @@ class OlderComponent(Component):
     """
 
     def __init__(self, parameters: OlderParameters, ports: Ports | None = None) -> None:
-        if not isinstance(parameters, OlderParameters):
-            raise TypeError(f"parameters must be OlderParameters, not {parameters!r}")
-        self.parameters = parameters
+        self.parameters = of_kind(parameters, OlderParameters)
         super().__init__(ports)

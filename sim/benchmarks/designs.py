@@ -11,7 +11,6 @@ import argparse
 import importlib.util
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,8 +24,8 @@ from ..lanes.compiled import find_compiler
 from ..lanes.lanes import Lanes
 from ..lanes.trial import SIGNATURE, Trial
 from ..support.errors import InputError, NetlistError, ToolError
-from ..tools.verilator import verilator
 from .example_designs import EXAMPLES
+from .programs import run_program, verilated
 from .under_stimulus import UnderStimulus, seed_of
 
 SEED = 13
@@ -242,32 +241,15 @@ def _verilated(design: Any, trial: Trial, folder: Path) -> str:
         text = (
             f"for (int word = 0; word < {words}; word++) bench.seed[word] = strtoul(argv[2 + word], 0, 10);"
         )
-    (folder / "main.cpp").write_text(_MAIN % {"seed": text}, encoding="utf-8")
-    options = (
-        "--cc --exe --build -O3 --x-assign fast --x-initial fast -Wno-fatal -Wno-lint --top-module bench"
-    )
-    command = [*verilator(), *options.split(), "-CFLAGS", "-O3 -march=native", "bench.v", "main.cpp"]
-    _call(command, folder)
-    return str(folder / "obj_dir" / "Vbench")
+    return verilated(_MAIN % {"seed": text}, folder)
 
 
 def _in_verilator(program: str, trial: Trial, lane: int, cycles: int) -> tuple[int, float]:
     seed = seed_of(trial.stimulus, SEED, lane)
     count = max(2, -(-seed.width // 32))
     words = [str(seed.value >> 32 * index & 0xFFFF_FFFF) for index in range(count)]
-    signature, seconds = _call([program, str(cycles), *words], None).split()
+    signature, seconds = run_program([program, str(cycles), *words]).split()
     return int(signature, 16), float(seconds)
-
-
-def _call(command: list[str], folder: Path | None) -> str:
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8")
-    except FileNotFoundError:
-        raise ToolError(f"{command[0]} is not installed") from None
-    if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
-        raise ToolError(f"{Path(command[0]).name} failed: {lines[-1]}")
-    return done.stdout
 
 
 if __name__ == "__main__":

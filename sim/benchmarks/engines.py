@@ -9,7 +9,6 @@ an engine is timed its signatures are compared with those of the reference model
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -34,7 +33,7 @@ from ..machines.machine import ModelMachine
 from ..netlist.flat import Flat
 from ..netlist.lowering import lower
 from ..support.errors import ToolError
-from ..tools.verilator import verilator
+from .programs import run_program, verilated
 
 SEED = 13
 CHECK_LANES = 4
@@ -317,7 +316,7 @@ int main(int argc, char** argv) {
 
 def _icarus(folder: Path) -> Callable[[int, int], BenchmarkRun]:
     (folder / "test.v").write_text(_TESTBENCH, encoding="utf-8")
-    _call(["iverilog", "-g2005", "-o", "test.vvp", "test.v", "bench.v"], folder)
+    run_program(["iverilog", "-g2005", "-o", "test.vvp", "test.v", "bench.v"], folder)
 
     def command(lane: int, cycles: int) -> list[str]:
         seed = "".join(f"{word:08x}" for word in reversed(_seed_words(lane)))
@@ -327,23 +326,7 @@ def _icarus(folder: Path) -> Callable[[int, int], BenchmarkRun]:
 
 
 def _verilator(folder: Path) -> Callable[[int, int], BenchmarkRun]:
-    (folder / "main.cpp").write_text(_MAIN, encoding="utf-8")
-    options = [
-        "--cc",
-        "--exe",
-        "--build",
-        "-O3",
-        "--x-assign",
-        "fast",
-        "--x-initial",
-        "fast",
-        "-Wno-fatal",
-        "-Wno-lint",
-        "--top-module",
-        "bench",
-    ]
-    _call([*verilator(), *options, "-CFLAGS", "-O3 -march=native", "bench.v", "main.cpp"], folder)
-    program = str(folder / "obj_dir" / "Vbench")
+    program = verilated(_MAIN, folder)
 
     def command(lane: int, cycles: int) -> list[str]:
         return [program, str(cycles), *map(str, _seed_words(lane))]
@@ -367,7 +350,7 @@ def _twice(run: Callable[[int, int], BenchmarkRun]) -> Callable[[int, int], Benc
 
 def _processes(folder: Path, commands: list[list[str]]) -> BenchmarkRun:
     begun = time.perf_counter()
-    signatures = [int(_call(command, folder).split()[-1], 16) for command in commands]
+    signatures = [int(run_program(command, folder).split()[-1], 16) for command in commands]
     return BenchmarkRun(signatures, time.perf_counter() - begun)
 
 
@@ -378,16 +361,6 @@ def _lanes(kernel: Any, lanes: int, cycles: int, threads: int) -> BenchmarkRun:
     many.run(cycles)
     seconds = time.perf_counter() - begun
     return BenchmarkRun([int(value) for value in many.register(HASH)[:CHECK_LANES]], seconds)
-
-
-def _call(command: list[str], folder: Path) -> str:
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8")
-    except FileNotFoundError:
-        raise ToolError(f"{command[0]} is not installed") from None
-    if done.returncode:
-        raise ToolError(f"{command[0]} failed: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
-    return done.stdout
 
 
 if __name__ == "__main__":
