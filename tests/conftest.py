@@ -3,11 +3,11 @@ import shutil
 import signal
 
 import pytest
-from driven_pc import DrivenPc
 from hypothesis import settings
 from irq13.sim.lanes.cache import fingerprint
 from irq13.sim.machines import machine
-from machines import POOL
+from support.driven_pc import DrivenPc
+from support.machines import POOL
 
 # vcdvcd makes a broken pipe deadly to the process when it is imported: here a test may well break one.
 _before = signal.getsignal(signal.SIGPIPE)

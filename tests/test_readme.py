@@ -7,11 +7,11 @@ from pathlib import Path
 
 import irq13.sim as sim
 import pytest
-from command import irq13
 from irq13.sim.cli.main import main as command_line
 from irq13.sim.scenarios import scenario
 from irq13.sim.scenarios.scenario import shipped_scenarios
-from simulated_board import SimulatedBoard
+from support.command import irq13
+from support.simulated_board import SimulatedBoard
 
 ROOT = Path(__file__).parents[1]
 ROOMS = [ROOT / "model", ROOT / "hdl", ROOT / "sim"]

@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 from amaranth.sim import Simulator
-from driven_pc import F0, IDLE, RESET, op
 from irq13 import hdl
 from irq13.model import Parameters, PcInputs
 from irq13.model.chipset import Chipset, ChipsetInputs, IoAccess
+from support.driven_pc import F0, IDLE, RESET, op
 
 ERROR = op("fsin", raises="IE")
 

@@ -1,8 +1,8 @@
 """The cycle contract, row by row: a signal "in cycle n" is its settled value before rising edge n+1."""
 
 import pytest
-from driven_pc import F0, IDLE, NE, RESET, op, rdmsr, wrmsr
 from irq13.model import Msr
+from support.driven_pc import F0, IDLE, NE, RESET, op, rdmsr, wrmsr
 
 
 def idle(cycles):

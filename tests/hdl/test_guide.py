@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import wavedrom
-from command import irq13
+from support.command import irq13
 
 HDL = Path(__file__).parents[2] / "hdl"
 PAGE = (HDL / "README.md").read_text("utf-8")

@@ -4,13 +4,13 @@ from contextlib import nullcontext
 
 import pytest
 from amaranth.sim import Simulator
-from driven_pc import IDLE, RESET, DrivenPc, rdmsr, wrmsr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from irq13 import hdl
 from irq13.model import Hwcr, Msr, Parameters
 from irq13.model.msr import MsrFile, MsrRequest, violation
 from irq13.sim import GeneralProtection, Simulation
+from support.driven_pc import IDLE, RESET, DrivenPc, rdmsr, wrmsr
 
 MODES = ["manual", "silicon"]
 

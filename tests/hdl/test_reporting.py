@@ -5,10 +5,10 @@ import itertools
 import operator
 
 import pytest
-from driven_pc import F0, IDLE, NE, DrivenPc, op, rdmsr, wrmsr
 from irq13.model import Cr0, ExceptionFlag, Msr, Operation
 from irq13.model.msr import MsrResponse
 from irq13.model.x87 import OperationRequest
+from support.driven_pc import F0, IDLE, NE, DrivenPc, op, rdmsr, wrmsr
 
 NON_WAITING = set(
     "FNSTSW FNSTCW FXSAVE XSAVE FNENI FNDISI FNSETPM FNSTENV FNSAVE FNINIT FNCLEX FXRSTOR XRSTOR".split()

@@ -14,7 +14,7 @@ from irq13.sim.machines.lockstep import RandomStimulus
 from irq13.sim.machines.machine import ModelMachine
 from irq13.sim.scenarios.run import run_scenario
 from irq13.sim.scenarios.scenario import load_scenario
-from simulated_board import SimulatedBoard
+from support.simulated_board import SimulatedBoard
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 import pytest
-from driven_pic import Chip
+from support.driven_pic import Chip
 
 
 @pytest.fixture

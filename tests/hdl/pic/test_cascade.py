@@ -1,7 +1,7 @@
 """Master and slave: whom an INTA sequence of the 8259A calls, and who answers."""
 
 import pytest
-from driven_pic import Chip
+from support.driven_pic import Chip
 
 
 def test_a_master_calls_its_slave_and_leaves_the_vector_to_it(chip):

@@ -3,8 +3,8 @@
 import random
 
 import pytest
-from driven_pic import HdlPic, ModelPic
 from irq13.model.pic import PicInputs
+from support.driven_pic import HdlPic, ModelPic
 
 
 def stimulus(seed, cycles):

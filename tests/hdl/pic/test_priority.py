@@ -1,7 +1,7 @@
 """Which request of the 8259A goes before which, and before what is in service."""
 
 import pytest
-from driven_pic import Chip
+from support.driven_pic import Chip
 
 
 def test_ir0_first_ir7_last(chip):

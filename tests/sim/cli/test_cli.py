@@ -8,9 +8,9 @@ import time
 from importlib.metadata import version
 
 import pytest
-from command import irq13, irq13_process
 from irq13.sim import Trace
 from irq13.sim.scenarios.scenario import shipped_scenarios
+from support.command import irq13, irq13_process
 
 COMMANDS = [
     "run",

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from fusesoc_targets import environment
 from irq13.model import Parameters
 from irq13.sim.hardware.parameters import block_of_module, suffix_of
 from irq13.sim.hardware.verilog import export, write_verilog
+from support.fusesoc_targets import environment
 
 PAGE = (Path(__file__).parents[3] / "sim/cocotb/README.md").read_text("utf-8")
 COMMAND, TEST, RUN = re.findall(r"^```\w+\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)

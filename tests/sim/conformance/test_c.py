@@ -4,7 +4,12 @@ import subprocess
 from collections import Counter
 
 import pytest
-from c_reference import (
+from click.testing import CliRunner
+from irq13.model.registers import Generation, HwcrLayout, Parameters, ReservedBits
+from irq13.model.reporting import Decision
+from irq13.sim.cli.main import main
+from irq13.sim.conformance.vector_cases import FAMILIES
+from support.c_reference import (
     ANSWERS,
     PIN,
     PROGRAMS,
@@ -16,11 +21,6 @@ from c_reference import (
     random_events,
     run_c,
 )
-from click.testing import CliRunner
-from irq13.model.registers import Generation, HwcrLayout, Parameters, ReservedBits
-from irq13.model.reporting import Decision
-from irq13.sim.cli.main import main
-from irq13.sim.conformance.vector_cases import FAMILIES
 
 CHOICES = [
     Parameters(generation, hwcr=layout, reserved_bits=bits, port_emulation=other, mmx=other, ferr_enable=not other)

@@ -8,7 +8,7 @@ from irq13.sim.conformance.conform import Seen, judged
 from irq13.sim.conformance.defects import defects, recognised
 from irq13.sim.conformance.image import ALL_RUNS
 from irq13.sim.conformance.image_cases import CASES
-from planted import DEFECTS, failing, small_pc
+from support.planted import DEFECTS, failing, small_pc
 
 BY_NAME = {defect.name: defect for defect in defects()}
 LEAVES_TRACES = {"f0-needs-ferr"}

@@ -3,10 +3,10 @@
 import itertools
 
 import pytest
-from driven_pc import IDLE, NE, DrivenPc, op, wrmsr
 from irq13.model import Generation, Msr
 from irq13.sim.scenarios.run import Driver
 from irq13.sim.scenarios.scenario import load_scenario
+from support.driven_pc import IDLE, NE, DrivenPc, op, wrmsr
 
 GUEST = IDLE._replace(guest_mode=True, intercept_ferr_freeze=True)
 

@@ -6,10 +6,10 @@ import sys
 from importlib.metadata import version
 
 import pytest
-from fusesoc_targets import fusesoc
 from irq13.hdl.board.boards import BOARDS
 from irq13.model import Parameters
 from irq13.sim.hardware.verilog import export, write_verilog
+from support.fusesoc_targets import fusesoc
 
 
 def irq13(*arguments, cwd):

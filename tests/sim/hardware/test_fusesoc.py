@@ -1,11 +1,11 @@
 """The core file: what it says, and its targets as FuseSoC runs them."""
 
 import pytest
-from fusesoc_targets import fusesoc
 from irq13.model import Parameters
 from irq13.sim.hardware.fusesoc import core_file
 from irq13.sim.hardware.prove import selected
 from irq13.sim.hardware.verilog import BLOCKS, export, write_verilog
+from support.fusesoc_targets import fusesoc
 
 NAME = "irq13_chipset_amd64"
 

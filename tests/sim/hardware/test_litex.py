@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from fusesoc_targets import environment
 from irq13.hdl.bus import REGISTERS
 from irq13.model.registers import BIOS_WORDS
+from support.fusesoc_targets import environment
 
 SOC = """
 import sys

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
-from command import irq13
 from irq13.model import Parameters
 from irq13.sim.hardware.bitstream import use_tools
 from irq13.sim.hardware.size import size_of
+from support.command import irq13
 
 
 def test_a_block_has_the_size_that_the_command_says(tmp_path):

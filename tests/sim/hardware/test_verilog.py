@@ -37,7 +37,7 @@ runner = get_runner(simulator)
 verilator = ["-CFLAGS", "-O0", "--output-split", "0"]
 options = {"build_args": verilator} if simulator == "verilator" else {}
 runner.build(sources=[source], hdl_toplevel=top, build_dir=folder, timescale=("1ns", "1ps"), **options)
-results = runner.test(hdl_toplevel=top, test_module="cocotb_edges", build_dir=folder, test_dir=folder)
+results = runner.test(hdl_toplevel=top, test_module="support.cocotb_edges", build_dir=folder, test_dir=folder)
 """
 
 

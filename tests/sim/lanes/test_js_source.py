@@ -11,7 +11,7 @@ from irq13.sim.machines.lockstep import RandomStimulus
 from irq13.sim.machines.machine import ModelMachine
 from irq13.sim.machines.ports import INPUTS, OUTPUTS, PAYLOAD, join, pack, pack_outputs, split
 from irq13.sim.netlist.lowering import lower
-from javascript import evaluate
+from support.javascript import evaluate
 
 DRIVE = """(source, widths, cycles) => {
     const machine = (0, eval)(source);

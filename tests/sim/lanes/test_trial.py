@@ -4,12 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from gpio import Gpio
 from irq13.sim import Trace
 from irq13.sim.lanes.lanes import First
 from irq13.sim.lanes.stimulus import Constant, Pulse, Random, Stimulus, Table, numbers
 from irq13.sim.lanes.trial import Trial
 from irq13.sim.support.errors import NetlistError
+from support.gpio import Gpio
 
 SOURCES = {"write": Random(ones=0.25), "pins_i": Random(hold=0.5), "data": Random(ones=0.75, hold=0.125)}
 

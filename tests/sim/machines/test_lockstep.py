@@ -9,7 +9,7 @@ from irq13.sim.machines.machine import IDLE_OUTPUTS, LockstepMachine, ModelMachi
 from irq13.sim.scenarios.run import run_scenario
 from irq13.sim.scenarios.scenario import load_scenario
 from irq13.sim.support.errors import Divergence, InputError
-from machines import LATER
+from support.machines import LATER
 
 # Lanes compare millions of cycles of the HDL with the reference in lanes, and that with the model; what only
 # this does is to compare the two directly, under Amaranth's simulator and with stimulus of its own.

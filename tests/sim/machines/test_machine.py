@@ -1,9 +1,9 @@
 """What every machine does, and what only one that keeps does."""
 
 import pytest
-from driven_pc import IDLE, op
 from irq13.model import Parameters
 from irq13.sim.machines.machine import MACHINES, KeptMachine
+from support.driven_pc import IDLE, op
 
 
 @pytest.mark.parametrize("on", MACHINES)

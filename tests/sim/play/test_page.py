@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from command import irq13
 from irq13.model import Parameters
 from irq13.model.registers import Generation
 from irq13.sim import Simulation
@@ -19,8 +18,9 @@ from irq13.sim.scenarios.run import run_scenario
 from irq13.sim.scenarios.scenario import load_scenario
 from irq13.sim.waveform.causes.cause import Edge
 from irq13.sim.waveform.vcd_writer import write_vcd
-from javascript import BROWSER
 from playwright.sync_api import sync_playwright
+from support.command import irq13
+from support.javascript import BROWSER
 
 DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 CIRCUIT = Path(__file__).parents[3] / "sim" / "play" / "circuit.svg"

@@ -18,7 +18,7 @@ from irq13.sim.netlist.lowering import lower
 from irq13.sim.play import programs
 from irq13.sim.play.programs import instructions, signal_data
 from irq13.sim.play.sources import joined_scripts
-from javascript import evaluate
+from support.javascript import evaluate
 
 STEPS = """
     bios | sti | cli | sti | fninit | fldcw masks=none | fldcw masks=all | fdiv raises=ZE | fsin raises=IE

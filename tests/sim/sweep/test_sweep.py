@@ -23,7 +23,7 @@ from irq13.sim.sweep.design import netlist_of
 from irq13.sim.sweep.heatmap import heatmap_page, runs
 from irq13.sim.sweep.pins import pin_pulse
 from irq13.sim.sweep.sweep import phase, sweep
-from machines import LATER
+from support.machines import LATER
 
 DEFAULT = "dos-divide-by-zero"
 STATE = {

@@ -23,7 +23,7 @@ from irq13.sim.timing.forms import (
 from irq13.sim.timing.rules import Rule, parse_rule
 from irq13.sim.waveform.trace import Trace
 from irq13.sim.waveform.wave import Kind, Wave, array_of
-from rules_oracle import Oracle
+from support.rules_oracle import Oracle
 
 BITS = ("a", "b")
 BUS = "d"

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from drawn_traces import drawn
 from irq13.sim.timing.rules import RuleStatus, parse_rule
+from support.drawn_traces import drawn
 
 README = Path(__file__).parents[3] / "sim" / "timing" / "README.md"
 ROWS = [

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_traces import drawn
 from irq13.sim import Trace, expect
 from irq13.sim.scenarios.run import run_scenario
 from irq13.sim.scenarios.scenario import load_scenario, shipped_scenarios
@@ -17,6 +16,7 @@ from irq13.sim.timing.rules import RuleStatus, parse_rule
 from irq13.sim.waveform.trace import CYCLE_NS, TraceError
 from irq13.sim.waveform.vcd_writer import write_waveform
 from irq13.sim.waveform.wave import Wave
+from support.drawn_traces import drawn
 
 DATA = Path(__file__).parents[2] / "data"
 

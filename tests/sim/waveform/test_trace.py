@@ -10,7 +10,7 @@ from irq13.sim.scenarios.scenario import load_scenario
 from irq13.sim.waveform.signals import BY_NAME, SIGNALS
 from irq13.sim.waveform.trace import TraceError
 from irq13.sim.waveform.vcd_writer import write_waveform
-from machines import LATER
+from support.machines import LATER
 from vcdvcd import VCDVCD
 
 

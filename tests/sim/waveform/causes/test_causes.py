@@ -11,7 +11,7 @@ from irq13.sim.waveform.causes.cause import OUTSIDE, Edge
 from irq13.sim.waveform.recorder import Recorder
 from irq13.sim.waveform.signals import SIGNALS
 from irq13.sim.waveform.vcd_writer import write_waveform
-from machines import LATER
+from support.machines import LATER
 
 INTERNAL = ("ferr_n", "irq13", "chipset_ignne_n", "intr", "slave_int", "freeze", "mf", "vmexit", "fault")
 """Signals that nothing outside drives: their edges must lead back to something."""

@@ -23,9 +23,9 @@ from irq13.model.reporting import Decision
 from irq13.model.x87 import OperationRequest
 from irq13.sim.machines.machine import ModelMachine
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "sim" / "conformance" / "c"
-PROGRAMS = Path(__file__).parent / "sim" / "conformance" / "programs"
+PROGRAMS = ROOT / "tests" / "sim" / "conformance" / "programs"
 INSTRUCTION, CR0, OUT, ENABLE, PIN, WRMSR, RDMSR, RESET, GUEST, WITHDRAW = range(10)
 ASK, EXECUTED = 2, 3
 EVENT, OUTCOME = struct.Struct("<BBBBHHIIQ"), struct.Struct("<8BQQ")

@@ -1,10 +1,10 @@
 """The small PC of the tests, right or with one of the defects that existing emulators have."""
 
-from c_reference import PROGRAMS, SOURCE, compile_c
 from irq13.model.registers import Generation
 from irq13.sim.conformance.boots import run_all
 from irq13.sim.conformance.conform import differences, judged
 from irq13.sim.conformance.emulators import given_command
+from support.c_reference import PROGRAMS, SOURCE, compile_c
 
 _FROZEN = "    case IRQ13_FREEZE: ip = start; return;"
 _ASKED = "    switch (irq13_before(&x87, &one)) {"
