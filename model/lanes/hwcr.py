@@ -4,12 +4,10 @@ Sources as of `model.hwcr`, which says the same bit by bit.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..registers import Hwcr, HwcrLayout, ReservedBits
-
-Bit = Any
-Word = list[Bit]
+from .bits import Bit, Word
 
 
 class HwcrMasks(NamedTuple):

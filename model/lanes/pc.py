@@ -19,9 +19,10 @@ from ..registers import (
     HwcrLayout,
     Parameters,
 )
+from .bits import Bit, Word
 from .hwcr import held_bits, readable_bits
 from .pic import PIC_STATE, LanePic, PicBus, PicState
-from .processor import Bit, ProcessorCycle, Word, mux, mux_word
+from .processor import ProcessorCycle
 
 
 def lane_registers(parameters: Parameters) -> dict[str, tuple[int, int]]:
@@ -97,8 +98,8 @@ class _Cycle(ProcessorCycle):
         for name, (width, value) in lane_registers(self._parameters).items():
             # The synchroniser and the edge detector follow their wires whatever RESET does.
             if name not in ("pin", "ferr_seen"):
-                begun = self._constant(value, width)
-                self._after[name] = mux_word(reset, begun, self._after[name])
+                begun = self._logic.constant(value, width)
+                self._after[name] = self._logic.select(reset, begun, self._after[name])
         return self._out, self._after
 
     # The two flip-flops behind port F0h (SDM1 D.2.1.2, figure D-1)
@@ -108,7 +109,7 @@ class _Cycle(ProcessorCycle):
         enabled, ferr, f0 = self._one_bit("enabled"), self._ferr, self._f0_written()
         sees = enabled & ferr
         falls = sees & ~self._one_bit("ferr_seen")
-        stays = mux(self._input("enable_write"), self._input("enable_value"), enabled)
+        stays = self._logic.mux(self._input("enable_write"), self._input("enable_value"), enabled)
         after["ferr_seen"] = [sees]
         after["enabled"] = [stays]
         # An edge wins over a write to F0h: an error is never lost (**choice**).
@@ -129,16 +130,16 @@ class _Cycle(ProcessorCycle):
         for name, chip, ir in (("master", master, lines[:8]), ("slave", slave, lines[8:])):
             self._after |= {f"{name}.{key}": word for key, word in chip.clock(ir).items()}
             self._out |= {f"{name}_irr": chip.irr, f"{name}_isr": chip.isr, f"{name}_imr": chip.imr}
-        floating = self._constant(0xFF, 8)
-        vector = mux_word(slave.drives, slave.vector, floating)
-        self._out["vector"] = mux_word(master.drives, master.vector, vector)
-        data = mux_word(self._reads("slave"), slave.data, floating)
-        self._out["io_read_data"] = mux_word(self._reads("master"), master.data, data)
+        floating = self._logic.constant(0xFF, 8)
+        vector = self._logic.select(slave.drives, slave.vector, floating)
+        self._out["vector"] = self._logic.select(master.drives, master.vector, vector)
+        data = self._logic.select(self._reads("slave"), slave.data, floating)
+        self._out["io_read_data"] = self._logic.select(self._reads("master"), master.data, data)
         self._out |= {"intr": [master.int_], "slave_int": [slave.int_]}
 
     def _selected(self, chip: str) -> Bit:
         port = {"master": PIC_MASTER, "slave": PIC_SLAVE}[chip]
-        return self._equal(self._in["io_address"][1:], port >> 1)
+        return self._logic.equal(self._in["io_address"][1:], port >> 1)
 
     def _reads(self, chip: str) -> Bit:
         return self._selected(chip) & self._input("io_read")

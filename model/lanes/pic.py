@@ -4,10 +4,10 @@ Bits and words as in `lanes`. Sections of the datasheet are named where their ru
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Bit = Any
-Word = list[Bit]
+from .bits import Bit, Logic, Word
+
 PIC_STATE = {
     "sampled": (8, 0),
     "armed": (8, 0),
@@ -63,8 +63,7 @@ class LanePic:
     """
 
     def __init__(self, zero: Bit) -> None:
-        self.zero = zero
-        self.one = ~zero
+        self.logic = Logic(~zero)
 
     def settle(self, state: Mapping[str, Word], bus: PicBus) -> "PicState":
         """A chip in a cycle."""
@@ -84,7 +83,8 @@ class PicState:
     """
 
     def __init__(self, pic: LanePic, state: Mapping[str, Word], bus: PicBus) -> None:
-        self._zero, self._one = pic.zero, pic.one
+        self._logic = pic.logic
+        self._zero, self._one = self._logic.zero, self._logic.one
         self._state, self._bus = state, bus
         self.irr, self.isr, self.imr = state["irr"], state["isr"], state["imr"]
         (buffered,), (as_master,) = state["buffered_mode"], state["buffered_master"]
@@ -100,7 +100,7 @@ class PicState:
         """FULLY NESTED MODE: walk down from the highest priority; what is in service stops the walk."""
         state = self._state
         (special,), (nested,) = state["special_mask_mode"], state["special_fully_nested_mode"]
-        idle = ~self._any(state["next"])
+        idle = ~self._logic.any(state["next"])
         asked = [request & ~mask & idle for request, mask in zip(self.irr, self.imr, strict=True)]
         # SPECIAL MASK MODE: a masked level in service holds nothing back.
         self._busy = [served & ~(mask & special) for served, mask in zip(self.isr, self.imr, strict=True)]
@@ -111,7 +111,7 @@ class PicState:
             for request, busy, slave in zip(asked, self._busy, self._slaves, strict=True)
         ]
         self._granted = self._highest(takes, [a | b for a, b in zip(takes, blocks, strict=True)])
-        self._found = self._any(self._granted)
+        self._found = self._logic.any(self._granted)
         self._ended = self._highest(self._busy, self._busy)
 
     def _highest(self, wanted: Word, stops: Word) -> Word:
@@ -146,9 +146,9 @@ class PicState:
         # INT is held to the end of the sequence, and rests in the cycle after it if this chip has answered.
         self.int_ = (second & held) | (~second & self._found & ~answered)
         # Without a request it goes on as with IR7, also for a slave that stands there.
-        nobody = ~self._any(state["resolved"])
+        nobody = ~self._logic.any(state["resolved"])
         self._level = [*state["resolved"][:7], state["resolved"][7] | nobody]
-        for_slave = self._any(a & b for a, b in zip(self._level, self._slaves, strict=True))
+        for_slave = self._logic.any(a & b for a, b in zip(self._level, self._slaves, strict=True))
         self.drives = self._last_pulse & ((leads & ~for_slave) | (~leads & called))
         self.vector = [*self._number(self._level), *state["base"]]
 
@@ -156,7 +156,7 @@ class PicState:
         """READING THE 8259A STATUS; the POLL COMMAND goes before it."""
         (poll,), (reads_isr,) = self._state["poll"], self._state["read_isr"]
         level = self._state["poll_level"]
-        polled = [*self._number(level), *[self._zero] * 4, self._any(level)]
+        polled = [*self._number(level), *[self._zero] * 4, self._logic.any(level)]
         plain = [
             (self._bus.a0 & mask) | (~self._bus.a0 & ((reads_isr & served) | (~reads_isr & request)))
             for mask, served, request in zip(self.imr, self.isr, self.irr, strict=True)
@@ -189,7 +189,7 @@ class PicState:
             ((old & ~over) | new) & ~done & ~icw1
             for old, over, new, done in zip(self.isr, ended, taken, finished, strict=True)
         ]
-        moved = self._any(lowest)
+        moved = self._logic.any(lowest)
         after["lowest_priority"] = [
             ((moved & new) | (~moved & old)) & ~icw1
             for new, old in zip(lowest, state["lowest_priority"], strict=True)
@@ -253,7 +253,7 @@ class PicState:
         """OPERATION CONTROL WORD 2: R, SL and EOI. Returns what ends, and what gets the lowest priority."""
         data = self._bus.data
         rotate, specific, eoi = data[7], data[6], data[5]
-        named = self._one_hot(data[:3])
+        named = self._logic.decoded(data[:3])
         ended = [
             ocw2 & eoi & ((specific & name) | (~specific & high))
             for name, high in zip(named, self._ended, strict=True)
@@ -322,20 +322,5 @@ class PicState:
         after["next"] = [after["next"][0] | icw1, *(bit & ~icw1 for bit in after["next"][1:])]
         after["icw3"] = [bit | icw1 if index < 3 else bit & ~icw1 for index, bit in enumerate(after["icw3"])]
 
-    def _any(self, bits) -> Bit:
-        result = self._zero
-        for bit in bits:
-            result = result | bit
-        return result
-
     def _number(self, one_hot: Word) -> Word:
-        return [self._any(one_hot[level] for level in range(8) if level >> bit & 1) for bit in range(3)]
-
-    def _one_hot(self, number: Word) -> Word:
-        outputs = []
-        for level in range(8):
-            bit = self._one
-            for index, one in enumerate(number):
-                bit = bit & (one if level >> index & 1 else ~one)
-            outputs.append(bit)
-        return outputs
+        return [self._logic.any(one_hot[level] for level in range(8) if level >> bit & 1) for bit in range(3)]

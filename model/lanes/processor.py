@@ -1,7 +1,6 @@
 """The processor of `lanes`: error state, reporting and MSRs, one bit at a time for many of them."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from ..registers import (
     CONTROL_FNINIT,
@@ -16,19 +15,8 @@ from ..registers import (
 )
 from ..reporting import IMMEDIATE
 from ..x87 import LOADS_IMAGE, NON_WAITING
+from .bits import Bit, Logic, Word
 from .hwcr import MASKS, after_write, faults, held_bits, readable_bits
-
-Bit = Any
-Word = list[Bit]
-
-
-def mux(condition: Bit, yes: Bit, no: Bit) -> Bit:
-    """`yes` where the condition holds, else `no`."""
-    return (condition & yes) | (~condition & no)
-
-
-def mux_word(condition: Bit, yes: Word, no: Word) -> Word:
-    return [mux(condition, a, b) for a, b in zip(yes, no, strict=True)]
 
 
 class ProcessorCycle:
@@ -39,12 +27,13 @@ class ProcessorCycle:
     ) -> None:
         self._parameters = parameters
         self._state, self._in = state, inputs
-        self._zero, self._one = zero, ~zero
+        self._logic = Logic(~zero)
+        self._zero, self._one = self._logic.zero, self._logic.one
         self._generation = parameters.generation
         self._after: dict[str, Word] = {}
         self._out: dict[str, Word] = {}
         code = inputs["op_code"]
-        self._code = {operation: self._equal(code, operation) for operation in Operation}
+        self._code = {operation: self._logic.equal(code, operation) for operation in Operation}
 
     def _one_bit(self, name: str) -> Bit:
         (bit,) = self._state[name]
@@ -53,22 +42,6 @@ class ProcessorCycle:
     def _input(self, name: str) -> Bit:
         (bit,) = self._in[name]
         return bit
-
-    def _equal(self, word: Word, value: int) -> Bit:
-        """A word has a value."""
-        result = self._one
-        for index, bit in enumerate(word):
-            result = result & (bit if value >> index & 1 else ~bit)
-        return result
-
-    def _any(self, bits: Iterable[Bit]) -> Bit:
-        result = self._zero
-        for bit in bits:
-            result = result | bit
-        return result
-
-    def _constant(self, value: int, width: int) -> Word:
-        return [self._one if value >> index & 1 else self._zero for index in range(width)]
 
     # IGNNE in effect (APM2 15.30.2)
 
@@ -79,7 +52,7 @@ class ProcessorCycle:
         wire = chipset & self._input("ignne_drive_n")
         stages = self._state["pin"]
         self._after["pin"] = [~wire, *stages[:-1]]
-        self._ignne = mux(self._one_bit("ignne_em"), self._one_bit("ignne_msr"), stages[-1])
+        self._ignne = self._logic.mux(self._one_bit("ignne_em"), self._one_bit("ignne_msr"), stages[-1])
         self._out |= {
             "chipset_ignne_n": [chipset],
             "ignne_n": [wire],
@@ -94,16 +67,16 @@ class ProcessorCycle:
         mp, em, ts, ne = (self._input(f"cr0_{bit}") for bit in ("mp", "em", "ts", "ne"))
         flags, masks = self._state["flags"], self._state["masks"]
         self._pending = [flag & ~mask for flag, mask in zip(flags[:6], masks, strict=True)]
-        self._es = self._any(self._pending)
+        self._es = self._logic.any(self._pending)
         there = self._input("op_valid")
         wait, mmx = code[Operation.FWAIT], code[Operation.MMX]
         extended = code[Operation.XSAVE] | code[Operation.XRSTOR]
         x87 = ~(wait | mmx | extended)
-        lacks = self._any(code[one] for one in self._lacking())
+        lacks = self._logic.any(code[one] for one in self._lacking())
         unavailable = (wait & mp & ts) | (mmx & ts & ~em) | (x87 & (em | ts)) | (extended & ts)
         unavailable = unavailable & ~lacks
         undefined = lacks | (~unavailable & (code[Operation.UNDEFINED] | (mmx & em)))
-        self._checks = ~self._any(code[one] for one in sorted(NON_WAITING))
+        self._checks = ~self._logic.any(code[one] for one in sorted(NON_WAITING))
         alive = there & ~unavailable & ~undefined
         held = alive & self._checks & self._es
         stopped = held & ~ne & ~self._ignne
@@ -123,7 +96,7 @@ class ProcessorCycle:
             "op_nm": [there & unavailable],
             "op_ud": [there & undefined],
             "op_vmexit": [exits],
-            "exit_code": [exits & bit for bit in self._constant(VMEXIT_FERR_FREEZE, 8)],
+            "exit_code": [exits & bit for bit in self._logic.constant(VMEXIT_FERR_FREEZE, 8)],
             "flags": flags,
             "masks": masks,
             "es": [self._es],
@@ -149,10 +122,10 @@ class ProcessorCycle:
         if self._generation is not Generation.I486:
             return self._zero
         age = self._state["window"]
-        closed = self._equal(age, 0)
-        over = self._equal(age, self._parameters.nowait_window)
+        closed = self._logic.equal(age, 0)
+        over = self._logic.equal(age, self._parameters.nowait_window)
         waiting_to_be_told = self._es & ~self._one_bit("ferr") & ~self._gated(ne)
-        deferred = ~self._any(self._state["immediate"])
+        deferred = ~self._logic.any(self._state["immediate"])
         opens = closed & waiting_to_be_told & deferred
         return self._passes & (opens | (~closed & ~over))
 
@@ -164,7 +137,7 @@ class ProcessorCycle:
         raises = [bit & code[Operation.ARITHMETIC] for bit in self._in["op_raises"]]
         # A stack fault is an invalid operation.
         self._raised = [raises[0] | raises[6], *raises[1:]]
-        image = self._any(code[one] for one in LOADS_IMAGE)
+        image = self._logic.any(code[one] for one in LOADS_IMAGE)
         fresh = code[Operation.FNINIT] | code[Operation.FNSAVE]
         wiped = fresh | code[Operation.FNCLEX]
         new_flags = [
@@ -178,8 +151,8 @@ class ProcessorCycle:
             (loads_masks & loaded) | (~loads_masks & (mask | all_masked))
             for mask, loaded in zip(masks, self._in["op_control"][:6], strict=True)
         ]
-        self._after["flags"] = mux_word(ready, new_flags, flags)
-        self._after["masks"] = mux_word(ready, new_masks, masks)
+        self._after["flags"] = self._logic.select(ready, new_flags, flags)
+        self._after["masks"] = self._logic.select(ready, new_masks, masks)
         self._image = ready & image
 
     # FERR# (SDM1 D.2.1; APM1 6, table 6-22; PPR AllowFerrOnNe)
@@ -193,8 +166,10 @@ class ProcessorCycle:
         due = self._freeze | self._mf
         pulse_over = self._zero
         if self._generation is Generation.I486:
-            due = due | self._any(self._state["immediate"])
-            pulse_over = self._equal(self._state["window"], self._parameters.nowait_window) & self._passes
+            due = due | self._logic.any(self._state["immediate"])
+            pulse_over = (
+                self._logic.equal(self._state["window"], self._parameters.nowait_window) & self._passes
+            )
             self._remember_kind()
             self._age_window()
         else:
@@ -212,13 +187,13 @@ class ProcessorCycle:
 
         What an image or FLDCW brings is deferred (**choice**).
         """
-        families = {family: self._equal(self._in["op_family"], family) for family in IMMEDIATE}
+        families = {family: self._logic.equal(self._in["op_family"], family) for family in IMMEDIATE}
         pending = [
             flag & ~mask for flag, mask in zip(self._after["flags"][:6], self._after["masks"], strict=True)
         ]
         kinds = []
         for index, old in enumerate(self._state["immediate"]):
-            families_now = self._any(
+            families_now = self._logic.any(
                 bit for family, bit in families.items() if IMMEDIATE[family] >> index & 1
             )
             new = self._ready & self._raised[index] & families_now
@@ -240,11 +215,13 @@ class ProcessorCycle:
         request = self._input("msr_request_valid")
         taken = request & gone
         writes = self._input("msr_request_write")
-        hwcr, ignne = (self._equal(self._in["msr_request_address"], msr) for msr in (Msr.HWCR, Msr.IGNNE))
+        hwcr, ignne = (
+            self._logic.equal(self._in["msr_request_address"], msr) for msr in (Msr.HWCR, Msr.IGNNE)
+        )
         data = self._in["msr_request_data"]
         legal = self._zero
         if self._generation is Generation.AMD64:
-            privileged = ~self._any(self._in["msr_request_cpl"])
+            privileged = ~self._logic.any(self._in["msr_request_cpl"])
             wrong = (hwcr & self._wrong_hwcr(data)) | (ignne & self._reserved_ignne(data))
             legal = privileged & (hwcr | ignne) & ~(writes & wrong)
         stores = taken & legal & writes
@@ -252,12 +229,12 @@ class ProcessorCycle:
         allow, em, bit = (self._one_bit(name) for name in ("allow_ferr_on_ne", "ignne_em", "ignne_msr"))
         after = self._after
         answer = self._access_hwcr(stores & hwcr, data, {7: allow, 8: em})
-        after["ignne_msr"] = [mux(stores & ignne, data[0], self._emulated(bit))]
-        after["response_valid"] = [mux(gone, request, self._one_bit("response_valid"))]
-        after["response_fault"] = [mux(gone, ~legal, self._one_bit("response_fault"))]
+        after["ignne_msr"] = [self._logic.mux(stores & ignne, data[0], self._emulated(bit))]
+        after["response_valid"] = [self._logic.mux(gone, request, self._one_bit("response_valid"))]
+        after["response_fault"] = [self._logic.mux(gone, ~legal, self._one_bit("response_fault"))]
         read = [reads & hwcr & one for one in answer]
-        after["response_hwcr"] = mux_word(gone, read, state["response_hwcr"])
-        after["response_ignne"] = mux_word(gone, [reads & ignne & bit], state["response_ignne"])
+        after["response_hwcr"] = self._logic.select(gone, read, state["response_hwcr"])
+        after["response_ignne"] = self._logic.select(gone, [reads & ignne & bit], state["response_ignne"])
         value = [*state["response_ignne"], *[self._zero] * 63]
         for number, one in zip(readable_bits(self._parameters.hwcr), state["response_hwcr"], strict=True):
             value[number] = value[number] | one
@@ -279,20 +256,22 @@ class ProcessorCycle:
             bits = bits | dict(zip(held, self._state["hwcr_held"], strict=True))
         new = after_write(layout, bits, data)
         for number, name in acts.items():
-            self._after[name] = [mux(written, new[number], bits[number])]
+            self._after[name] = [self._logic.mux(written, new[number], bits[number])]
         if layout is HwcrLayout.K8:
             self._after["allow_ferr_on_ne"] = self._state["allow_ferr_on_ne"]
         if held:
-            self._after["hwcr_held"] = [mux(written, new[number], bits[number]) for number in held]
+            self._after["hwcr_held"] = [
+                self._logic.mux(written, new[number], bits[number]) for number in held
+            ]
         ones = MASKS[layout].ones
         return [self._one if ones >> number & 1 else bits[number] for number in readable_bits(layout)]
 
     def _wrong_hwcr(self, data: Word) -> Bit:
-        return faults(self._parameters.hwcr, self._parameters.reserved_bits, data, self._any)
+        return faults(self._parameters.hwcr, self._parameters.reserved_bits, data, self._logic.any)
 
     def _reserved_ignne(self, data: Word) -> Bit:
         high = 32 if self._parameters.reserved_bits is ReservedBits.SILICON else 64
-        return self._any(data[1:high])
+        return self._logic.any(data[1:high])
 
     def _emulated(self, bit: Bit) -> Bit:
         """With port emulation the processor watches F0h itself (PPR; **choice**: off)."""
@@ -304,4 +283,4 @@ class ProcessorCycle:
         return (bit | sets) & ~clears
 
     def _f0_written(self) -> Bit:
-        return self._input("io_write") & self._equal(self._in["io_address"], PORT_F0)
+        return self._input("io_write") & self._logic.equal(self._in["io_address"], PORT_F0)

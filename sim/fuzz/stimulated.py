@@ -12,6 +12,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ... import hdl
+from ...model.lanes.bits import numbers_of, words_of
 from ...model.pc import PcInputs, PcOutputs
 from ...model.registers import Parameters
 from ...model.reporting import Decision
@@ -145,14 +146,11 @@ class StimulatedMachine:
 
     def step(self) -> tuple[PcInputs, PcOutputs]:
         """One cycle: what was driven, and what came."""
-        bits = {
-            name: [self._state[name] >> index & 1 for index in range(width)] for name, width in STATE.items()
-        }
-        now = stimulus(bits, dict.fromkeys(FEEDBACK, 0), 1)
-        inputs = read_inputs(_numbers(now.inputs))
+        now = stimulus(words_of(self._state, STATE), dict.fromkeys(FEEDBACK, 0), 1)
+        inputs = read_inputs(numbers_of(now.inputs))
         outputs = self._machine.step(inputs)
         held = outputs.decision in (Decision.FREEZE, Decision.WINDOW)
-        self._state = _numbers(now.next) | {"held": int(held), "intr": int(outputs.intr)}
+        self._state = numbers_of(now.next) | {"held": int(held), "intr": int(outputs.intr)}
         self.signature = _signed(self.signature, pack_outputs(outputs))
         return inputs, outputs
 
@@ -164,7 +162,3 @@ def _signed(signature: int, outputs: int) -> int:
         folded ^= outputs & ones
         outputs >>= SIGNATURE_BITS
     return folded
-
-
-def _numbers(words: dict[str, list[int]]) -> dict[str, int]:
-    return {name: sum(bit << index for index, bit in enumerate(word)) for name, word in words.items()}

@@ -1,27 +1,29 @@
-"""Logic for lanes, written in bits: registers, and words with the few operations that it takes."""
+"""Logic for lanes, written in bits: registers and gates around a netlist."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..netlist.gates import FALSE, TRUE, Bit, Graph
+from ...model.lanes.bits import Logic
+from ..netlist.gates import TRUE, Bit, Graph
 from ..netlist.netlist import Netlist, Register
 
 Word = list[Bit]
 
 
-class Builder:
+class Builder(Logic):
     """Registers and gates around a netlist.
 
     Attributes
     ----------
     graph: where all gates go.
-    zero, one: the constants.
     outputs: words by name; those of the netlist, once it is attached, and more.
     """
 
+    zero: Bit
+    one: Bit
+
     def __init__(self) -> None:
         self.graph = Graph()
-        self.zero = Bit(self.graph, FALSE)
-        self.one = Bit(self.graph, TRUE)
+        super().__init__(Bit(self.graph, TRUE))
         self.outputs: dict[str, Word] = {}
         self._registers: dict[str, tuple[Word, int]] = {}
         self._next: dict[str, Word] = {}
@@ -63,39 +65,14 @@ class Builder:
         outputs = {name: [bit.literal for bit in word] for name, word in self.outputs.items()}
         return Netlist(self.graph, {}, outputs, sorted(registers)).settled(free)
 
-    def constant(self, value: int, width: int) -> Word:
-        return [self.one if value >> index & 1 else self.zero for index in range(width)]
-
-    def select(self, condition: Bit, yes: Word, no: Word) -> Word:
-        """`yes` if the condition holds, else `no`."""
-        graph = self.graph
-        return [
-            Bit(graph, graph.mux(condition.literal, a.literal, b.literal))
-            for a, b in zip(yes, no, strict=True)
-        ]
-
-    def equal(self, word: Word, value: int) -> Bit:
-        """A word has a value."""
-        return self.all(bit if value >> index & 1 else ~bit for index, bit in enumerate(word))
-
-    def same(self, one: Word, other: Word) -> Bit:
-        """Two words are equal."""
-        return self.all(~(a ^ b) for a, b in zip(one, other, strict=True))
-
-    def plus_one(self, word: Word) -> Word:
-        result, carry = [], self.one
-        for bit in word:
-            result.append(bit ^ carry)
-            carry = carry & bit
-        return result
+    def mux(self, condition: Bit, yes: Bit, no: Bit) -> Bit:
+        """`yes` if the condition holds, else `no`: one gate."""
+        return Bit(self.graph, self.graph.mux(condition.literal, yes.literal, no.literal))
 
     def any(self, bits: Iterable[Bit]) -> Bit:
+        """The OR of any number of bits, as a balanced tree."""
         return Bit(self.graph, self.graph.any([bit.literal for bit in bits]))
 
     def all(self, bits: Iterable[Bit]) -> Bit:
+        """The AND of any number of bits, as a balanced tree."""
         return Bit(self.graph, self.graph.all([bit.literal for bit in bits]))
-
-    def one_of(self, chosen: Iterable[tuple[Bit, Word]], width: int) -> Word:
-        """The word whose condition holds, of conditions of which at most one does; else 0."""
-        pairs = list(chosen)
-        return [self.any(condition & word[index] for condition, word in pairs) for index in range(width)]

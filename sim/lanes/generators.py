@@ -3,15 +3,12 @@
 G. Marsaglia, "Xorshift RNGs", 2003: each triple of shifts has the full period of 2^32 - 1.
 """
 
-from typing import Any
-
 import numpy as np
+
+from ...model.lanes.bits import Word
 
 TRIPLES = ((13, 17, 5), (1, 3, 10), (2, 7, 9), (5, 19, 13))
 """Shifts left, right, left of each generator."""
-
-Bit = Any
-Word = list[Bit]
 
 
 def xorshift(word: Word, left: int, right: int, again: int) -> Word:

@@ -6,12 +6,12 @@ in bits, it becomes gates around the design for all lanes, and the same text com
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from ...model.lanes.bits import Bit, Logic, Word
 from ..support.errors import InputError, NetlistError
-from .generators import TRIPLES, Bit, Word, seed_words, xorshift
+from .generators import TRIPLES, seed_words, xorshift
 
 CYCLE = "stimulus.cycle"
 """The register that counts cycles."""
@@ -168,7 +168,7 @@ class Stimulus:
         state: the registers as words of bits, the lowest first; bits know `&`, `|` and `^`.
         one: the constant 1.
         """
-        after = {}
+        logic, after = Logic(one), {}
         random: list[Bit] = []
         for number, name in enumerate(name for name in self.registers if name.startswith("stimulus.word")):
             after[name] = xorshift(state[name], *TRIPLES[number % len(TRIPLES)])
@@ -179,17 +179,17 @@ class Stimulus:
             taken, random = _split(random, self._random_bits(source, width))
             match source:
                 case Random():
-                    inputs[name] = self._random(name, source, taken, state, one)
+                    inputs[name] = self._random(name, source, taken, state, logic)
                 case Constant():
-                    inputs[name] = _constant(source.value, width, one)
+                    inputs[name] = logic.constant(source.value, width)
                 case Table():
-                    inputs[name] = _row(source.values, width, state[CYCLE], one)
+                    inputs[name] = _row(source.values, width, state[CYCLE], logic)
                 case Pulse():
-                    inputs[name] = self._pulse(name, source, state, one)
+                    inputs[name] = self._pulse(name, source, state, logic)
             if f"stimulus.{name}" in self.registers:
                 after[f"stimulus.{name}"] = inputs[name]
         if CYCLE in self.registers:
-            after[CYCLE] = _plus_one(state[CYCLE], one)
+            after[CYCLE] = logic.plus(state[CYCLE], one)
         after |= {name: state[name] for name in self.registers if name.endswith((".from", ".to"))}
         return inputs, after
 
@@ -200,23 +200,23 @@ class Stimulus:
         return width * _chance_bits(source.ones) + _chance_bits(source.hold)
 
     def _random(
-        self, name: str, source: Random, random: list[Bit], state: Mapping[str, Word], one: Bit
+        self, name: str, source: Random, random: list[Bit], state: Mapping[str, Word], logic: Logic
     ) -> Word:
         width, each = self.widths[name], _chance_bits(source.ones)
         word = [
-            _chance(source.ones, random[each * index : each * (index + 1)], one) for index in range(width)
+            _chance(source.ones, random[each * index : each * (index + 1)], logic) for index in range(width)
         ]
         if not source.hold:
             return word
-        held = _chance(source.hold, random[each * width :], one)
+        held = _chance(source.hold, random[each * width :], logic)
         # In the first cycle there is nothing to hold but 0.
-        return _select(held, state[f"stimulus.{name}"], word, one)
+        return logic.select(held, state[f"stimulus.{name}"], word)
 
-    def _pulse(self, name: str, source: Pulse, state: Mapping[str, Word], one: Bit) -> Word:
+    def _pulse(self, name: str, source: Pulse, state: Mapping[str, Word], logic: Logic) -> Word:
         now, width = state[CYCLE], self.widths[name]
-        begun = one ^ _less(now, state[f"stimulus.{name}.from"], one)
-        active = begun & _less(now, state[f"stimulus.{name}.to"], one)
-        return _select(active, _constant(source.active, width, one), _constant(source.idle, width, one), one)
+        begun = logic.invert(logic.less(now, state[f"stimulus.{name}.from"]))
+        active = begun & logic.less(now, state[f"stimulus.{name}.to"])
+        return logic.select(active, logic.constant(source.active, width), logic.constant(source.idle, width))
 
 
 def _chance_bits(probability: float) -> int:
@@ -227,55 +227,24 @@ def _chance_bits(probability: float) -> int:
     return CHANCE_BITS - ((parts & -parts).bit_length() - 1)
 
 
-def _chance(probability: float, random: list[Bit], one: Bit) -> Bit:
+def _chance(probability: float, random: list[Bit], logic: Logic) -> Bit:
     """1 with this probability: random bits, read as a fraction, are less than it."""
     parts = round(probability * (1 << CHANCE_BITS))
     if not random:
-        return one if parts else one ^ one
-    return _less(random, _constant(parts >> CHANCE_BITS - len(random), len(random), one), one)
+        return logic.one if parts else logic.zero
+    return logic.less(random, logic.constant(parts >> CHANCE_BITS - len(random), len(random)))
 
 
 def _split(bits: list[Bit], count: int) -> tuple[list[Bit], list[Bit]]:
     return bits[:count], bits[count:]
 
 
-def _constant(value: int, width: int, one: Bit) -> Word:
-    return [one if value >> index & 1 else one ^ one for index in range(width)]
-
-
-def _select(condition: Bit, yes: Word, no: Word, one: Bit) -> Word:
-    return [b ^ (condition & (a ^ b)) for a, b in zip(yes, no, strict=True)]
-
-
-def _less(a: Word, b: Word, one: Bit) -> Bit:
-    less: Any = one ^ one
-    for x, y in zip(a, b, strict=True):
-        differ = x ^ y
-        less = less ^ (differ & (less ^ y))
-    return less
-
-
-def _plus_one(word: Word, one: Bit) -> Word:
-    result, carry = [], one
-    for bit in word:
-        result.append(bit ^ carry)
-        carry = carry & bit
-    return result
-
-
-def _row(values: Sequence[int], width: int, cycle: Word, one: Bit) -> Word:
+def _row(values: Sequence[int], width: int, cycle: Word, logic: Logic) -> Word:
     """The value of this cycle, by a tree of multiplexers; past the end the last one."""
     bits = (len(values) - 1).bit_length()
-    rows = [_constant(value, width, one) for value in values]
+    rows = [logic.constant(value, width) for value in values]
     rows += [rows[-1]] * ((1 << bits) - len(rows))
     for bit in cycle[:bits]:
-        rows = [_select(bit, high, low, one) for low, high in zip(rows[::2], rows[1::2], strict=True)]
-    past: Any = one ^ one
-    for bit in cycle[bits:]:
-        past = past | bit
-    return _select(past, _constant(values[-1], width, one), rows[0], one)
-
-
-def numbers(words: Mapping[str, Word]) -> dict[str, int]:
-    """Words of Python's 0 and 1 as numbers."""
-    return {name: sum(bit << index for index, bit in enumerate(word)) for name, word in words.items()}
+        rows = [logic.select(bit, high, low) for low, high in zip(rows[::2], rows[1::2], strict=True)]
+    past = logic.any(cycle[bits:])
+    return logic.select(past, logic.constant(values[-1], width), rows[0])

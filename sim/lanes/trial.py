@@ -15,6 +15,7 @@ import numpy as np
 from amaranth.hdl import Value
 from amaranth.sim import Simulator
 
+from ...model.lanes.bits import numbers_of, words_of
 from ..netlist.flat import Bare, Flat, component_of
 from ..netlist.gates import Bit
 from ..netlist.lowering import lower
@@ -24,7 +25,7 @@ from .builder import Builder
 from .lanes import First, Lanes, cores, kernel_of
 from .plan import plan_step
 from .signature import SIGNATURE_BITS, next_signature
-from .stimulus import Source, Stimulus, numbers
+from .stimulus import Source, Stimulus
 
 SIGNATURE = "signature"
 """The register of the signature, in each lane."""
@@ -172,13 +173,9 @@ class Trial:
         state = dict.fromkeys(self.stimulus.registers, 0)
         state |= {name: int(values[0]) for name, values in self.stimulus.initial(self._seed, 1, lane).items()}
         for _ in range(cycles):
-            bits = {
-                name: [state[name] >> index & 1 for index in range(width)]
-                for name, width in self.stimulus.registers.items()
-            }
-            now, after = self.stimulus.step(bits, 1)
-            state = numbers(after)
-            yield numbers(now)
+            now, after = self.stimulus.step(words_of(state, self.stimulus.registers), 1)
+            state = numbers_of(after)
+            yield numbers_of(now)
 
     def replay(self, where: First, vcd: str | Path | None = None) -> dict[str, int]:
         """A lane alone under Amaranth's simulator, up to and with a cycle; returns the outputs of that one.

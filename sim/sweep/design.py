@@ -45,7 +45,7 @@ class _Bench:
         self._build = build = Builder()
         self._pulses = pulses
         self._clock = build.register("clock", CLOCK_BITS)
-        build.follow("clock", build.plus_one(self._clock))
+        build.follow("clock", build.plus(self._clock, build.one))
         pins = self._pins(scenario)
         levels = {pin: level for pin, (level,) in pins.items()}
         cpu = LaneCpu(build, scenario.program, parameters, levels)

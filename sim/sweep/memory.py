@@ -131,22 +131,18 @@ class LaneMemory:
             loop = step.action
             assert isinstance(loop, Loop)
             if loop.rounds is None:
-                less = self._less_one(self._words["cx"])
+                less = build.minus_one(self._words["cx"])
                 self._take("cx", at, less)
                 taken = at & build.any(less)
             else:
                 bits = max(1, (loop.rounds - 1).bit_length())
                 counter = build.register(f"cpu.loop{number}", bits)
                 last = build.equal(counter, loop.rounds - 1)
-                after = build.select(last, build.constant(0, bits), build.plus_one(counter))
+                after = build.select(last, build.constant(0, bits), build.plus(counter, build.one))
                 build.follow(f"cpu.loop{number}", build.select(at, after, counter))
                 taken = at & ~last
             self.jumps.append((taken, loop.label))
             self.passed.append(at & ~taken)
-
-    def _less_one(self, word: Word) -> Word:
-        """One less: the complement of one more than the complement."""
-        return [~bit for bit in self._build.plus_one([~bit for bit in word])]
 
     def _plain(self) -> None:
         build = self._build
@@ -164,6 +160,6 @@ class LaneMemory:
                     self._take(operand, at, build.constant(value, width_of(operand)))
                 case Count(operand, up):
                     word = self._words[operand]
-                    after = build.plus_one(word) if up else self._less_one(word)
+                    after = build.plus(word, build.one) if up else build.minus_one(word)
                     self._take(operand, at, after)
                     self._results.append((at, ~build.any(after)))

@@ -25,7 +25,7 @@ class Transitions:
         self._cpu, self._build, self._code, self._moves = cpu, cpu.build, cpu.code, moves
         self._bus = bus
         self._seen: dict[str, Bit] = {}
-        self._behind = cpu.build.plus_one(now.position)
+        self._behind = cpu.build.plus(now.position, cpu.build.one)
         self._enters: list[tuple[Bit, int]] = []
         self._clears_if: list[Bit] = []
         self._lost: list[Bit] = []

@@ -4,9 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from irq13.model.lanes.bits import numbers_of
 from irq13.sim import Trace
 from irq13.sim.lanes.lanes import First
-from irq13.sim.lanes.stimulus import Constant, Pulse, Random, Stimulus, Table, numbers
+from irq13.sim.lanes.stimulus import Constant, Pulse, Random, Stimulus, Table
 from irq13.sim.lanes.trial import Trial
 from irq13.sim.support.errors import NetlistError
 from support.gpio import Gpio
@@ -25,8 +26,8 @@ def drive(sources, widths, cycles, seed=0, lane=0):
             for name, width in stimulus.registers.items()
         }
         now, after = stimulus.step(bits, 1)
-        state = numbers(after)
-        yield numbers(now)
+        state = numbers_of(after)
+        yield numbers_of(now)
 
 
 def test_a_fault_is_found_and_replayed_with_its_waveform(tmp_path):
