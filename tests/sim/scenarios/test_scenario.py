@@ -73,7 +73,7 @@ def test_the_good_one_is_good():
         (
             "[parameters]",
             '[handlers]\n"a\\u0007" = "iret"\n[parameters]',
-            26,
+            25,
             "a key has the control character",
         ),
         ("raises=ZE", "ZE", 5, "expected key=value, such as raises=ZE, not 'ZE'"),
