@@ -48,7 +48,7 @@ def qemu(program: str = "qemu-system-x86_64") -> Emulator:
     version = _asked(program, ["--version"], r"version (\S+)", "apt install qemu-system-x86")
     models = {Generation.I486: "486", Generation.P6: "pentium3", Generation.AMD64: "phenom"}
     quiet = ["-display", "none", "-nic", "none", "-monitor", "none"]
-    words = ["-M", "pc", "-accel", "tcg", "-m", "32", "-no-reboot", *quiet]
+    words = ["-M", "pc", "-accel", "tcg", "-m", "32", *quiet]
 
     def command(image: Path, log: Path, generation: Generation | None) -> list[str]:
         processor = ["-cpu", models[generation or Generation.P6]]
