@@ -9,6 +9,7 @@ from amaranth.lib.wiring import connect
 from ...model.registers import Parameters
 from ..component import Input, Output, Parametrised
 from ..machine import Computer
+from .pins import PINS, drive_pins
 from .uart import UartTransmitter
 
 
@@ -33,16 +34,10 @@ class ComputerDesign(Parametrised):
     """
 
     PORTS = {
+        **PINS,
         "rx": Input(1, "the line from the host; nothing listens", init=1),
         "tx": Output(1, "COM1, idle 1", init=1),
         "button": Input(1, "RESET; asynchronous"),
-        "ferr_n": Output(1, "drive FERR# low if 0: open drain", init=1),
-        "ignne_drive_n": Output(1, "drive IGNNE# low if 0: open drain", init=1),
-        "ignne_pin_n": Input(1, "the level of the pin IGNNE#; asynchronous", init=1),
-        "irq13": Output(1, "IRQ 13"),
-        "intr": Output(1, "INTR, a cycle late"),
-        "freeze": Output(1, "a waiting instruction is frozen, a cycle late"),
-        "ignne": Output(1, "IGNNE in effect, a cycle late"),
     }
 
     def __init__(self, parameters: Parameters, program: Sequence[int], *, clock: float, baud: int = 115_200):
@@ -56,17 +51,9 @@ class ComputerDesign(Parametrised):
         m.submodules.transmitter = transmitter = self._transmitter
         m.submodules.button = FFSynchronizer(self.button, computer.reset)
         connect(m, computer.serial, transmitter.bytes)
-        pc = computer.pc
         m.d.comb += [
             computer.ignne_drive_n.eq(self.ignne_pin_n),
             self.tx.eq(transmitter.line),
-            self.ferr_n.eq(pc.ferr_n),
-            self.ignne_drive_n.eq(pc.chipset_ignne_n),
-            self.irq13.eq(pc.irq13),
         ]
-        m.d.sync += [
-            self.intr.eq(pc.intr),
-            self.freeze.eq(pc.op.freeze),
-            self.ignne.eq(pc.state.ignne),
-        ]
+        drive_pins(m, self, computer.pc)
         return m

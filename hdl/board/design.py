@@ -16,11 +16,12 @@ from ...model.registers import (
     Generation,
     Parameters,
 )
-from ..component import Input, Output, Parametrised
+from ..component import Output, Parametrised
 from ..flat import flat_ports
 from ..pc import Pc
 from .demo import Demo
 from .link import Link
+from .pins import PINS, drive_pins
 from .uart import UartReceiver, UartTransmitter
 
 GENERATIONS = tuple(Generation)
@@ -47,19 +48,7 @@ class BoardDesign(Parametrised):
         If the clock is too slow for the line.
     """
 
-    PORTS = {
-        "rx": Input(1, "the line from the host, idle 1; asynchronous", init=1),
-        "tx": Output(1, "the line to the host, idle 1", init=1),
-        "button": Input(1, "pressed; asynchronous"),
-        "ferr_n": Output(1, "drive FERR# low if 0: open drain", init=1),
-        "ignne_drive_n": Output(1, "drive IGNNE# low if 0: open drain", init=1),
-        "ignne_pin_n": Input(1, "the level of the pin IGNNE#; asynchronous", init=1),
-        "irq13": Output(1, "IRQ 13"),
-        "intr": Output(1, "INTR, a cycle late"),
-        "freeze": Output(1, "a waiting instruction is frozen, a cycle late"),
-        "ignne": Output(1, "IGNNE in effect, a cycle late"),
-        "attached": Output(1, "a host has taken over"),
-    }
+    PORTS = {**PINS, "attached": Output(1, "a host has taken over")}
 
     def __init__(self, parameters: Parameters, *, clock: float, baud: int = 115_200):
         super().__init__(parameters)
@@ -97,23 +86,16 @@ class BoardDesign(Parametrised):
         executed = Signal()
         # Withdrawn until the demo, which is a cycle ahead and one behind, presents the next one.
         self._drive(m, inputs, link, demo, demo.op_valid & ~executes & ~executed)
-        m.d.sync += [
-            executed.eq(executes),
-            self.intr.eq(pc.intr),
-            self.freeze.eq(pc.op.freeze),
-            self.ignne.eq(pc.state.ignne),
-        ]
+        m.d.sync += executed.eq(executes)
         m.d.comb += [
             receiver.line.eq(self.rx),
             self.tx.eq(transmitter.line),
             demo.ready.eq(executed),
             demo.stop.eq(link.attached),
             link.outputs.eq(Cat(port.value for port in outputs)),
-            self.ferr_n.eq(pc.ferr_n),
-            self.ignne_drive_n.eq(pc.chipset_ignne_n),
-            self.irq13.eq(pc.irq13),
-            self.attached.eq(link.attached),
         ]
+        drive_pins(m, self, pc)
+        m.d.comb += self.attached.eq(link.attached)
         return m
 
     def _drive(self, m, inputs, link, demo, op_valid):

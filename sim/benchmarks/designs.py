@@ -177,9 +177,7 @@ def _measured(name: str, make: Callable[[], Any], rounds: int, folder: Path) -> 
         rates[0].append(LANES * cycles / _in_lanes(trial, LANES, cycles)[1])
         rates[1].append(alone / _in_verilator(program, trial, 0, alone)[1])
     many, one = (statistics.median(found) for found in rates)
-    return DesignRow(
-        name, trial.flip_flops, trial.operations(), one, many, many / one, first, first_verilator
-    )
+    return DesignRow(name, trial.flip_flops, trial.operations, one, many, many / one, first, first_verilator)
 
 
 def _long_enough(seconds: Callable[[int], float]) -> int:

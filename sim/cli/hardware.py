@@ -7,13 +7,9 @@ import click
 
 from ...model.older import OlderMachine
 from ...model.registers import Generation
-from ..hardware.parameters import BLOCK_NAMES
+from ..hardware.parameters import BLOCK_NAMES, OLDER_BLOCK_NAMES
 from .console import fail
 from .options import generation_option, parameter_option
-
-OLDER = ("npx", "waits", "at_latch", "xt_nmi")
-"""Blocks that only a machine before the 486 has."""
-
 
 GENERATION_OPTION = generation_option(default=Generation.AMD64.value, show_default=True)
 
@@ -21,7 +17,7 @@ GENERATION_OPTION = generation_option(default=Generation.AMD64.value, show_defau
 @click.command("verilog")
 @click.option(
     "--block",
-    type=click.Choice([*BLOCK_NAMES, *OLDER]),
+    type=click.Choice(list(dict.fromkeys([*BLOCK_NAMES, *OLDER_BLOCK_NAMES]))),
     default="pc",
     show_default=True,
     help="What to write.",

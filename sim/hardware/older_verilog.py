@@ -1,8 +1,6 @@
 """The blocks of the PCs before the 486 as Verilog-2001, with templates; `verilog` has the later ones."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
-from enum import Enum
 from typing import Any
 
 from ...hdl import older as design
@@ -10,15 +8,17 @@ from ...model.older import OlderMachine, OlderParameters
 from ..netlist.flat import Flat
 from ..support.errors import InputError
 from .languages import systemverilog, verilog_template, vhdl_package, vhdl_template
+from .parameters import OLDER_BLOCK_NAMES, suffix_of
 from .verilog import LANGUAGES, Export, header_comment, verilog_of
 
-OLDER_BLOCKS: Mapping[str, Callable[[OlderParameters], Any]] = {
+_MAKERS: Mapping[str, Callable[[OlderParameters], Any]] = {
     "pc": design.OlderPc,
     "npx": design.Npx,
     "waits": design.Waits,
     "at_latch": lambda parameters: design.AtLatch(),
     "xt_nmi": design.XtNmi,
 }
+OLDER_BLOCKS = {name: _MAKERS[name] for name in OLDER_BLOCK_NAMES}
 """What can be written, by name."""
 CONTRACT = """\
 One clock. A signal "in cycle n" is its settled value before rising edge n+1.
@@ -44,7 +44,7 @@ def export_older(block: str, parameters: OlderParameters, language: str = "veril
         raise InputError(f"no block {block!r} on {machine}: expected one of {', '.join(blocks)}")
     if language not in LANGUAGES:
         raise InputError(f"no language {language!r}: expected one of {', '.join(LANGUAGES)}")
-    name = f"irq13_{block}_{_suffix(parameters)}"
+    name = f"irq13_{block}_{suffix_of(parameters)}"
     flat = Flat(OLDER_BLOCKS[block](parameters))
     header = header_comment(name, flat, parameters, CONTRACT)
     files = {f"{name}.v": f"{header}{verilog_of(name, flat)}/* verilator lint_restore */\n"}
@@ -62,15 +62,3 @@ def _blocks_of(parameters: OlderParameters) -> list[str]:
     missing = set() if parameters.has_latch else {"at_latch"}
     missing |= set() if parameters.machine is OlderMachine.XT8087 else {"xt_nmi"}
     return [name for name in OLDER_BLOCKS if name not in missing]
-
-
-def _suffix(parameters: OlderParameters) -> str:
-    """The machine, then each parameter that is not at its default, as the end of a name."""
-    default = OlderParameters(parameters.machine)
-    words = [parameters.machine.value]
-    for field in fields(parameters):
-        value = getattr(parameters, field.name)
-        if value != getattr(default, field.name):
-            value = value.value if isinstance(value, Enum) else value
-            words += [field.name, str(int(value) if isinstance(value, bool) else value)]
-    return "_".join(words).lower()

@@ -5,11 +5,14 @@ import re
 from dataclasses import fields
 from typing import Any, get_type_hints
 
+from ...model.older import OlderParameters
 from ...model.registers import Generation, ParameterError, Parameters
 from ..support.errors import InputError
 
 BLOCK_NAMES = ("pc", "processor", "reporting", "x87", "msr", "chipset", "pic", "isa", "wishbone", "axilite")
 """What `verilog` can write; the command line knows the names without loading the hardware."""
+OLDER_BLOCK_NAMES = ("pc", "npx", "waits", "at_latch", "xt_nmi")
+"""The same of a machine before the 486."""
 _WORDS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
@@ -55,11 +58,13 @@ def _value(name: str, kind: Any, text: str) -> Any:
     return text
 
 
-def suffix_of(parameters: Parameters) -> str:
-    """The generation, then each parameter that is not at its default, as the end of a name."""
-    default = Parameters(parameters.generation)
-    words = [str(parameters.generation.value)]
-    for field in fields(parameters):
+def suffix_of(parameters: Parameters | OlderParameters) -> str:
+    """The generation or machine, then each parameter that is not at its default, as the end of a name."""
+    first, *others = fields(parameters)
+    which = getattr(parameters, first.name)
+    default = type(parameters)(which)
+    words = [str(which.value)]
+    for field in others:
         value = getattr(parameters, field.name)
         if value != getattr(default, field.name):
             value = value.value if isinstance(value, enum.Enum) else value

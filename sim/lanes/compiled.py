@@ -23,6 +23,7 @@ from ..netlist.netlist import Netlist
 from ..support.errors import ToolError
 from .c_source import Writer
 from .plan import Interface, StepPlan
+from .values import Blocks
 
 FLAGS = ("-O2", "-fno-semantic-interposition", "-fPIC", "-shared", "-w")
 CALL_CYCLES = 500_000
@@ -284,20 +285,10 @@ class CompiledKernel:
         """What takes well under a second for the PC: C is not interrupted."""
         return max(1000, CALL_CYCLES // blocks)
 
-    def run(
-        self,
-        state: np.ndarray,
-        inputs: np.ndarray,
-        valid: np.ndarray,
-        toggles: np.ndarray | None,
-        counts: np.ndarray,
-        firsts: np.ndarray,
-        cycles: int,
-        start: int,
-    ) -> None:
-        """Blocks of lanes through some cycles; arrays as in `lanes.Lanes`. Without the GIL."""
-        pointers = [one.ctypes.data if one is not None else None for one in (state, inputs, valid, toggles)]
-        self._run(*pointers, counts.ctypes.data, firsts.ctypes.data, len(state), cycles, start)
+    def run(self, blocks: Blocks, cycles: int, start: int) -> None:
+        """As of `Kernel`. Without the GIL."""
+        pointers = [array.ctypes.data if array is not None else None for array in blocks]
+        self._run(*pointers, len(blocks.state), cycles, start)
 
 
 def aligned(shape: Sequence[int]) -> np.ndarray:

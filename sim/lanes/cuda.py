@@ -17,6 +17,7 @@ from ..netlist.netlist import Netlist
 from ..support.errors import ToolError
 from .cuda_source import WARP, layout_of
 from .plan import Interface
+from .values import Blocks
 
 NO_CUPY = "engine cuda: CuPy is not installed: pip install 'irq13[gpu]'"
 LAUNCH_CYCLES = 1 << 20
@@ -91,18 +92,9 @@ class CudaKernel:
         """Those of a launch."""
         return LAUNCH_CYCLES
 
-    def run(
-        self,
-        state: np.ndarray,
-        inputs: np.ndarray,
-        valid: np.ndarray,
-        toggles: np.ndarray | None,
-        counts: np.ndarray,
-        firsts: np.ndarray,
-        cycles: int,
-        start: int,
-    ) -> None:
-        """Blocks of lanes through some cycles; arrays as in `lanes.Lanes`."""
+    def run(self, blocks: Blocks, cycles: int, start: int) -> None:
+        """As of `Kernel`."""
+        state, inputs, valid, toggles, counts, firsts = blocks
         fails, threads = self.interface.fails, self.layout.threads
         words = [None if one is None else one.view(np.uint32) for one in (state, inputs, valid, toggles)]
         whens = np.full((len(state), threads, fails), NEVER)

@@ -21,7 +21,7 @@ MOST = 300
 def javascript_recipe(netlist: Netlist) -> Recipe:
     """A netlist as a recipe with "javascript" among its sources, for `cache.cached`."""
     plan, outputs = _plan(netlist)
-    return Recipe(plan.interface, {"javascript": javascript_source(plan, outputs)}, WORD, toggles=False)
+    return Recipe(plan.interface, {"javascript": javascript_source(plan, outputs)}, WORD, False, plan.cost)
 
 
 def javascript_of(netlist: Netlist) -> str:

@@ -26,7 +26,7 @@ from . import compiled, cuda, numpy_engine
 from .cuda_source import cuda_source
 from .observe import observed_values
 from .plan import Interface, plan_step
-from .values import Values, joined, pack_plane, split_values
+from .values import Blocks, Values, joined, pack_plane, split_values
 
 ENGINES = ("auto", "numpy", "compiled", "cuda")
 
@@ -48,8 +48,8 @@ class Kernel(Protocol):
         """Cycles of one call, so that Ctrl-C is looked at again and again."""
         ...
 
-    def run(self, state, inputs, valid, toggles, counts, firsts, cycles: int, start: int) -> None:
-        """Blocks through some cycles, in place: planes by block, plane and word; counts, firsts by block."""
+    def run(self, blocks: Blocks, cycles: int, start: int) -> None:
+        """Let cycles pass in blocks of lanes, in place; `start` is the number of the first one."""
         ...
 
 
@@ -67,6 +67,8 @@ class Recipe:
     Attributes
     ----------
     sources: by engine: C (for this compiler's vectors), Python, and CUDA where CuPy is installed.
+    operations: in one step of the compiled engine, or of numpy where there is none: of up to three bits with
+        AVX-512, else of two.
     note: why there is no compiled engine, or "".
     """
 
@@ -74,6 +76,7 @@ class Recipe:
     sources: Mapping[str, str]
     bits: int
     toggles: bool
+    operations: int
     note: str = ""
 
     def kernel(self, engine: str = "auto") -> Kernel:
@@ -126,15 +129,18 @@ def recipe_of(
     """
     python = plan_step(netlist, "numpy", watch, fail)
     sources = {"python": numpy_engine.python_source(python)}
+    operations = python.cost
     compiler = compiled.find_compiler()
     width = bits or (compiler.vector_bits if compiler else 256)
     if compiler is not None:
         ternary = compiler.ternary and width == 512
         step = plan_step(netlist, "ternary" if ternary else "vector", watch, fail, guards=True)
+        operations = step.cost
         sources["c"] = compiled.c_source(step, width, ternary, toggles)
     if cuda.has_cupy():
         sources["cuda"] = cuda_source(plan_step(netlist, "ternary", watch, fail), toggles)
-    return Recipe(python.interface, sources, width, toggles, "" if compiler else NO_COMPILER)
+    note = "" if compiler else NO_COMPILER
+    return Recipe(python.interface, sources, width, toggles, operations, note)
 
 
 def kernel_of(
@@ -188,6 +194,9 @@ class Lanes:
         self._firsts = np.full((blocks, interface.fails, 2), np.uint64(compiled.NEVER), dtype=np.uint64)
         self._state[:, np.array(interface.init, dtype=bool)] = np.uint64(compiled.NEVER)
         self._valid[:] = pack_plane(np.ones(lanes, dtype=np.uint8), *self._valid.shape)
+        self._blocks = Blocks(
+            self._state, self._inputs, self._valid, self._toggles, self._counts, self._firsts
+        )
 
     def run(self, cycles: int) -> None:
         """Let cycles pass in every lane."""
@@ -208,16 +217,7 @@ class Lanes:
                 self.cycle += now
 
     def _run_piece(self, cycles: int, part: slice) -> None:
-        self._kernel.run(
-            self._state[part],
-            self._inputs[part],
-            self._valid[part],
-            None if self._toggles is None else self._toggles[part],
-            self._counts[part],
-            self._firsts[part],
-            cycles,
-            self.cycle,
-        )
+        self._kernel.run(self._blocks.part(part), cycles, self.cycle)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -11,6 +11,7 @@ import numpy as np
 from ..netlist.netlist import Netlist
 from ..netlist.truth_tables import ALL, formulas
 from .plan import Compute, Interface, StepPlan, Store, Value, Watch
+from .values import Blocks
 
 BLOCK_WORDS = 2048
 """Words of 64 lanes in a block."""
@@ -160,18 +161,9 @@ class NumpyKernel:
         """Many: Ctrl-C is looked at between any two calls of numpy."""
         return 1 << 20
 
-    def run(
-        self,
-        state: np.ndarray,
-        inputs: np.ndarray,
-        valid: np.ndarray,
-        toggles: np.ndarray | None,
-        counts: np.ndarray,
-        firsts: np.ndarray,
-        cycles: int,
-        start: int,
-    ) -> None:
-        """Blocks of lanes through some cycles; arrays as in `lanes.Lanes`."""
+    def run(self, blocks: Blocks, cycles: int, start: int) -> None:
+        """As of `Kernel`."""
+        state, inputs, valid, toggles, counts, firsts = blocks
         rows = np.zeros((self._rows + 1, state.shape[2]), dtype=np.uint64)
         for block in range(len(state)):
             observer = _Observer(self.interface.fails, valid[block], counts[block], firsts[block])

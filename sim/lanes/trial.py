@@ -22,8 +22,7 @@ from ..netlist.lowering import lower
 from ..support.errors import Divergence, NetlistError
 from ..support.files import replacing
 from .builder import Builder
-from .lanes import First, Lanes, cores, kernel_of
-from .plan import plan_step
+from .lanes import First, Lanes, Recipe, cores, recipe_of
 from .signature import SIGNATURE_BITS, next_signature
 from .stimulus import Source, Stimulus
 
@@ -112,15 +111,17 @@ class Trial:
                 )
         build.follow(SIGNATURE, next_signature(build.register(SIGNATURE, SIGNATURE_BITS), observed))
         self._netlist = build.netlist(list(self.stimulus.registers))
+        self._recipes: dict[bool, Recipe] = {}
 
     @property
     def flip_flops(self) -> int:
         """Of the design, its stimulus and its signature."""
         return len(self._netlist.registers)
 
+    @property
     def operations(self) -> int:
-        """Operations of up to three bits in one step of the compiled engine with AVX-512."""
-        return plan_step(self._netlist, "ternary", self._watch, self._fail).cost
+        """Of one step, as `Recipe.operations`."""
+        return self._recipe(False).operations
 
     @staticmethod
     def _add_conditions(build: Builder, words: Mapping[str, list[Bit]], *conditions: Any) -> None:
@@ -136,11 +137,18 @@ class Trial:
                     )
                 build.outputs[name] = [bit]
 
+    def _recipe(self, toggles: bool) -> Recipe:
+        """Planned once: many runs of one trial are the rule."""
+        if toggles not in self._recipes:
+            self._recipes[toggles] = recipe_of(self._netlist, self._watch, self._fail, toggles=toggles)
+        return self._recipes[toggles]
+
     def lanes(
         self, lanes: int, *, engine: str = "auto", threads: int = 1, toggles: bool = False, first: int = 0
     ) -> Lanes:
         """Lanes at cycle 0, with their seeds. `first` is the number of the first one."""
-        kernel = kernel_of(self._netlist, self._watch, self._fail, engine=engine, toggles=toggles)
+        kernel = self._recipe(toggles).kernel(engine)
+        kernel.netlist = self._netlist
         made = Lanes(kernel, lanes, threads)
         for name, values in self.stimulus.initial(self._seed, lanes, first).items():
             made.set_register(name, values)
@@ -155,7 +163,7 @@ class Trial:
         threads: int | None = None,
         toggles: bool = False,
     ) -> TrialRun:
-        """Let all lanes run. Errors as `kernel_of`."""
+        """Let all lanes run. Errors as `Recipe.kernel`."""
         made = self.lanes(lanes, engine=engine, threads=threads or cores(), toggles=toggles)
         made.run(cycles)
         return TrialRun(

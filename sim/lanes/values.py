@@ -5,6 +5,7 @@ A number of up to 64 bits in every lane is an array of 64-bit words, a wider one
 
 from collections.abc import Iterator, Mapping, Sequence
 from operator import index
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,32 @@ WORD = 64
 
 Values = int | Sequence[int] | np.ndarray
 """The same value for all lanes, or one for each."""
+
+
+class Blocks(NamedTuple):
+    """All that blocks of lanes hold, as 64-bit words: the first index of each array is the block.
+
+    A step changes what it holds in place, but for `inputs` and `valid`.
+    """
+
+    state: np.ndarray
+    """By register's plane and word."""
+    inputs: np.ndarray
+    """By input's plane and word."""
+    valid: np.ndarray
+    """By word: a 1 for each lane that there is."""
+    toggles: np.ndarray | None
+    """As `state`: what ever changed; None if nobody asks."""
+    counts: np.ndarray
+    """By watched output: its ones so far."""
+    firsts: np.ndarray
+    """By failure: the cycle and the lane in the block where it came first, or all ones."""
+
+    def part(self, which: slice) -> "Blocks":
+        """Some of the blocks: the same memory."""
+        toggles = None if self.toggles is None else self.toggles[which]
+        held = (self.state[which], self.inputs[which], self.valid[which])
+        return Blocks(*held, toggles, self.counts[which], self.firsts[which])
 
 
 def pack_plane(bits: np.ndarray, blocks: int, words: int) -> np.ndarray:
