@@ -1,6 +1,7 @@
 import os
 import shutil
 import signal
+import subprocess
 
 import pytest
 from hypothesis import settings
@@ -62,10 +63,26 @@ def tool():
 
     def find(name):
         path = shutil.which(name)
-        if path is None and os.environ.get("IRQ13_TOOLS") == "required":
-            pytest.fail(f"{name} is not installed")
         if path is None:
-            pytest.skip(f"needs {name}: apt install {name}")
+            _missing(name, name)
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def c_header(tool):
+    """`c_header("json-c/json.h", "libjson-c-dev")`: goes on only where a C compiler finds it; as `tool`."""
+
+    def find(name, package):
+        command = [tool("gcc"), "-E", "-include", name, "-x", "c", "-"]
+        if subprocess.run(command, input=b"", capture_output=True).returncode:
+            _missing(name, package)
+
+    return find
+
+
+def _missing(name, package):
+    if os.environ.get("IRQ13_TOOLS") == "required":
+        pytest.fail(f"{name} is not installed")
+    pytest.skip(f"needs {name}: apt install {package}")
