@@ -262,6 +262,8 @@ def _table(rows: "Sequence[JudgedCase]", name: str, machine: Sequence[str]) -> N
         console.print(line, markup=False)
     for family, counted in conform.families(rows).items():
         console.print(f"{family}: {_counted(counted)}", markup=False)
+    for finding in conform.findings(rows):
+        console.print(f"found: {finding}", markup=False)
     for generation, defect in recognised(rows):
         console.print(
             f"{generation.value}: all {len(defect.cases[generation])} cases that would fail do so if: "

@@ -14,7 +14,7 @@ from ..waveform.vcd_writer import write_waveform
 from .image import MODES, Run
 from .image_cases import CASES, FAMILIES, ImageCase
 from .image_log import Seen
-from .image_reference import LogLine, expected_log, log_text, run_case
+from .image_reference import LogLine, expected_logs, log_text, run_case
 
 
 class JudgedCase(NamedTuple):
@@ -32,7 +32,9 @@ class JudgedCase(NamedTuple):
 
     @property
     def expected(self) -> tuple[LogLine, ...]:
-        return expected_log(self.case, self.generation)
+        """What is right: where a machine has a choice, what is most like that which was seen."""
+        got = self.seen.lines or ()
+        return max(expected_logs(self.case, self.generation), key=lambda log: _agreeing(log, got))
 
     @property
     def verdict(self) -> str:
@@ -40,7 +42,14 @@ class JudgedCase(NamedTuple):
         if self.seen.lines is None:
             words = {"crashed": "crashes", "hung": "hangs", "skipped": "skipped"}
             return words.get(self.seen.why.partition(":")[0], "not run")
-        return "agrees" if self.seen.lines == self.expected else "differs"
+        return "agrees" if self.seen.lines in expected_logs(self.case, self.generation) else "differs"
+
+    @property
+    def finding(self) -> str:
+        """Of a case that finds out what a machine does, what that is; else nothing."""
+        if self.seen.lines is None:
+            return ""
+        return expected_logs(self.case, self.generation).get(self.seen.lines, "")
 
     def text(self, lines: Sequence[LogLine] | None) -> str:
         """A log for a reader."""
@@ -55,14 +64,17 @@ class JudgedCase(NamedTuple):
         if self.seen.lines is None:
             return f"{where}: {self.verdict}; expected {self.text(self.expected)} ({self.case.rule})"
         got, wanted = list(self.seen.lines), list(self.expected)
-        at = next(
-            (n for n, (a, b) in enumerate(zip(got, wanted, strict=False)) if a != b),
-            min(len(got), len(wanted)),
-        )
+        at = _agreeing(got, wanted)
         found = self.text(got[at : at + 1]) if at < len(got) else "the end"
         want = self.text(wanted[at : at + 1]) if at < len(wanted) else "the end"
         behind = f" after {self.text(wanted[at - 1 : at])}" if at else ""
         return f"{where}: {found} instead of {want}{behind} ({self.case.rule})"
+
+
+def _agreeing(one: Sequence[LogLine], other: Sequence[LogLine]) -> int:
+    """How many lines two logs begin with in common."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def judged(runs: Sequence[Run], generation: Generation, seen: dict[Run, Seen]) -> list[JudgedCase]:
@@ -93,6 +105,11 @@ def differences(rows: Sequence[JudgedCase]) -> Iterator[JudgedCase]:
     return (row for row in rows if row.verdict not in ("agrees", "skipped"))
 
 
+def findings(rows: Sequence[JudgedCase]) -> list[str]:
+    """What the cases that ask for it have found out of the target, each once."""
+    return list(dict.fromkeys(row.finding for row in rows if row.finding))
+
+
 def no_exceptions(rows: Sequence[JudgedCase]) -> bool:
     """The baseline fails: this x87 shows no unmasked exception, so that nothing else can be asked of it."""
     baseline = [row for row in rows if row.case.family == "baseline"]
@@ -114,6 +131,7 @@ def conformance_document(rows: Sequence[JudgedCase], target: str, machine: Seque
                 "expected": row.text(row.expected),
                 "seen": row.text(row.seen.lines),
                 "verdict": row.verdict,
+                **({"finding": row.finding} if row.finding else {}),
                 **({} if row.verdict in ("agrees", "skipped") else {"sentence": row.sentence}),
             }
             for row in rows

@@ -8,7 +8,15 @@ see whether an instruction freezes, IRQ 13 is held back at the slave, which the 
 stands at the instruction: so nothing depends on how long an interrupt takes to come.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+
+class Variant(NamedTuple):
+    """What a machine may do, as manuals and machines disagree."""
+
+    title: str
+    steps: tuple[str, ...] = ()
+    """Steps of the reference in the place of those of the operation that finds out, the case's `asks`."""
 
 
 class ImageCase(NamedTuple):
@@ -24,6 +32,10 @@ class ImageCase(NamedTuple):
     """Of #MF."""
     amd: bool = False
     """Only where CPUID says AMD, of the generation that has the MSRs."""
+    asks: str = ""
+    """An operation of which machines differ in what they do, and which does nothing on the reference."""
+    variants: tuple["Variant", ...] = ()
+    """What it may do: the case finds out which of them it is."""
 
     @property
     def circuit(self) -> bool:
@@ -41,6 +53,8 @@ _HELD = _QUIET + "timer-opens, "
 """The same, and the timer opens the slave."""
 _AGAIN = "mask, fld1, fdiv0, timer-opens, "
 """A second error, held back likewise."""
+_STORED = "fninit, mask, fldcw IE, fldbig, fistbig, settle, "
+"""An error that an I486 too reports at once."""
 _NATIVE = "fninit, mask, cr0.ne 1, fldcw ZE, fld1, fdiv0, "
 _LATCHED = "settle, irr, out f0, settle, irr, fldcw ZE, fld1, fdiv0, sw, settle, irr"
 
@@ -49,6 +63,30 @@ _ES, _WAIT, _NE, _TS, _IMAGE = "SDM1 8.1.3.3", "SDM1 8.3.12", "SDM1 8.7.1", "SDM
 _SEEN = {"handler": "out f0, sw, fnclex, eoi"}
 _TOLD = {"fault": "sw, fnclex"}
 
+_F1 = (
+    Variant("port F1h does nothing", ("nop",)),
+    Variant("port F1h lowers IRQ 13, as F0h does", ("out 0xf0",)),
+    Variant("port F1h leaves the x87 as FNINIT does", ("fninit",)),
+    Variant("port F1h leaves the x87 as RESET does", ("fninit", "fldcw control=0x40")),
+    Variant("port F1h leaves the x87 as FNINIT does, and lowers IRQ 13", ("fninit", "out 0xf0")),
+    Variant(
+        "port F1h leaves the x87 as RESET does, and lowers IRQ 13",
+        ("fninit", "fldcw control=0x40", "out 0xf0"),
+    ),
+)
+_AGAIN_UP = "bios", "sti"
+_RESET = (
+    Variant("the reset is a RESET", ("reset", *_AGAIN_UP)),
+    Variant("the reset is an INIT: the state of the x87 stays", ("init", *_AGAIN_UP)),
+    Variant(
+        "the BIOS executes FNINIT after the reset, which is a RESET or an INIT",
+        ("reset", "fninit", *_AGAIN_UP),
+    ),
+)
+_RESET_MSRS = (
+    Variant("the reset is a RESET: HWCR.IgnneEm and the IGNNE MSR are 0", ("reset", *_AGAIN_UP)),
+    Variant("the reset is an INIT: HWCR.IgnneEm and the IGNNE MSR stay", ("init", *_AGAIN_UP)),
+)
 _TABLE: dict[str, list[tuple[str, str, str] | tuple[str, str, str, dict[str, str]]]] = {
     "baseline": [
         ("baseline", _ES, "fninit, mask, fldcw ZE, fld1, fdiv0, sw, mark"),
@@ -69,6 +107,9 @@ _TABLE: dict[str, list[tuple[str, str, str] | tuple[str, str, str, dict[str, str
         ("f0-idle-does-not-mute", _D212, "fninit, out f0, settle, fldcw ZE, " + _AGAIN + "fwait, mark"),
         ("f0-after-fninit-does-not-mute", _D212, _QUIET + "sw, fninit, out f0, fldcw ZE, " + _AGAIN + "fwait, mark"),
         ("f0-after-fnclex-does-not-mute", _D212, _QUIET + "sw, fnclex, out f0, " + _AGAIN + "fwait, mark"),
+        ("f0-after-fninit-at-once", _D212, _STORED + "fninit, out f0, fldcw ZE, " + _AGAIN + "fwait, mark"),
+        ("shared-irq13", "SDM1 D.3.6.1", "fninit, mask, fldcw ZE, other, " + _AGAIN + "fwait, mark", _SEEN),
+        ("f1-while-pending", _D212, _QUIET + "sw, settle, irr, out f1, settle, irr, sw, cw, mark"),
         ("fninit-before-interrupt", "SDM1 D.3.6.1", _QUIET + "fninit, sw, unmask, settle, mark", {"handler": "sw, out f0, eoi"}),
         ("fnclex-before-interrupt", "SDM1 D.3.6.1", _QUIET + "fnclex, sw, unmask, settle, mark", {"handler": "sw, out f0, eoi"}),
         ("f0-lowers-irq13-late", _D212, _QUIET + "fninit, settle, irr, out f0, settle, irr, unmask, settle, mark"),
@@ -138,7 +179,11 @@ _TABLE: dict[str, list[tuple[str, str, str] | tuple[str, str, str, dict[str, str
         ("ignne-msr-mbz", "APM2 15.30.2", "wrmsr IGNNE 2, rdmsr IGNNE 1, mark"),
         ("vm-cr", "APM2 15.30.1", "rdmsr VM_CR 0, mark"),
         ("ignne-msr-ends-freeze", "APM2 15.30.2", _QUIET + "wrmsr HWCR 100, wrmsr IGNNE 1, fwait, fld1, mark, fnclex, wrmsr IGNNE 0, wrmsr HWCR 0"),
+        ("ignne-msr-after-reset", "APM2 14.1.3", "wrmsr HWCR 100, wrmsr IGNNE 1, rdmsr HWCR 100, rdmsr IGNNE 1, reset, rdmsr HWCR 100, rdmsr IGNNE 1, wrmsr IGNNE 0, wrmsr HWCR 0, mark"),
         ("ignne-em-cuts-the-pin", "APM2 15.30.2", "wrmsr HWCR 100, " + _HELD + "fwait, mark", {"handler": "out f0, eoi"}),
+    ],
+    "reset": [
+        ("reset-releases-ignne", "SDM3 table 9-1", _STORED + "sw, reset, cw, sw, fninit, out f0, fldcw ZE, " + _AGAIN + "fwait, mark"),
     ],
     "watchdog": [
         ("timer-ends-it", "the image itself: the timer ends what never ends", "fninit, spin, mark"),
@@ -147,11 +192,18 @@ _TABLE: dict[str, list[tuple[str, str, str] | tuple[str, str, str, dict[str, str
 """By family: name, rule, what runs, and where it is not the usual one the handler of 75h or of #MF."""
 
 
+_ASKS: dict[str, dict[str, Any]] = {
+    "f1-while-pending": {"asks": "out f1", "variants": _F1},
+    "reset-releases-ignne": {"asks": "reset", "variants": _RESET},
+    "ignne-msr-after-reset": {"asks": "reset", "variants": _RESET_MSRS},
+}
+
+
 def _cases() -> tuple[ImageCase, ...]:
     return tuple(
         ImageCase(
             family, name, rule, _parts(main), **{key: _parts(text) for part in handlers for key, text in part.items()},
-            amd=family == "msr",
+            **_ASKS.get(name, {}), amd=family == "msr",
         )
         for family, rows in _TABLE.items()
         for name, rule, main, *handlers in rows

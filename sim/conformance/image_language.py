@@ -6,11 +6,13 @@ top 6, mem 3f80          TOP, and the upper half of the word that FSTP stored, w
 fip 4, fdp zero, fop     pointers of the environment that FNSTENV or FNSAVE stored: to operation 4, to its
                          operand, and its opcode; logged is the difference to that
 mark                     a line in the log
+out f1, other            port F1h; interrupt 75h as another device on the line raises it, by INT
 out f0, eoi, mask, unmask, irr, isr, cli, settle
 timer-opens              the timer opens the slave 8259A, in a while
 timer-f0                 the timer writes port F0h, in a while
 waited 1                 whether the timer has come since; it has to be this
 clear                    zeros where FSTP stores
+reset                    RESET or INIT, whichever the machine has, after which the case goes on
 circuit 0                the chipset's enable bit
 spin                     nothing, for ever
 cr0.ts 1                 a bit of CR0, in the next instruction in effect
@@ -92,7 +94,8 @@ def steps_of(operation: str) -> list[str]:
         "cw": ["fnstcw"],
         "top": ["fnstsw"],
         **{key: ["nop"] for key in _SILENT},
-        "out": ["out 0xf0"],
+        "out": ["out 0xf0" if words == ["f0"] else "out 0xf1"],
+        "other": ["int 0x75", "nop"],
         "eoi": ["out 0xa0, 0x20", "out 0x20, 0x20"],
         "mask": ["out 0xa1, 0x20"],
         "unmask": ["out 0xa1, 0x00"],
@@ -101,6 +104,7 @@ def steps_of(operation: str) -> list[str]:
         "settle": ["nop 30"],
         "spin": ["wait irq13"],
         "cli": ["cli"],
+        "reset": ["reset", "bios", "sti"],
     }[verb]
 
 
@@ -142,7 +146,9 @@ def assembly(operation: str, bits: int, label: str, number: int, first: str) -> 
     if verb in read:
         return _logged(*read[verb], bits)
     return {
-        "out": ["out 0F0h, al"],
+        "out": ["out 0F0h, al" if words == ["f0"] else "out 0F1h, al"],
+        # Behind the INT still is this operation.
+        "other": ["int 75h", "nop"],
         "eoi": ["mov al, 20h", "out 0A0h, al", "out 20h, al"],
         "mask": ["mov al, 0FFh", "out 0A1h, al"],
         "unmask": ["mov al, 0DFh", "out 0A1h, al"],
@@ -152,6 +158,7 @@ def assembly(operation: str, bits: int, label: str, number: int, first: str) -> 
         "circuit": [f"mov al, {words[0] if words else 0}", f"call circuit{bits}"],
         "settle": [f"waiting wait_{label}"],
         "spin": ["jmp $"],
+        "reset": [f"mov word [begin], {label}_over", f"jmp reset_{bits}", f"{label}_over:"],
         "cli": ["cli"],
     }[verb]
 

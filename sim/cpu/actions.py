@@ -44,6 +44,12 @@ class MovCr0(NamedTuple):
     value: bool
 
 
+class MovEt(NamedTuple):
+    """A write of CR0.ET: it stays 0 on an 80386 until software sets it, and is 1 from the 486 on."""
+
+    value: bool
+
+
 class MovFerrEnable(NamedTuple):
     """A write of the chipset's enable bit."""
 
@@ -187,6 +193,7 @@ Action = (
     | Io
     | MsrAccess
     | MovCr0
+    | MovEt
     | MovFerrEnable
     | Wait
     | Reset

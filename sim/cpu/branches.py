@@ -2,17 +2,19 @@
 
 What is tested and counted is called by name: `sw` and `cw` (what the last FNSTSW and FNSTCW stored), `msr`
 (what the last RDMSR read), `al` (the last IN), `cx`, and bytes of memory, `[name]`. All are 0 at first, RESET
-leaves them alone, and handlers share them with the program.
+leaves them alone, and handlers share them with the program. `cr0` is CR0 as it is, for TEST alone.
 """
 
 import re
 
-from ...model.registers import MASKABLE, ExceptionFlag
+from ...model.registers import MASKABLE, Cr0, ExceptionFlag
 from ..support.errors import InputError
 from . import operands
 from .actions import Action, Assign, Compare, Count, Jump, Loop, Test
 
-WIDTHS = {"sw": 16, "cw": 16, "msr": 64, "al": 8, "cx": 16}
+CR0_BITS = {**{str(bit.name): int(bit) for bit in Cr0}, "ET": 1 << 4}
+"""What a program can look at in CR0, at its position there."""
+WIDTHS = {"sw": 16, "cw": 16, "msr": 64, "al": 8, "cx": 16, "cr0": 6}
 """Operands that have a name of their own, with their bits. A byte of memory has 8."""
 _SUMMARY = {"ES": 1 << 7, "B": 1 << 15}
 
@@ -73,11 +75,21 @@ def _test(verb: str, words: list[str]) -> Action:
         raise InputError(f"expected {form}, not {words[0]!r}")
     operand = operand if operand in WIDTHS else _written(words[0])
     text = ",".join(words[1:])
+    if operand == "cr0":
+        return Test(operand, _cr0_bits(verb, text))
     if verb == "cmp":
         return Compare(operand, operands.number(text, bits=width_of(operand)))
     if text[:1].isdigit() or operand not in ("sw", "cw"):
         return Test(operand, operands.number(text, bits=width_of(operand)))
     return Test(operand, _flags(operand, text))
+
+
+def _cr0_bits(verb: str, text: str) -> int:
+    """Bits of CR0, by name alone: of the others nothing is known here."""
+    names = re.split(r"[,+|]", text.upper())
+    if verb == "cmp" or any(name not in CR0_BITS for name in names):
+        raise InputError(f"expected test cr0, BITS with bits out of {', '.join(CR0_BITS)}")
+    return sum(CR0_BITS[name] for name in dict.fromkeys(names))
 
 
 def _flags(operand: str, text: str) -> int:

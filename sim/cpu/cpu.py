@@ -31,6 +31,7 @@ from .actions import (
     Jump,
     Loop,
     MovCr0,
+    MovEt,
     MovFerrEnable,
     MovSs,
     MsrAccess,
@@ -44,6 +45,7 @@ from .actions import (
     Wait,
     X87Step,
 )
+from .branches import CR0_BITS
 from .events import FAULTS, CpuEvent
 from .program import Instruction, Position, Program
 from .state import NOWHERE, ProcessorState
@@ -236,8 +238,14 @@ class Cpu(ProcessorState):
                 self._position, self._frames = NOWHERE, ()
             case Reflect(vector) if not self.task:
                 self._reflected = vector
+            case MovEt(value):
+                self._set_et(value)
             case Test() | Compare() | Assign() | Count():
+                self.stores.values["cr0"] = int(self.cr0) | self.et * CR0_BITS["ET"]
                 self.stores.change(action)
+
+    def _set_et(self, value: bool) -> None:
+        """A write of CR0.ET, which is hard-wired to 1 from the 486 on (SDM3 2.5)."""
 
     def _svm(self, action: Vmrun | Gif) -> Cycles:
         """VMRUN, STGI, CLGI: #UD without EFER.SVME, which is 1 only under a hypervisor (APM3)."""

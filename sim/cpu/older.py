@@ -12,7 +12,7 @@ from ..waveform.older_signals import older_signals
 from .actions import Wait
 from .cpu import Cpu, Cycles
 from .events import FAULTS, NMI_VECTOR
-from .program import Program
+from .program import Position, Program
 from .stores import CONTROL_BIT_7, CONTROL_KEPT, ControlWord, Stores
 
 _BITS = CONTROL_KEPT | CONTROL_BIT_7
@@ -38,6 +38,14 @@ class OlderCpu(Cpu):
         super().__init__(program, Parameters(Generation.AMD64))
         word = CONTROL_WORDS[parameters.cpu or HostCpu.I80386]
         self.stores = Stores(parameters.cpu is HostCpu.I8086, word)
+
+    def _begin(self, position: Position, init: bool = False) -> None:
+        super()._begin(position, init)
+        # The 80386 of an AT does not find its 80387 by itself: ERROR# is tied off [C7].
+        self.et = False
+
+    def _set_et(self, value: bool) -> None:
+        self.et = value
 
     def _drive(self, **inputs) -> Any:
         return OlderInputs(cr0=self.cr0, **inputs)

@@ -67,6 +67,7 @@ class ProcessorState:
     current: the step under way, or None when the program is over; then no interrupt is taken any more.
     waiting: 'frozen', 'halted', 'waiting' or 'stopped' while it may stay where it is for ever, else None.
     cr0, interrupts: CR0 and the interrupt flag IF. RESET and INIT leave both 0 (SDM3 table 9-1).
+    et: CR0.ET, which the error logic does not read; hard-wired to 1 from the 486 on (SDM3 2.5).
     stores: what the program stored, and ZF.
     gif: the global interrupt flag; 1 after RESET (APM2 15.17).
     pins: levels of PINS, which are set from outside.
@@ -134,6 +135,7 @@ class ProcessorState:
         self.current: Step | None = None
         self.waiting: str | None = None
         self.cr0 = Cr0(0)
+        self.et = True
         self.interrupts = False
         self.gif = True
         self.nmi_blocked = False

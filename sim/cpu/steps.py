@@ -6,14 +6,14 @@ fldcw masks=PE           ; masks of the control word: a list, all or none; or co
 frstor masks=none flags=IE,SF
 out 0xf0                 ; in 0xf0, out 0xf0, 0x00
 wrmsr IGNNE 1            ; wrmsr 0xC0010115 1 cpl=3; rdmsr HWCR
-mov cr0.ne 1             ; ne, em, ts, mp; also ferr_enable
+mov cr0.ne 1             ; ne, em, ts, mp, et; also ferr_enable
 nop 5                    ; five cycles
 wait irq13               ; until the signal is 1; wait ferr_n 0
 sti                      ; cli; popf if=1 sets IF without a shadow
 reset                    ; init
 vmrun                    ; a hypervisor's: stgi, clgi, inject 0x75, virq 0x08
 jmp again                ; to a label; jz, jnz; loop again, 3 (three rounds), or loop again with CX
-test sw, ZE              ; ZF, of what FNSTSW stored; cmp [seen], 2; inc [seen]; mov cx, 5
+test sw, ZE              ; ZF, of what FNSTSW stored; test cr0, ET; cmp [seen], 2; inc [seen]; mov cx, 5
 exit                     ; the program ends; rsm
 reflect 0x75             ; a monitor's: the task's own handler is entered at the IRET
 """
@@ -40,6 +40,7 @@ from .actions import (
     Io,
     Iret,
     MovCr0,
+    MovEt,
     MovFerrEnable,
     MovSs,
     MsrAccess,
@@ -52,7 +53,7 @@ from .actions import (
     Vmrun,
     Wait,
 )
-from .branches import assign, branch
+from .branches import CR0_BITS, assign, branch
 from .instructions import INSTRUCTIONS
 from .msr_requests import read_request, write_request
 from .x87_steps import keywords_of, x87
@@ -170,12 +171,14 @@ def _mov(verb: str, words: list[str]) -> Action:
         return MovSs()
     if assigned := assign(words):
         return assigned
-    targets = ", ".join(["ferr_enable", *(f"cr0.{str(bit.name).lower()}" for bit in Cr0), "cx", "[NAME]"])
+    targets = ", ".join(["ferr_enable", *(f"cr0.{name.lower()}" for name in CR0_BITS), "cx", "[NAME]"])
     _exactly(words, 2, 2, f"mov TARGET 0|1 with a target out of {targets}")
     target, value = words[0].lower(), bool(operands.number(words[1], bits=1))
     if target == "ferr_enable":
         return MovFerrEnable(value)
     register, _, bit = target.partition(".")
+    if target == "cr0.et":
+        return MovEt(value)
     if register != "cr0" or bit.upper() not in Cr0.__members__:
         raise InputError(f"expected a target out of {targets}, not {words[0]!r}")
     return MovCr0(Cr0[bit.upper()], value)

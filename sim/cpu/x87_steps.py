@@ -31,10 +31,13 @@ def x87(mnemonic: str, keywords: dict[str, str]) -> X87Step:
     required = {"masks", "control"} if "masks" in allowed else set()
     if required and not required & set(keywords):
         raise InputError(f"{mnemonic} needs masks=... or control=...")
+    raises = operands.flags(keywords.get("raises", "none"), allowed=ExceptionFlag(0x7F))
+    if raises & ExceptionFlag.SF and not raises & ExceptionFlag.IE:
+        raise InputError("SF is set only together with IE (SDM1 8.1.3.4): raises=IE,SF")
     request = OperationRequest(
         instruction.code,
         instruction.family,
-        operands.flags(keywords.get("raises", "none"), allowed=ExceptionFlag(0x7F)),
+        raises,
         _control(keywords),
         _status(keywords),
     )

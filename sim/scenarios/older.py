@@ -79,6 +79,13 @@ def machines_of(source: Source) -> tuple[tuple[Generation, ...], tuple[OlderMach
 def _machine_key(source: Source) -> Key:
     if not isinstance(source.data.get("machine"), dict):
         return ("machine",)
+    for name in source.data["machine"]:
+        if name in (*NAMES_OF_GENERATIONS, Generation.I486.value):
+            raise source.error(
+                ("machine", name),
+                f"[machine.{name}]: only machines before the 486 have a table of their own; "
+                f"{name} runs the scenario as it stands, and [expect-on] has what else to expect there",
+            )
     source.only(("machine",), ("on", *(one.value for one in OlderMachine)))
     return ("machine", "on")
 

@@ -3,7 +3,8 @@
 from ...model.older import OlderParameters
 from ...model.older.registers import SUPPORTED, HostCpu
 from ...model.registers import Cr0
-from ..cpu.actions import MovCr0, MovFerrEnable, MsrAccess, Reset, Rsm, Wait, X87Step
+from ..cpu.actions import MovCr0, MovEt, MovFerrEnable, MsrAccess, Reset, Rsm, Test, Wait, X87Step
+from ..cpu.branches import CR0_BITS
 from ..cpu.program import Program
 from ..cpu.steps import TO_AX, Step
 from ..waveform.older_signals import older_signals
@@ -42,6 +43,15 @@ def _why_not(step: Step, parameters: OlderParameters, known: set[str]) -> str:
             if bit is Cr0.NE:
                 return "CR0.NE exists from the 486 on"
             return "an 8088 has no CR0" if is_8087 else ""
+        case MovEt() if parameters.cpu is not HostCpu.I80386:
+            return "an 8088 has no CR0" if is_8087 else "the 80286 has no ET, the 80386 has"
+        case Test(operand, mask) if operand == "cr0":
+            if is_8087:
+                return "an 8088 has no CR0"
+            if mask & CR0_BITS["NE"]:
+                return "CR0.NE exists from the 486 on"
+            lacks_et = parameters.cpu is HostCpu.I80286 and mask & CR0_BITS["ET"]
+            return "the 80286 has no ET, the 80386 has" if lacks_et else ""
         case MsrAccess():
             return "there are no MSRs"
         case MovFerrEnable():

@@ -49,7 +49,7 @@ from ..cpu.program import Program
 from ..cpu.steps import Step, parse_step
 from ..support.errors import InputError
 from ..support.suggest import nearest
-from ..support.toml_source import Key, Source, open_shipped, shipped_names
+from ..support.toml_source import Key, Source, open_shipped, refuse_control_characters, shipped_names
 from .expectations import Expectation, contradiction, parse_expectation
 from .hypervisor import parse_hypervisor
 from .jumps import check_jumps, every_step
@@ -176,6 +176,7 @@ def load_scenario(name: str) -> Scenario:
 def parse_scenario(source: Source, name: str) -> Scenario:
     """A scenario from a parsed file."""
     source.only((), _KEYS)
+    refuse_control_characters(source)
     if "program" not in source.data:
         raise source.error((), "a scenario needs a program")
     generations, machines = machines_of(source)

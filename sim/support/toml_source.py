@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Iterator
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -104,6 +105,24 @@ class Source:
             line = line.split(";")[0].strip()
             if line:
                 yield Line(number, line)
+
+
+_ONE_LINE = ("title", "topic", "source")
+"""Keys whose text is printed within a line."""
+
+
+def refuse_control_characters(source: Source, table: Key = ()) -> None:
+    """Raises SourceError where a text or a key has one, such as ESC: a terminal would act on it."""
+    for name, value in source.get(table, dict, {}).items():
+        key = (*table, name)
+        if isinstance(value, dict):
+            refuse_control_characters(source, key)
+        texts = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
+        allowed = "\t" if name in _ONE_LINE else "\t\n"
+        for what, text, passes in (("a key", name, ""), *((name, text, allowed) for text in texts)):
+            for character in text:
+                if unicodedata.category(character) == "Cc" and character not in passes:
+                    raise source.error(key, f"{what} has the control character {character!r} in it")
 
 
 def shipped_names(folder: Traversable) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from ...model.registers import Cr0, Parameters
-from ..cpu.actions import Wait
+from ..cpu.actions import MovEt, Test, Wait
 from ..cpu.program import Instruction, Program, block_of, targets_of
 from ..cpu.steps import Step
 from ..lanes.builder import Builder, Word
@@ -112,6 +112,8 @@ def unsupported(program: Program, parameters: Parameters) -> str | None:
         return "a [monitor] is not supported in lanes"
     for row in lay_out(program, parameters).instructions:
         action = row.step.action if row else None
+        if row and (isinstance(action, MovEt) or (isinstance(action, Test) and action.operand == "cr0")):
+            return f"line {row.step.line}: {row.step.text!r} is not supported in lanes"
         if row and isinstance(action, Wait) and action.signal not in LEVELS:
             known = ", ".join(LEVELS)
             name = f"line {row.step.line}: 'wait {action.signal}'"

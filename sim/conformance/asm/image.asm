@@ -10,6 +10,11 @@ org 1000h
 
 LOG equ 600h                            ; lines of 4 bytes: value, kind
 LOG_MOST equ 64
+KEPT equ LOG + 4 * LOG_MOST             ; what a case needs behind a RESET: two words that say so, then `state`
+KEPT_1 equ "irq1"
+KEPT_2 equ "rst3"
+ALARM equ 1                             ; of the RTC, seconds: holds a mark over a RESET, in case memory does not
+ALARM_MARK equ 0A5h
 STACK16 equ 0FFF0h
 STACK32 equ 0FC00h
 PERIOD equ 16384                        ; of the timer, in its clocks of 0.84 us: 13.7 ms
@@ -108,18 +113,7 @@ runs:
 %endrep
         dw 0FFFFh
 
-main:   mov dx, 3F8h + 3
-        mov al, 80h
-        out dx, al
-        mov dx, 3F8h
-        mov al, 1
-        out dx, al
-        inc dx
-        mov al, 0
-        out dx, al
-        mov dx, 3F8h + 3
-        mov al, 3
-        out dx, al
+main:   call serial
         mov al, 0Ch                     ; the floppy's motor
         mov dx, 3F2h
         out dx, al
@@ -131,17 +125,20 @@ main:   mov dx, 3F8h + 3
         mov di, saved_vectors
         mov cx, 512
         rep movsw
-        call vectors
-        mov al, 34h                     ; the timer counts down from PERIOD
-        out 43h, al
-        mov al, PERIOD & 0FFh
-        out 40h, al
-        mov al, PERIOD >> 8
-        out 40h, al
+        cmp dword [KEPT], KEPT_1
+        jne .first
+        cmp dword [KEPT + 4], KEPT_2
+        je back_from_reset
+.first: call vectors
+        call start_timer
+        mov al, ALARM
+        call cmos_read
+        cmp al, ALARM_MARK
+        je .lost
         mov si, hello
         call print
         call detect
-        jc .none
+        jc nothing
         mov si, generation_text
         call print
         mov si, [generation]
@@ -155,23 +152,31 @@ main:   mov dx, 3F8h + 3
 .plain: call newline
         call chipset
         mov word [run_at], runs
+        jmp .case
+.lost:  mov ah, 0                       ; it has booted, and does not know any more what it was at
+        mov al, ALARM
+        call cmos_write
+        mov si, lost_text
+        call print
+        jmp nothing
 .case:  mov si, [run_at]
         mov ax, [si]
         add word [run_at], 2
         cmp ax, 0FFFFh
-        je .done
+        je all_done
         mov [mode], al
         and byte [mode], 1
         shr ax, 1
         mov [number], ax
         call one_case
+after_case:
         test word [options], 2
-        jz .case
+        jz main.case
         cmp byte [differs], 0
-        je .case
+        je main.case
         mov si, ends_text
         call print
-.done:  mov si, done_text
+all_done:  mov si, done_text
         call print
         mov ax, [passed]
         call decimal
@@ -185,7 +190,8 @@ main:   mov dx, 3F8h + 3
         call decimal
         mov si, skipped_text
         call print
-.none:  test word [options], 1
+nothing:
+        test word [options], 1
         jnz .halt
         mov cx, 0FFFFh                  ; what COM1 still sends
         mov dx, 3F8h + 5
@@ -252,6 +258,13 @@ one_protected:
         call protected
 ended:  mov byte [running], 0
         call quiet
+        cmp byte [resetting], 0         ; nothing resets this machine
+        je .ran
+        mov byte [resetting], 0
+        mov dword [KEPT], 0
+        call forget_reset
+        jmp one_case.skip
+.ran:
         mov si, case_text
         call print
         call title
@@ -271,18 +284,25 @@ ended:  mov byte [running], 0
         mov si, [generation]
         shl si, 1
         add si, [bx + 12]
-        mov si, [si]                    ; number of lines, then the lines
+        mov si, [si]                    ; each log that is right: number of lines, then the lines; FFFFh at the end
+.log:   lodsw
+        cmp ax, 0FFFFh
+        je .other
+        mov bx, ax
+        shl bx, 2
+        add bx, si                      ; the next one
         mov cx, [log_at]
         sub cx, LOG
         shr cx, 2
-        cmp [si], cx
-        jne .other
-        add si, 2
+        cmp ax, cx
+        jne .wrong
         mov di, LOG
         shl cx, 1
         repe cmpsw
-        jne .other
-        inc word [passed]
+        je .right
+.wrong: mov si, bx
+        jmp .log
+.right: inc word [passed]
         mov si, same_text
         call print
         jmp left_over
@@ -301,6 +321,88 @@ left_over:
         mov si, left_text
         jmp print
 .end:   ret
+
+; Behind a RESET or INIT that a case has asked for: from the BIOS, which has jumped to the address at 467h, or from
+; the disk once more. No instruction of the x87 is executed before the case goes on.
+back_from_reset:
+        cli
+        cld
+        xor ax, ax
+        mov ds, ax
+        mov es, ax
+        mov ss, ax
+        mov esp, STACK16
+        mov dword [KEPT], 0
+        mov si, KEPT + 8
+        mov di, state
+        mov cx, state_end - state
+        rep movsb
+        mov byte [resetting], 0
+        call forget_reset
+        call serial
+        call vectors
+        call start_timer
+        cmp byte [circuit_kind], 0
+        je .pics
+        mov byte [circuit_kind], 0
+        mov byte [silent], 1
+        call chipset
+        mov byte [silent], 0
+.pics:  call start_pics
+        push word after_case
+        cmp byte [mode], 0
+        jne .protected
+        mov [back], sp
+        sti
+        call [begin]
+        jmp case_over16
+.protected:
+        call protected
+        jmp ended
+
+; No BIOS has to jump to us any more.
+forget_reset:
+        mov ax, 0Fh
+        call cmos_write
+        mov ax, ALARM
+; A byte of the RTC's memory: address in AL, value in AH.
+cmos_write:
+        out 70h, al
+        mov al, ah
+        out 71h, al
+        mov al, 0Dh
+        out 70h, al
+        in al, 71h
+        ret
+; The same, into AL.
+cmos_read:
+        out 70h, al
+        in al, 71h
+        ret
+
+serial: mov dx, 3F8h + 3
+        mov al, 80h
+        out dx, al
+        mov dx, 3F8h
+        mov al, 1
+        out dx, al
+        inc dx
+        mov al, 0
+        out dx, al
+        mov dx, 3F8h + 3
+        mov al, 3
+        out dx, al
+        ret
+
+; The timer counts down from PERIOD.
+start_timer:
+        mov al, 34h
+        out 43h, al
+        mov al, PERIOD & 0FFh
+        out 40h, al
+        mov al, PERIOD >> 8
+        out 40h, al
+        ret
 
 ; Number, mode and name of the case; finds its row of the table: name, needs, real, protected, where their operations are,
 ; expected, handlers.
@@ -692,7 +794,9 @@ print:  lodsb
 
 newline:
         mov al, 10
-putc:   pusha
+putc:   cmp byte [silent], 0
+        jne .end
+        pusha
         mov bl, al
         out 0E9h, al
         mov cx, 0FFFFh                  ; no longer than that for COM1, if there is one
@@ -738,7 +842,7 @@ putc:   pusha
 .keep:  mov [cursor], di
         pop es
         popa
-        ret
+.end:   ret
 
 decimal:
         pusha
@@ -967,6 +1071,45 @@ circuit_read%1:
         mov al, [fs:ecx]
         ret
 
+; RESET, or INIT, as the machine has it; the case goes on at [begin]. What is needed then is put where neither the
+; BIOS nor a boot writes.
+reset_%1:
+        cli
+        cld
+        mov byte [resetting], 1
+        mov esi, state
+        mov edi, KEPT + 8
+        mov ecx, state_end - state
+        rep movsb
+        mov dword [KEPT], KEPT_1
+        mov dword [KEPT + 4], KEPT_2
+        mov dword [467h], back_from_reset
+        mov word [472h], 1234h          ; a warm boot: memory is not tested
+        mov al, 0Fh                     ; the BIOS jumps to the address at 467h
+        out 70h, al
+        mov al, 0Ah
+        out 71h, al
+        mov al, ALARM
+        out 70h, al
+        mov al, ALARM_MARK
+        out 71h, al
+        sti
+        mov dx, 0CF9h
+        mov al, 2
+        out dx, al
+        mov al, 6
+        out dx, al
+        waiting by_keyboard_%1
+        mov al, 0FEh
+        out 64h, al
+        waiting by_port_92_%1
+        in al, 92h
+        and al, 0FEh
+        out 92h, al
+        or al, 1
+        out 92h, al
+        jmp $                           ; the timer ends it
+
 stray%1:
 %if %1 = 16
         iret
@@ -1045,6 +1188,7 @@ same_text: db " ok", 10, 0
 other_text: db " differs", 10, 0
 skip_text: db ": skipped", 10, 0
 left_text: db "left: IRQ 13 stays requested", 10, 0
+lost_text: db "lost: a reset does not keep memory here", 10, "done: 0 passed, 0 failed, 1 skipped", 10, 0
 ends_text: db "ends here: start again for the cases that are left", 10, 0
 done_text: db "done: ", 0
 passed_text: db " passed, ", 0
@@ -1068,6 +1212,9 @@ idt_pointer: dw 256 * 8 - 1
         dd idt
 real_idt: dw 3FFh
         dd 0
+silent: db 0
+resetting: db 0                         ; a case has asked for RESET, and nothing has come of it yet
+state:
 generation: dw 0
 number: dw 0
 passed: dw 0
@@ -1096,6 +1243,7 @@ mode:   db 0
 is_amd: db 0
 differs: db 0
 faulted: db 0
+state_end:
 
 %include "cases"
 

@@ -4,13 +4,16 @@ import random
 
 import pytest
 from irq13.model import Generation
-from irq13.sim.conformance.conform import Seen, judged
+from irq13.sim.conformance.conform import Seen, counts, findings, judged
 from irq13.sim.conformance.defects import defects, recognised
 from irq13.sim.conformance.image import ALL_RUNS
 from irq13.sim.conformance.image_cases import CASES
-from support.planted import DEFECTS, failing, small_pc
+from support.planted import DEFECTS, failing, rows_of, small_pc
 
 BY_NAME = {defect.name: defect for defect in defects()}
+RESET_MSRS = "the reset is {}: HWCR.IgnneEm and the IGNNE MSR {}"
+INIT_X87 = "the reset is an INIT: the state of the x87 stays"
+FNINIT = "the BIOS executes FNINIT after the reset, which is a RESET or an INIT"
 LEAVES_TRACES = {"f0-needs-ferr"}
 """IRQ 13 stays requested, which no program can put back there: a boot of its own is what keeps the verdict."""
 
@@ -31,6 +34,25 @@ def test_a_pc_that_is_right_passes_every_case(right, generation):
     """In one boot, in any order of cases and modes, however late IRQ 13 comes."""
     assert failing(right, generation, ALL_RUNS) == set()
     assert failing(right, generation, shuffled(generation.value), latency=200) == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [
+        ("b", {"port F1h does nothing", "the reset is a RESET", RESET_MSRS.format("a RESET", "are 0")}),
+        ("i81", {"port F1h lowers IRQ 13, as F0h does", INIT_X87, RESET_MSRS.format("an INIT", "stay")}),
+        ("if", {"port F1h does nothing", FNINIT, RESET_MSRS.format("an INIT", "stay")}),
+        ("n", {"port F1h does nothing"}),
+        ("m", {"port F1h does nothing"}),
+    ],
+)
+def test_what_pcs_have_otherwise_is_found_out(right, kind, found):
+    """By cases that ask: what a reset is, by which port and where it leads to, and what port F1h does."""
+    runs = [run for run in ALL_RUNS if CASES[run[0]].asks]
+    rows = rows_of(right, Generation.AMD64, runs, kind=kind)
+    lost = 4 if kind in ("n", "m") else 0
+    assert counts(rows) == {"agrees": len(runs) - lost} | ({"skipped": lost} if lost else {})
+    assert set(findings(rows)) == found
 
 
 @pytest.mark.slow

@@ -4,10 +4,14 @@ import re
 
 import pytest
 from irq13.model.older import OlderMachine
+from irq13.model.registers import Generation
 from irq13.sim.scenarios.older_run import run_on_older
 from irq13.sim.scenarios.scenario import load_scenario, parse_scenario, shipped_scenarios
-from irq13.sim.scenarios.side_by_side import joined_runs, run_on_all
+from irq13.sim.scenarios.side_by_side import joined_runs, run_on_all, run_on_machine
+from irq13.sim.support.errors import InputError
 from irq13.sim.support.toml_source import Source, SourceError
+from irq13.sim.sweep.pins import pin_pulse
+from irq13.sim.sweep.sweep import sweep
 
 AT, XT, PC98 = OlderMachine.AT286, OlderMachine.XT8087, OlderMachine.PC98
 CASES = [(name, machine) for name in shipped_scenarios() for machine in load_scenario(name).machines]
@@ -138,6 +142,24 @@ def test_a_write_of_f1h_resets_the_control_word_too():
     assert run_on_older(parsed(program, tail=tail), AT, "model").passed
 
 
+def test_et_is_a_matter_of_software_on_an_80386_and_hard_wired_from_the_486_on():
+    """[C7]; SDM3 2.5."""
+    program = "test cr0, ET\njz at0\nold: mov cr0.et 0\nfresh: test cr0, ET\njnz on\nexit\n"
+    program += (
+        "at0: mov cr0.et 1\ntest cr0, ET\njz old\non: reset\ntest cr0, ET\njz off\nlast: exit\noff: nop"
+    )
+    expect = "old executes {}\non executes once\noff executes {}"
+    for head, zero in (('machine = "AT386"', True), ('generation = "I486"', False)):
+        words = expect.format("never" if zero else "once", "once" if zero else "never")
+        scenario = parsed(program, head, f"expect = '''\n{words}\n'''")
+        machine = (*scenario.machines, *scenario.generations)[0]
+        assert run_on_machine(scenario, machine, "model").passed
+    with pytest.raises(SourceError, match="an 8088 has no CR0"):
+        parsed("test cr0, TS", 'machine = "XT8087"')
+    with pytest.raises(InputError, match="'test cr0, ET' is not supported in lanes"):
+        sweep(parsed("test cr0, ET", 'generation = "P6"'), Generation.P6, [pin_pulse("nmi")], [range(2)])
+
+
 def test_parity_is_an_nmi_too():
     tail = "pins = 'parity high at 12'\nexpect = 'handler nmi enters once'\n"
     tail += "[handlers]\nnmi = '''\nnop\niret\n'''\n"
@@ -171,6 +193,9 @@ def test_what_a_machine_does_not_have_is_passed_over_and_said():
         ("mov ferr_enable 1", "there is no FERR# and no enable bit"),
         ("wait ignne", "there is no ignne"),
         ("init", "INIT exists from the 486 on"),
+        ("mov cr0.et 1", "'mov cr0.et 1' is not supported on AT286: the 80286 has no ET, the 80386 has"),
+        ("test cr0, ET+MP", "the 80286 has no ET, the 80386 has"),
+        ("test cr0, NE", "CR0.NE exists from the 486 on"),
     ],
 )
 def test_what_a_machine_lacks_is_refused(text, error):
@@ -210,6 +235,11 @@ def test_an_8087_stores_its_status_word_in_memory_alone():
             "native is a parameter of machines before the 486",
         ),
         ("", "[machine.AT286.parameters]\ninstalled = false", "installed is for where the machine is XT8087"),
+        (
+            "",
+            "[machine.AT486]\nbios = ''",
+            "a.toml:5: [machine.AT486]: only machines before the 486 have a table",
+        ),
         ("", "[machine.AT286]\nbois = ''", "unknown key 'bois' (did you mean bios?)"),
         ("", "[machine.AT286]\nexpect = 'ferr_n falls'", "a.toml:6: there is no ferr_n on AT286"),
         ("", "[expect-on]\nXT8087 = 'latch falls'", "a.toml:6: there is no latch on XT8087"),

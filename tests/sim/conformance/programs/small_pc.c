@@ -1,9 +1,12 @@
 /* A small PC that boots the image: an interpreter for the few instructions of a 486 that it uses, two 8259As, a
  * timer, the enable bit of a PIIX3, COM1; the x87's errors by the reference in C. One instruction takes 1 us.
  *
- *     small_pc IMAGE GENERATION LATENCY
+ *     small_pc IMAGE GENERATION LATENCY [KIND]
  *
  * GENERATION is 0, 1 or 2 (I486, P6, AMD64); LATENCY is the number of instructions that IRQ 13 takes to the 8259A.
+ * KIND has a letter for each thing that PCs have otherwise. Without any a reset is a RESET, and the BIOS jumps to the
+ * address at 467h if it is asked to. i: it is an INIT; b: the BIOS boots from the disk; f: it executes FNINIT; 8: by
+ * port 64h alone; m: memory is lost; n: there is no reset; 1: port F1h is F0h once more.
  * COM1 goes to standard output. Status 0 when it is powered off, 3 if that never happens, 4 for what it lacks. */
 #include <math.h>
 #include <stdio.h>
@@ -133,7 +136,10 @@ static void tick(void) {
 
 /* Ports. */
 static u32 config_address;
-static u8 bridge[256];
+static u8 bridge[256], cmos[128];
+static int cmos_at, asked_to_reset;
+static const char *letters = "";
+static int has(char what) { return strchr(letters, what) != NULL; }
 static u32 in_port(u16 port, int size) {
     switch (port) {
     case 0x20: case 0xA0: {
@@ -144,6 +150,8 @@ static u32 in_port(u16 port, int size) {
     case 0x21: case 0xA1: return pics[port >> 7].imr;
     case 0x40: return latch_bytes++ & 1 ? latched >> 8 : latched & 0xFF;
     case 0xF0: case 0xF1: return irq13_in(&x87, port);
+    case 0x64: case 0x92: return 0;
+    case 0x71: return cmos[cmos_at];
     case 0x3FD: return 0x60;
     case 0xCF8: return config_address;
     }
@@ -166,7 +174,11 @@ static void out_port(u16 port, u32 value, int size) {
         reload = timer_bytes++ ? (reload & 0xFF) | (value & 0xFF) << 8 : value & 0xFF;
         if (!reload) reload = 65536;
         return;
-    case 0xF0: case 0xF1: irq13_out(&x87, port); return;
+    case 0xF0: case 0xF1: irq13_out(&x87, has('1') ? 0xF0 : port); return;
+    case 0x64: asked_to_reset |= value == 0xFE; return;
+    case 0x70: cmos_at = value & 0x7F; return;
+    case 0x71: cmos[cmos_at] = (u8)value; return;
+    case 0xCF9: asked_to_reset |= value == 6 && !has('8'); return;
     case 0x3F8: putchar((int)value & 0xFF); return;
     case 0xCF8: config_address = value; return;
     case 0x501: fflush(stdout); exit(0);
@@ -502,10 +514,9 @@ static void run_x87(int opcode) {
 static void strings(int opcode) {
     int size = opcode & 1 ? operand : 1;
     u32 step = flags & DF ? (u32)-size : (u32)size, from = override >= 0 ? base[override] : base[DS];
-    if (address != 2 && repeat) lacks("repeat with 32 bits", (u32)opcode);
     for (;;) {
         u32 si = from + (reg[SI] & (address == 2 ? 0xFFFF : ~0u)), di = base[ES] + (reg[DI] & (address == 2 ? 0xFFFF : ~0u));
-        if (repeat && !(reg[CX] & 0xFFFF)) return;
+        if (repeat && !get_reg(CX, address)) return;
         switch (opcode & 0xFE) {
         case 0xA4: put(di, get(si, size), size); break;
         case 0xA6: alu(7, get(si, size), get(di, size), size); break;
@@ -516,7 +527,7 @@ static void strings(int opcode) {
         if ((opcode & 0xFE) != 0xAA) put_reg(SI, reg[SI] + step, address);
         if ((opcode & 0xFE) != 0xAC) put_reg(DI, reg[DI] + step, address);
         if (!repeat) return;
-        put_reg(CX, reg[CX] - 1, 2);
+        put_reg(CX, reg[CX] - 1, address);
         if ((opcode & 0xFE) == 0xA6 && !(flags & ZF) == (repeat == 0xF3)) return;
     }
 }
@@ -775,22 +786,54 @@ static void step(void) {
     one_byte(opcode);
 }
 
+/* What a BIOS does first. */
+static void boots(void) {
+    memcpy(memory + 0x7C00, disk, 512);
+    for (u32 n = 0; n < 256; n++) put(n * 4, 0xF0000000u | n, 4);
+    ip = 0x7C00;
+}
+static void reset(void) {
+    struct irq13_instruction fninit = {IRQ13_FNINIT, 0, 0, 0, 0};
+    asked_to_reset = 0;
+    if (has('n')) return;
+    flags = 2, cr0 = 0, shadow = 0;
+    for (int n = ES; n <= GS; n++) load_segment(n, 0);
+    if (has('i')) {
+        irq13_init(&x87);
+    } else {
+        irq13_reset(&x87);
+        control = 0x40, top = 0, empty = 0, bridge[0x4E] = 0;
+    }
+    if (has('f')) {
+        while (irq13_before(&x87, &fninit) != IRQ13_EXECUTE) {}
+        fpu_reset();
+        irq13_after(&x87, &fninit);
+    }
+    if (has('m')) memset(memory, 0, sizeof memory);
+    if (cmos[0x0F] == 0x0A && !has('b') && !has('m')) {
+        load_segment(CS, get(0x469, 2));
+        ip = get(0x467, 2);
+    } else {
+        boots();
+    }
+}
+
 int main(int count, char **words) {
-    FILE *file = count == 4 ? fopen(words[1], "rb") : NULL;
+    FILE *file = count == 4 || count == 5 ? fopen(words[1], "rb") : NULL;
     if (!file || fread(disk, 1, sizeof disk, file) != sizeof disk) return 2;
     fclose(file);
     generation = atoi(words[2]);
     latency = atoi(words[3]);
-    memcpy(memory + 0x7C00, disk, 512);
-    for (u32 n = 0; n < 256; n++) put(n * 4, 0xF0000000u | n, 4);
+    if (count == 5) letters = words[4];
+    boots();
     bridge[0] = 0x86, bridge[1] = 0x80, bridge[2] = 0x00, bridge[3] = 0x70;
     x87.generation = (u8)generation;
     x87.irq = on_irq;
     irq13_reset(&x87);
-    ip = 0x7C00;
     while (now < 2000000000u) {
         step();
         tick();
+        if (asked_to_reset) reset();
     }
     return 3;
 }
