@@ -1,9 +1,8 @@
 """Which room may import which: imports go one way, within a room too, and every room is packaged."""
 
+import ast
 import tomllib
 from pathlib import Path
-
-from support.sources import facts_of
 
 ROOT = Path(__file__).parents[1]
 FLOORS = (
@@ -43,7 +42,11 @@ def arrows(root):
     known = dict(modules(root))
     for name, path in known.items():
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        for node, types in facts_of(path).imports:
+        tree = ast.parse(path.read_text("utf-8"))
+        types = {id(inner) for node in ast.walk(tree) if _types_only(node) for inner in ast.walk(node)}
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ImportFrom):
+                continue
             assert node.level or not (node.module or "").startswith("irq13"), f"{path}: not relative"
             if not node.level:
                 continue
@@ -52,7 +55,11 @@ def arrows(root):
             target = ".".join([*base, *(node.module.split(".") if node.module else [])])
             for alias in node.names:
                 inner = f"{target}.{alias.name}".lstrip(".")
-                yield name, inner if inner in known else target, types
+                yield name, inner if inner in known else target, id(node) in types
+
+
+def _types_only(node):
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def upward(root):

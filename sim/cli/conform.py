@@ -106,7 +106,7 @@ def image_command(out: Path, names: tuple[str, ...], mode: str | None, stay: boo
     multiple=True,
     help="Processor of the emulator; several are run one after the other. By default all.",
 )
-@click.option("--program", help="The emulator's executable, if it is a build of your own.")
+@click.option("--program", help="A build of your own: the emulator's executable, or v86's folder.")
 @click.option(
     "--limit", type=click.FloatRange(1, 3600), default=60, show_default=True, help="Seconds for a boot."
 )
@@ -138,9 +138,10 @@ def image_command(out: Path, names: tuple[str, ...], mode: str | None, stay: boo
 def conform_command(target: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Run the bootable image on an emulator and compare with the reference.
 
-    TARGET is qemu or bochs, which are found if they are installed; a log that was taken elsewhere; or after
-    -- the command that starts any emulator, with {image} where the floppy's file name goes and {log} where
-    that of COM1 does (without {log}, what it writes to standard output is taken for that).
+    TARGET is qemu, bochs, dosbox-x, dosbox or v86, which are found if they are installed; a log that was
+    taken elsewhere; or after -- the command that starts any emulator, with {image} where the floppy's file
+    name goes and {log} where that of COM1 does (without {log}, what it writes to standard output is taken
+    for that).
 
     Prints each case with the rule, what is expected and what was seen, then every difference in a sentence. A
     target that crashes or hangs loses that case, and goes on. Exit status 0 only if all agree, or fail as
@@ -181,15 +182,15 @@ def _rows(
 ) -> "tuple[list[JudgedCase], str, tuple[str, ...]]":
     """Rows, the target's name, and what the image says of the machine."""
     from ..conformance import conform
-    from ..conformance.emulators import PRESETS, given_command
+    from ..conformance.emulators import given_command
     from ..conformance.image_log import read_log
+    from ..conformance.presets import PRESETS
 
     runs = _runs(options["names"], options["mode"])
     if len(target) == 1 and target[0] in PRESETS:
         program = (options["program"],) if options["program"] else ()
         emulator = PRESETS[target[0]](*program)
-        chosen = [Generation(one) for one in options["generations"]] or list(Generation)
-        return _run_on(emulator, chosen, runs, options)
+        return _run_on(emulator, _asked_for(emulator, options["generations"]), runs, options)
     if len(target) == 1 and Path(target[0]).is_file():
         log = read_log(Path(target[0]))
         assert log.generation is not None
@@ -203,6 +204,19 @@ def _rows(
             param_hint="'TARGET'",
         )
     return _run_on(given_command(target), [None], runs, options)
+
+
+def _asked_for(emulator: "Emulator", names: Sequence[str]) -> "list[Generation | None]":
+    """Which processors to ask it for."""
+    chosen = [Generation(name) for name in names]
+    for one in chosen:
+        if one not in emulator.generations:
+            known = ", ".join(generation.value for generation in emulator.generations)
+            raise click.BadParameter(
+                f"{emulator.name} has no {one.value}: expected {known or 'none, as it has one processor'}",
+                param_hint="'--generation'",
+            )
+    return [*(chosen or emulator.generations)] or [None]
 
 
 def _run_on(

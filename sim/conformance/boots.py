@@ -3,7 +3,8 @@
 An emulator runs as a process of its own, with a limit of time, in a temporary folder. One that crashes or
 hangs loses the run that it was at, and goes on behind it. A case that differs may have left the machine in a
 state that the image cannot put back, so the boot ends there; and a verdict against an emulator counts only
-from a case that was the first of its boot.
+from a case that was the first of its boot. Only on an x87 that has shown no exception yet, not one interrupt
+and no ES, there is nothing that a case could leave: there a boot goes on, and counts until one shows.
 """
 
 import os
@@ -24,6 +25,7 @@ from ..support.errors import InputError, ToolError
 from .emulators import Emulator, Terminal
 from .image import END_AT_DIFFERENCE, Run, image, only
 from .image_cases import CASES
+from .image_language import INT, MF, PIC, SW
 from .image_log import Log, Seen, parse_log
 from .image_reference import expected_logs
 
@@ -100,9 +102,11 @@ def _share(job: Job, runs: list[Run]) -> Boots:
     """Runs after each other, with as many boots as it takes."""
     seen: dict[Run, Seen] = {}
     generation, machine, boots = None, (), 0
+    silent = False
     while runs and not job.stop.is_set():
         now = runs[:1] if job.boots == "each" else runs
-        text, ending, said = _start(job, only(image(), now, END_AT_DIFFERENCE if job.boots == "auto" else 0))
+        ends = job.boots == "auto" and not silent
+        text, ending, said = _start(job, only(image(), now, END_AT_DIFFERENCE if ends else 0))
         boots += 1
         try:
             log = parse_log(text)
@@ -111,7 +115,8 @@ def _share(job: Job, runs: list[Run]) -> Boots:
         if log.generation is None and generation is None:
             raise ToolError(_no_boot(job, text, ending, said))
         generation, machine = log.generation or generation, log.machine or machine
-        found = _judged(job, log, now, generation, ending, said)
+        found = _judged(job, log, now, generation, ending, said, silent)
+        silent = (silent or boots == 1) and not any(_shows(run, one) for run, one in log.seen.items())
         seen |= found
         job.progress(len(found))
         runs = [run for run in runs if run not in seen]
@@ -121,7 +126,13 @@ def _share(job: Job, runs: list[Run]) -> Boots:
 
 
 def _judged(
-    job: Job, log: Log, now: list[Run], generation: Generation | None, ending: str, said: list[str]
+    job: Job,
+    log: Log,
+    now: list[Run],
+    generation: Generation | None,
+    ending: str,
+    said: list[str],
+    silent: bool,
 ) -> dict[Run, Seen]:
     """What counts of a boot."""
     assert generation is not None
@@ -130,13 +141,33 @@ def _judged(
         lost = log.under_way or next(run for run in now if run not in found)
         found[lost] = Seen(None, f"{ending}: {said[-1]}" if ending == "crashed" and said else ending)
     if job.boots == "auto":
-        for run in list(found):
+        shown = not silent or log.left
+        for run in [run for run in now if run in found]:
+            shown = shown or _shows(run, found[run])
             # Not the first of its boot: what ran before it may have led to this.
-            if run != now[0] and not _agrees(run, found[run], generation):
+            if run != now[0] and shown and not _agrees(run, found[run], generation):
                 del found[run]
     if not found:
         found[now[0]] = Seen(None, "not run")
     return found
+
+
+def _shows(run: Run, seen: Seen) -> bool:
+    """That this x87 has exceptions: an interrupt, requested or taken, or ES, unless the case brings it.
+
+    Also where that is not known.
+    """
+    if seen.lines is None:
+        return seen.why != "skipped"
+    case = CASES[run[0]]
+    loads = any(operation.endswith(" es") for operation in (*case.main, *case.handler, *case.fault))
+    kinds = [line.kind for line in seen.lines]
+    bits = {PIC: 0x20, SW: 0 if loads else 0x80}
+    return (
+        MF in kinds
+        or kinds.count(INT) > case.main.count("other")
+        or any(line.value & bits.get(line.kind, 0) for line in seen.lines)
+    )
 
 
 def _agrees(run: Run, seen: Seen, generation: Generation) -> bool:
@@ -169,7 +200,7 @@ def _start(job: Job, floppy: bytes) -> tuple[str, str, list[str]]:
                 stdout=output or terminal.slave,
                 stderr=terminal.slave,
                 start_new_session=True,
-                env=os.environ | {"TERM": "xterm"},
+                env=os.environ | _environment(job.emulator, folder),
             )
         except OSError as error:
             terminal.close()
@@ -186,6 +217,14 @@ def _start(job: Job, floppy: bytes) -> tuple[str, str, list[str]]:
             process.wait()
             said = terminal.close()
         return _text(log), ending, said
+
+
+def _environment(emulator: Emulator, folder: Path) -> dict[str, str]:
+    words = {"TERM": "xterm", **emulator.environment}
+    if not emulator.here:
+        # Neither does it find settings of the user's there, nor does it leave any.
+        words |= {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    return words
 
 
 def _wait(process: subprocess.Popen, log: Path, job: Job) -> str:

@@ -11,7 +11,7 @@ from irq13.hdl.machine import Computer
 from irq13.model import Parameters
 from irq13.model.registers import Generation
 from irq13.sim import expect
-from irq13.sim.conformance.emulators import bochs
+from irq13.sim.conformance.presets import bochs
 from irq13.sim.hardware.computer import boot_sector, run_computer
 from irq13.sim.timing.results import is_failure
 from irq13.sim.timing.rule_file import check_rules, load_rules
