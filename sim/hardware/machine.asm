@@ -1,6 +1,7 @@
 ; The DOS handler of an x87 error, as a boot sector: it sets the 8259As up, divides by zero, waits, and sends what it
 ; saw to COM1, a byte each: how often the handler ran, the status word in the handler (two bytes), the status
-; word after it (two), the control word (two), what comes back in AX from under the handler (two).
+; word after it (two), the control word (two), what comes back in AX from under the handler (two), where the
+; handler returned to (two): to WAIT, which has not executed.
 bits 16
 org 7C00h
 
@@ -62,6 +63,7 @@ org 7C00h
     send_word after
     send_word control
     send_word kept
+    send_word back
     write_port 0F4h, 0              ; ends QEMU
     cli
 stop:
@@ -69,7 +71,12 @@ stop:
     jmp stop
 
 handler:
+    pop bx                          ; nobody else uses BX
+    push bx
     push ax
+    push bx
+    pop ax
+    mov [back], ax
     fnstsw ax
     and ax, 80FFh
     mov [seen], ax
@@ -89,5 +96,6 @@ seen: dw 0
 after: dw 0
 control: dw 0
 kept: dw 0
+back: dw 0
     times 510 - ($ - $$) db 0
     dw 0AA55h
