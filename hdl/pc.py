@@ -61,12 +61,12 @@ class Pc(Parametrised):
 
     def __init__(self, parameters: Parameters):
         super().__init__(parameters)
-        # What is proved of the pair looks into both.
-        self._master, self._slave = Pic(), Pic()
+        # What is proved looks into them.
+        self._processor, self._master, self._slave = Processor(parameters), Pic(), Pic()
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.processor = processor = Processor(self.parameters)
+        m.submodules.processor = processor = self._processor
         m.submodules.chipset = chipset = Chipset(self.parameters)
         connect(m, flipped(self.op), processor.op)
         connect(m, flipped(self.msr), processor.msr)

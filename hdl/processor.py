@@ -36,14 +36,15 @@ class Processor(Parametrised):
 
     def __init__(self, parameters: Parameters):
         super().__init__(parameters)
-        self._reporting = Reporting(parameters)
+        # What is proved of it looks at these.
+        self._reporting, self._msr = Reporting(parameters), MsrFile(parameters)
 
     def elaborate(self, platform):
         m = Module()
         state, svm = self.state, self.svm
         m.submodules.x87 = x87 = X87()
         m.submodules.reporting = reporting = self._reporting
-        m.submodules.msr = msr = MsrFile(self.parameters)
+        m.submodules.msr = msr = self._msr
 
         # Inverted before it is synchronised, so that the idle line reads as negated from the start.
         # RESET does not reach the stages: they follow the wire.

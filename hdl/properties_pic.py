@@ -251,28 +251,30 @@ def a_request_of_the_slave_reaches_intr(proof: Proof) -> None:
 
 
 def an_error_reaches_intr(proof: Proof) -> None:
-    """From the fall of FERR#, with IRQ 13 at rest and nothing else on its line."""
+    """From the fall of FERR#, with IRQ 13 at rest and nothing else on its line; a cycle sooner if the line is
+    one of the master's."""
     pair = _Pair(proof)
-    pc = pair.pc
-    irq = proof.parameters.fpu_irq
-    line, fell = irq - 8, ~pc.ferr_n & proof.past(pc.ferr_n) & proof.past(pc.ferr_enable)
-    waits = pair.quiet & pair.connected & _open(pair.slave, line) & ~pc.irq[irq]
+    pc, irq = pair.pc, proof.parameters.fpu_irq
+    to_intr, line = FERR_TO_INTR - (irq < 8), irq % 8
+    pic, connected = (pair.master, pair.set_up) if irq < 8 else (pair.slave, pair.connected)
+    fell = ~pc.ferr_n & proof.past(pc.ferr_n) & proof.past(pc.ferr_enable)
+    waits = pair.quiet & connected & _open(pic, line) & ~pc.irq[irq]
     waits &= pc.ferr_enable & ~pc.enable.write
     started = proof.past(Value.cast(1))
-    cycles = Signal(range(FERR_TO_INTR + 2))
+    cycles = Signal(range(to_intr + 2))
     begins = fell & started & ~pc.irq13 & (cycles == 0)
     with proof.m.If(~waits):
         proof.m.d.sync += cycles.eq(0)
     with proof.m.Elif(begins | (cycles != 0)):
-        proof.m.d.sync += cycles.eq(Mux(cycles == FERR_TO_INTR, 0, cycles + 1))
+        proof.m.d.sync += cycles.eq(Mux(cycles == to_intr, 0, cycles + 1))
     # These carry the induction: how far the error has come in each cycle.
-    proof.always((cycles <= FERR_TO_INTR) & ((cycles == 0) | ~pc.ferr_n | pc.irq13))
+    proof.always((cycles <= to_intr) & ((cycles == 0) | ~pc.ferr_n | pc.irq13))
     proof.always((cycles == 0) | pc.irq13)
-    request = pair.slave._sampled[line] & pair.slave.irr[line]
-    proof.always((cycles != 1) | ~pair.slave._sampled[line])
+    request = pic._sampled[line] & pic.irr[line]
+    proof.always((cycles != 1) | ~pic._sampled[line])
     proof.always((cycles < 2) | (request & ~pair.slave._quiet & ~pair.master._quiet))
-    proof.always((cycles < 2) | ~waits | pair.slave.int_)
-    proof.always((cycles < FERR_TO_INTR) | ~waits | pc.intr)
+    proof.always((cycles < 2) | ~waits | pic.int_)
+    proof.always((cycles < to_intr) | ~waits | pc.intr)
 
 
 def the_vector_is_that_of_the_request(proof: Proof) -> None:

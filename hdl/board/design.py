@@ -25,9 +25,17 @@ from .pins import PINS, drive_pins
 from .uart import UartReceiver, UartTransmitter
 
 GENERATIONS = tuple(Generation)
-"""A generation's number on the line is its index here."""
+"""A generation's number on the line is its index here,"""
+PARAMETRISED = 0x80
+"""with this if any other parameter is not at its default."""
 PAUSE = 0.01
 """Seconds without a byte after which a broken packet is forgotten."""
+
+
+def number_of(parameters: Parameters) -> int:
+    """What a board says of its parameters."""
+    generation = parameters.generation
+    return GENERATIONS.index(generation) | (parameters != Parameters(generation)) * PARAMETRISED
 
 
 class BoardDesign(Parametrised):
@@ -67,7 +75,7 @@ class BoardDesign(Parametrised):
         m.submodules.receiver = receiver = UartReceiver(self.divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
         m.submodules.link = link = Link(
-            GENERATIONS.index(self.parameters.generation),
+            number_of(self.parameters),
             sum(len(port.signal) for port in inputs),
             sum(len(port.signal) for port in outputs),
             idle_inputs=idle_inputs(inputs),

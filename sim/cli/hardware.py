@@ -106,6 +106,7 @@ def size_command(blocks: tuple[str, ...], generation: str | None, parameters: di
 @click.command("build")
 @click.argument("board")
 @GENERATION_OPTION
+@parameter_option("nowait_window=7, fpu_irq=8")
 @click.option(
     "--design",
     type=click.Choice(["pc", "machine"]),
@@ -119,16 +120,23 @@ def size_command(blocks: tuple[str, ...], generation: str | None, parameters: di
 )
 @click.option("--plan", "plan_only", is_flag=True, help="Write the build plan only, for tools elsewhere.")
 def build_command(
-    board: str, generation: str, design: str, clock: float | None, out: Path | None, plan_only: bool
+    board: str,
+    generation: str,
+    parameters: dict[str, Any],
+    design: str,
+    clock: float | None,
+    out: Path | None,
+    plan_only: bool,
 ) -> None:
     """Build the bitstream of BOARD: icebreaker, hx8k, ulx3s, colorlight; arty with --plan.
 
     Needs pip install 'irq13[fpga]' and nothing else. Prints LUTs, flip-flops and Fmax; exit status 1 if the
-    design is slower than its clock.
+    design is slower than its clock. A host knows a board's parameters only if they are at their defaults.
 
     \b
     Example:
       irq13 build icebreaker
+      irq13 build icebreaker --generation I486 --parameter nowait_window=7
       irq13 build ulx3s --design machine
       irq13 build arty --plan --out arty
     """
@@ -137,7 +145,7 @@ def build_command(
     from ...model.registers import Parameters
     from ..hardware.bitstream import BOARDS, build_bitstream, prepare_build
 
-    plan = prepare_build(board, Parameters(Generation(generation)), clock, design)
+    plan = prepare_build(board, Parameters(Generation(generation), **parameters), clock, design)
     spec = BOARDS[board]
     folder = out or Path(f"build-{board}")
     if plan_only or spec.bitstream is None:
@@ -162,15 +170,18 @@ def build_command(
 @click.command("prove")
 @click.argument("names", nargs=-1, metavar="[PROPERTY]...")
 @generation_option(help="Only this one.")
-def prove_command(names: tuple[str, ...], generation: str | None) -> None:
+@parameter_option("nowait_window=7, port_emulation=1")
+def prove_command(names: tuple[str, ...], generation: str | None, parameters: dict[str, Any]) -> None:
     """Prove the design's properties for all inputs and all time, and reach each state that it should reach.
 
     By k-induction with Yosys's own solver; needs pip install 'irq13[formal]'. Exit status 1 if one fails.
+    With --parameter of the generations alone, since no machine before the 486 has any of these.
 
     \b
     Example:
       irq13 prove
       irq13 prove ignne-em never-lost --generation AMD64
+      irq13 prove non-waiting --generation I486 --parameter nowait_window=7
     """
     from ...model.registers import Parameters
     from ..hardware.prove import prove, selected
@@ -180,7 +191,7 @@ def prove_command(names: tuple[str, ...], generation: str | None) -> None:
     width = max(len(prop.name) for prop in chosen)
     click.echo(f"{'property':<{width}}  {'on':<13}  {'':<7}  depth  seconds")
     failed = count = 0
-    for one in prove(chosen, machines):
+    for one in prove(chosen, machines, parameters):
         word = ("reached" if one.prop.is_cover else "proved") if one.holds else "FAILS"
         says = "" if one.prop.is_cover else f"  {one.prop.says}"
         numbers = f"{one.depth:>5}  {one.seconds:>7.1f}"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from ...model.registers import Parameters
+from .parameters import changed_in
 
 _TYPES = {"sv": "systemVerilogSource", "vhd": "vhdlSource"}
 _BOARD = "icebreaker"
@@ -15,16 +16,13 @@ _PROPERTIES = {
     "wishbone": "wishbone",
     "axilite": "axilite",
 }
-_EVERYWHERE = ("pic", "isa", "wishbone", "axilite")
-"""Blocks that are the same on all generations."""
 """What is proved of a block; for all others everything that is proved of the whole."""
+_EVERYWHERE = ("pic", "isa", "wishbone", "axilite")
+"""Blocks that are the same on all generations, whatever the parameters."""
 
 
 def core_file(name: str, block: str, parameters: Parameters, more: Sequence[str] = ()) -> str:
     """The core of a block.
-
-    `formal` and `synth` are there for parameters at their defaults: `irq13 prove` and `irq13 build` know no
-    others.
 
     Parameters
     ----------
@@ -86,17 +84,19 @@ _SCRIPTED = """\
 
 
 def _scripted(block: str, parameters: Parameters) -> tuple[str, str]:
-    """Targets and scripts that call irq13, for parameters at their defaults."""
-    if parameters != Parameters(parameters.generation):
-        return "", ""
+    """Targets and scripts that call irq13."""
     generation = parameters.generation.value
-    on = "" if block in _EVERYWHERE else f" --generation {generation if block != 'msr' else 'AMD64'}"
-    commands = {"formal": f"irq13 prove {_PROPERTIES.get(block, '')}{on}"}
+    chosen = [f"--parameter {name}={value}" for name, value in changed_in(parameters).items()]
+    proved_on = "" if block in _EVERYWHERE else f"--generation {generation if block != 'msr' else 'AMD64'}"
+    commands = {"formal": ["irq13 prove", _PROPERTIES.get(block, ""), proved_on]}
+    if block not in _EVERYWHERE:
+        commands["formal"] += chosen
     if block == "pc":
-        commands["synth"] = f"irq13 build {_BOARD} --generation {generation}"
+        commands["synth"] = [f"irq13 build {_BOARD} --generation {generation}", *chosen]
     targets = "".join(_SCRIPTED.format(name=target) for target in commands)
     scripts = "\nscripts:\n" + "".join(
-        f"  {target}:\n    cmd: [{', '.join(command.split())}]\n" for target, command in commands.items()
+        f"  {target}:\n    cmd: [{', '.join(' '.join(words).split())}]\n"
+        for target, words in commands.items()
     )
     return targets, scripts
 

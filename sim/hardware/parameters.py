@@ -5,7 +5,6 @@ import re
 from dataclasses import fields
 from typing import Any, get_type_hints
 
-from ...model.older import OlderParameters
 from ...model.registers import Generation, ParameterError, Parameters
 from ..support.errors import InputError
 
@@ -58,18 +57,22 @@ def _value(name: str, kind: Any, text: str) -> Any:
     return text
 
 
-def suffix_of(parameters: Parameters | OlderParameters) -> str:
-    """The generation or machine, then each parameter that is not at its default, as the end of a name."""
-    first, *others = fields(parameters)
-    which = getattr(parameters, first.name)
-    default = type(parameters)(which)
-    words = [str(which.value)]
-    for field in others:
+def changed_in(parameters: Parameters) -> dict[str, str]:
+    """What is not at its default on its generation, as `parameters_from` takes it."""
+    default = Parameters(parameters.generation)
+    changed = {}
+    for field in fields(parameters):
         value = getattr(parameters, field.name)
         if value != getattr(default, field.name):
             value = value.value if isinstance(value, enum.Enum) else value
-            words += [field.name, str(int(value) if isinstance(value, bool) else value)]
-    return "_".join(words).lower()
+            changed[field.name] = str(int(value) if isinstance(value, bool) else value)
+    return changed
+
+
+def suffix_of(parameters: Parameters) -> str:
+    """The generation, then each parameter that is not at its default, as the end of a name."""
+    words = (word for pair in changed_in(parameters).items() for word in pair)
+    return "_".join([str(parameters.generation.value), *words]).lower()
 
 
 def block_of_module(module: str) -> tuple[str, Parameters]:

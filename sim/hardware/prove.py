@@ -2,8 +2,8 @@
 
 import re
 import time
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -43,17 +43,34 @@ def selected(names: tuple[str, ...]) -> list[Property]:
     return [known[name] for name in names] if names else list(known.values())
 
 
-def prove(properties: list[Property], machines: Sequence[Generation | OlderMachine]) -> Iterator[ProofResult]:
-    """Each property on each machine and layout of HWCR that it speaks of. ToolError without Yosys."""
-    older = {one.prop.name: one.on for one in OLDER_PROPERTIES}
+def prove(
+    properties: list[Property],
+    machines: Sequence[Generation | OlderMachine],
+    given: Mapping[str, Any] | None = None,
+) -> Iterator[ProofResult]:
+    """Each property on each machine and layout of HWCR that it speaks of.
+
+    Parameters
+    ----------
+    given : mapping of str to object, optional
+        Parameters of the generations that are not at their defaults, by name; with them no older machine.
+
+    Raises
+    ------
+    ToolError
+        Without Yosys.
+    """
+    given = given or {}
+    older = {} if given else {one.prop.name: one.on for one in OLDER_PROPERTIES}
     generations = [one for one in machines if isinstance(one, Generation)]
     for prop in properties:
         for parameters in older.get(prop.name, ()):
             if parameters.machine in machines:
                 yield prove_one(prop, parameters)
         for generation in generations:
-            for layout in prop.layouts if generation in prop.generations else ():
-                yield prove_one(prop, Parameters(generation, hwcr=layout))
+            layouts = [given["hwcr"]] if "hwcr" in given else prop.layouts
+            for layout in layouts if generation in prop.generations else ():
+                yield prove_one(prop, Parameters(generation, **{**given, "hwcr": layout}))
 
 
 def prove_one(prop: Property, parameters: Parameters | OlderParameters) -> ProofResult:
@@ -74,6 +91,10 @@ def script(prop: Property, parameters: Parameters | OlderParameters) -> str:
     text = rtlil.convert(proof, name="proof", ports=proof.ports)
     # A state is searched for, a property proved by no more steps than it is known to need.
     how = "-tempinduct-baseonly " if prop.is_cover else ""
+    steps = prop.depth
+    if isinstance(parameters, Parameters):
+        # Its depth is that for the default.
+        steps += parameters.synchroniser_stages - Parameters().synchroniser_stages
     return f"""
 read_rtlil <<rtlil
 {text}
@@ -84,5 +105,5 @@ flatten
 opt
 chformal -lower
 opt_clean
-sat -tempinduct {how}-prove-asserts -set-assumes -maxsteps {prop.depth}
+sat -tempinduct {how}-prove-asserts -set-assumes -maxsteps {steps}
 """

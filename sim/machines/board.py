@@ -13,6 +13,7 @@ import warnings
 from typing import Any
 
 from ... import hdl
+from ...hdl.board.design import PARAMETRISED, number_of
 from ...hdl.board.packets import CHECKSUM, FROM_BOARD, TO_BOARD, VERSION, Command, Identity, Status, bytes_for
 from ...model.pc import PcInputs, PcOutputs
 from ...model.registers import Parameters
@@ -42,6 +43,7 @@ class Board:
     port: device name, or anything that pyserial opens.
     baud: bits a second; the board's.
     timeout: seconds to wait for an answer.
+    parameters: what it was built with, if anything but the generation is not at its default.
 
     Attributes
     ----------
@@ -53,7 +55,14 @@ class Board:
         If nothing answers, or something that is no board of ours.
     """
 
-    def __init__(self, port: str, *, baud: int = 115_200, timeout: float = 1.0) -> None:
+    def __init__(
+        self,
+        port: str,
+        *,
+        baud: int = 115_200,
+        timeout: float = 1.0,
+        parameters: Parameters | None = None,
+    ) -> None:
         try:
             import serial
         except ModuleNotFoundError as error:
@@ -66,6 +75,7 @@ class Board:
         self._lost: type[Exception] = serial.SerialException
         self._sequence = 0
         self._timeout = timeout
+        self._built_with = parameters
         try:
             self.parameters = self._attach()
         except BaseException:
@@ -118,9 +128,22 @@ class Board:
                 f"{self.name}: its PC has {identity.input_bits} bits of inputs and {identity.output_bits} of "
                 f"outputs, this irq13 {INPUT_BITS} and {_OUTPUT_BITS}: build the bitstream anew"
             )
-        if identity.generation >= len(hdl.GENERATIONS):
-            raise BoardError(f"{self.name}: there is no generation {identity.generation}")
-        return Parameters(hdl.GENERATIONS[identity.generation])
+        return self._parameters_of(identity.generation)
+
+    def _parameters_of(self, number: int) -> Parameters:
+        """A board says its generation, and whether the rest is at its defaults, but not what it is."""
+        generation = number & ~PARAMETRISED
+        if generation >= len(hdl.GENERATIONS):
+            raise BoardError(f"{self.name}: there is no generation {generation}")
+        plain = Parameters(hdl.GENERATIONS[generation])
+        given = self._built_with or plain
+        if number_of(given) != number:
+            how = "other parameters than" if number & PARAMETRISED else "all parameters at"
+            raise BoardError(
+                f"{self.name}: it is {plain.generation.value} with {how} the defaults: "
+                "in Python, Board(port, parameters=Parameters(...)) has to say what it was built with"
+            )
+        return given
 
     def _ask(self, command: Command, payload: bytes = b"") -> bytes:
         """The payload of the answer; asks again if one of the two packets does not come through."""

@@ -15,13 +15,14 @@ def test_every_target_of_a_core_runs(tool, tmp_path):
     """And fails where the Verilog is another (`synth` is in test_bitstream)."""
     for name in ("perl", "make", "g++", "iverilog"):
         tool(name)
-    for block in ("chipset", "msr"):
-        write_verilog(export(block, Parameters()), tmp_path)
+    write_verilog(export("chipset", Parameters()), tmp_path)
+    other = export("msr", Parameters(port_emulation=True))
+    write_verilog(other, tmp_path)
     for target, name, says in (
         ("lint", NAME, f"verilator -f {NAME}"),
         ("sim", NAME, "PASS=1 FAIL=0"),
         ("sim_verilator", NAME, "PASS=1 FAIL=0"),
-        ("formal", "irq13_msr_amd64", "2 of 2 hold"),
+        ("formal", other.name, "2 of 2 hold"),
     ):
         status, said = fusesoc(target, name, tmp_path)
         assert (status, says in said) == (0, True), said[-3000:]
@@ -52,6 +53,9 @@ def test_the_core_file_is_capi2():
         prove = core["scripts"]["formal"]["cmd"]
         assert prove[:2] == ["irq13", "prove"]
         assert selected(tuple(name for name in prove[2:] if name[0] != "-" and name != "AMD64"))
-    core = yaml.safe_load(core_file("x", "chipset", Parameters(ferr_enable=False)).partition("\n")[2])
-    assert "formal" not in core["targets"]
-    assert "scripts" not in core
+    parameters = Parameters("I486", nowait_window=7, ferr_enable=False)
+    core = yaml.safe_load(core_file("x", "pc", parameters).partition("\n")[2])
+    given = "--generation I486 --parameter ferr_enable=0 --parameter nowait_window=7".split()
+    commands = {name: script["cmd"] for name, script in core["scripts"].items()}
+    assert commands["formal"] == ["irq13", "prove", *given]
+    assert commands["synth"] == ["irq13", "build", "icebreaker", *given]

@@ -11,7 +11,7 @@ from irq13.hdl.older.properties import OLDER_PROPERTIES
 from irq13.hdl.properties import PROPERTIES
 from irq13.model import Parameters
 from irq13.model.registers import Generation
-from irq13.sim.hardware.prove import prove_one, selected
+from irq13.sim.hardware.prove import prove, prove_one, selected
 
 ROOT = Path(__file__).parents[3]
 CASES = [
@@ -29,14 +29,19 @@ def test_it_holds(prop, parameters):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stages", [2, 3])
-@pytest.mark.parametrize("window", [1, 7])
-def test_it_holds_with_other_parameters_too(stages, window):
-    parameters = Parameters(Generation.AMD64, synchroniser_stages=stages, port_emulation=True)
-    assert prove_one(*selected(("ignne-em",)), parameters).holds
-    (prop,) = selected(("non-waiting",))
-    parameters = Parameters(Generation.I486, nowait_window=window)
-    assert prove_one(prop._replace(depth=window + 2), parameters).holds
+@pytest.mark.parametrize(
+    ("name", "generation", "given"),
+    [
+        ("non-waiting", Generation.I486, {"nowait_window": 9}),
+        ("ignne-em", Generation.AMD64, {"port_emulation": True, "synchroniser_stages": 4, "hwcr": "zen"}),
+        ("msr-fault", Generation.AMD64, {"port_emulation": True, "reserved_bits": "silicon", "hwcr": "k8"}),
+        ("ferr-to-intr", Generation.AMD64, {"fpu_irq": 3}),
+    ],
+)
+def test_it_holds_with_other_parameters_too(name, generation, given):
+    (result,) = prove(selected((name,)), [generation], given)
+    assert result.holds
+    assert result.parameters == Parameters(generation, **given)
 
 
 HOLDS = "waiting & self.es & (ne | ~self.ignne)"
