@@ -32,7 +32,7 @@ PAUSE = 0.01
 """Seconds without a byte after which a broken packet is forgotten."""
 
 
-def number_of(parameters: Parameters) -> int:
+def parameters_code(parameters: Parameters) -> int:
     """What a board says of its parameters."""
     generation = parameters.generation
     return GENERATIONS.index(generation) | (parameters != Parameters(generation)) * PARAMETRISED
@@ -75,7 +75,7 @@ class BoardDesign(Parametrised):
         m.submodules.receiver = receiver = UartReceiver(self.divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
         m.submodules.link = link = Link(
-            number_of(self.parameters),
+            parameters_code(self.parameters),
             sum(len(port.signal) for port in inputs),
             sum(len(port.signal) for port in outputs),
             idle_inputs=idle_inputs(inputs),

@@ -5,6 +5,7 @@ import re
 from dataclasses import fields
 from typing import Any, get_type_hints
 
+from ...model.older import OlderParameters
 from ...model.registers import Generation, ParameterError, Parameters
 from ..support.errors import InputError
 
@@ -57,11 +58,12 @@ def _value(name: str, kind: Any, text: str) -> Any:
     return text
 
 
-def changed_in(parameters: Parameters) -> dict[str, str]:
-    """What is not at its default on its generation, as `parameters_from` takes it."""
-    default = Parameters(parameters.generation)
+def changed_in(parameters: Parameters | OlderParameters) -> dict[str, str]:
+    """What is not at its default on its generation or machine, as text by name."""
+    first, *others = fields(parameters)
+    default = type(parameters)(getattr(parameters, first.name))
     changed = {}
-    for field in fields(parameters):
+    for field in others:
         value = getattr(parameters, field.name)
         if value != getattr(default, field.name):
             value = value.value if isinstance(value, enum.Enum) else value
@@ -69,10 +71,11 @@ def changed_in(parameters: Parameters) -> dict[str, str]:
     return changed
 
 
-def suffix_of(parameters: Parameters) -> str:
-    """The generation, then each parameter that is not at its default, as the end of a name."""
+def suffix_of(parameters: Parameters | OlderParameters) -> str:
+    """The generation or machine, then each parameter that is not at its default, as the end of a name."""
+    which = getattr(parameters, fields(parameters)[0].name)
     words = (word for pair in changed_in(parameters).items() for word in pair)
-    return "_".join([str(parameters.generation.value), *words]).lower()
+    return "_".join([which.value, *words]).lower()
 
 
 def block_of_module(module: str) -> tuple[str, Parameters]:

@@ -13,7 +13,7 @@ import warnings
 from typing import Any
 
 from ... import hdl
-from ...hdl.board.design import PARAMETRISED, number_of
+from ...hdl.board.design import PARAMETRISED, parameters_code
 from ...hdl.board.packets import CHECKSUM, FROM_BOARD, TO_BOARD, VERSION, Command, Identity, Status, bytes_for
 from ...model.pc import PcInputs, PcOutputs
 from ...model.registers import Parameters
@@ -137,7 +137,7 @@ class Board:
             raise BoardError(f"{self.name}: there is no generation {generation}")
         plain = Parameters(hdl.GENERATIONS[generation])
         given = self._built_with or plain
-        if number_of(given) != number:
+        if parameters_code(given) != number:
             how = "other parameters than" if number & PARAMETRISED else "all parameters at"
             raise BoardError(
                 f"{self.name}: it is {plain.generation.value} with {how} the defaults: "
