@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-from amaranth.hdl import Cat
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.sim import Simulator
 
 from ... import hdl
@@ -46,13 +46,20 @@ class SimulatedDesign(Generic[Inputs, Outputs]):
         idle: Inputs,
     ) -> None:
         self._pack, self._unpack, self._idle = pack, unpack, idle
-        self._simulator = Simulator(design)
+        ports = hdl.flat_ports(design)
+        inputs = Cat(port.value for port in ports if port.is_input)
+        outputs = Cat(port.value for port in ports if not port.is_input)
+        # One signal each: the simulator compiles how they come apart, where it would look at each port of a
+        # `Cat` in each cycle.
+        module = Module()
+        module.submodules.design = design
+        self._driven = Signal(len(inputs), init=pack(idle))
+        self._watched = Signal(len(outputs))
+        module.d.comb += [inputs.eq(self._driven), self._watched.eq(outputs)]
+        self._simulator = Simulator(module)
         self._simulator.add_clock(1e-8)
         self._inputs = 0
         self._outputs = 0
-        ports = hdl.flat_ports(design)
-        self._input_value = Cat(port.value for port in ports if port.is_input)
-        self._output_value = Cat(port.value for port in ports if not port.is_input)
         self._go = False
         self._cycle = 0
         self._simulator.add_testbench(self._testbench, background=True)
@@ -87,8 +94,8 @@ class SimulatedDesign(Generic[Inputs, Outputs]):
         while True:
             if driven != self._inputs:
                 driven = self._inputs
-                ctx.set(self._input_value, driven)
-            self._outputs = ctx.get(self._output_value)
+                ctx.set(self._driven, driven)
+            self._outputs = ctx.get(self._watched)
             await ctx.delay(0)
             if self._go:
                 self._go = False
