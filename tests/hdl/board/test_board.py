@@ -14,6 +14,7 @@ from irq13.sim.machines.lockstep import RandomStimulus
 from irq13.sim.machines.machine import ModelMachine
 from irq13.sim.scenarios.run import run_scenario
 from irq13.sim.scenarios.scenario import load_scenario
+from support.driven_pc import IDLE
 from support.simulated_board import SimulatedBoard
 
 
@@ -29,8 +30,13 @@ def attached(simulated):
         yield board
 
 
-def test_it_says_what_it_is(attached):
-    assert attached.parameters == Parameters(Generation.AMD64)
+@pytest.mark.parametrize("compiled", [True, False])
+def test_it_says_what_it_is(compiled, tool):
+    """In lanes, as in the tests below, and in Amaranth's simulator."""
+    tool("cc")
+    with SimulatedBoard(compiled=compiled) as simulated, Board(simulated.port, timeout=5) as board:
+        assert board.parameters == Parameters(Generation.AMD64)
+        assert board.step(IDLE) == ModelMachine(Parameters()).step(IDLE)
 
 
 def test_the_same_python_lines_run_on_the_board(attached):
@@ -130,7 +136,7 @@ FAULTS = {
 def test_a_fault_on_the_line_gives_no_wrong_answer(simulated, name, direction, index):
     """One step is one step, whatever is lost: the board is as far as the model afterwards."""
     model = ModelMachine(Parameters())
-    with Board(simulated.port, timeout=1.5) as board:
+    with Board(simulated.port, timeout=0.5) as board:
         expected, stimulus = None, RandomStimulus(3)
         for cycle in range(4):
             if cycle == 1:
