@@ -6,9 +6,9 @@ import subprocess
 import pytest
 from hypothesis import settings
 from irq13.sim.lanes.cache import fingerprint
-from irq13.sim.machines import machine
+from irq13.sim.machines import machine, two_processors
 from support.driven_pc import DrivenPc
-from support.machines import POOL
+from support.machines import POOL, TWO_PROCESSOR_POOL
 
 # vcdvcd makes a broken pipe deadly to the process when it is imported: here a test may well break one.
 _before = signal.getsignal(signal.SIGPIPE)
@@ -21,6 +21,7 @@ settings.register_profile("irq13", deadline=None)
 settings.load_profile("irq13")
 
 machine.MACHINES.update(POOL.machines())
+two_processors.TWO_PROCESSOR_MACHINES.update(TWO_PROCESSOR_POOL.machines())
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -337,16 +337,18 @@ class Cpu(ProcessorState):
 
     def _wait(self, action: Wait) -> Cycles:
         """Interrupts are taken meanwhile, as in a loop that polls."""
-        signal = BY_NAME[action.signal]
         while True:
             inputs = self._drive()
             outputs = yield inputs
-            if bool(signal.get(inputs, outputs, self.view())) == action.level:
+            if self._level(action.signal, inputs, outputs) == action.level:
                 self._record("executes")
                 return True
             if self._interrupted():
                 return False
             self.waiting = "waiting"
+
+    def _level(self, signal: str, inputs: PcInputs, outputs: PcOutputs) -> bool:
+        return bool(BY_NAME[signal].get(inputs, outputs, self.view()))
 
     def _halt(self) -> Cycles:
         """HLT is over once it stops the processor: an interrupt returns to what stands behind it.

@@ -4,7 +4,7 @@ A frozen processor waits until IGNNE is in effect or an interrupt is taken (SDM1
 neither can come the machine hangs, and emulators ship options to hide that. This names the cause.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ...model.pc import PcOutputs
@@ -12,6 +12,7 @@ from ...model.pic import PicRegisters
 from ...model.registers import CASCADE_IRQ, Hwcr, Parameters, SouthBridge
 from .actions import MovFerrEnable
 from .cpu import Cpu
+from .events import CpuEvent
 from .steps import Step
 
 
@@ -43,6 +44,11 @@ REASONS = {
     "stopped": "STPCLK# stops the processor",
     "no-signal": "the signal that it waits for does not come",
     "no-end": "it goes on and on",
+    # Two processors.
+    "line-already-low": "its FERR# fell on a line that was low already, so FF1 saw no edge",
+    "intr-elsewhere": "INTR goes to processor a alone",
+    "processor-over": "INTR is asserted, and the program of processor a, which it goes to, is over",
+    "not-wired": "FERR# of processor b is not connected",
     # Machines before the 486; {} is the port.
     "nmi-masked": "bit 7 of port A0h is 0 and holds the 8087's NMI off",
     "nmi-no-edge": "the NMI was taken, and INT of the 8087, still active, makes no new edge",
@@ -76,17 +82,33 @@ def diagnose(cpu: Cpu, outputs: PcOutputs, parameters: Parameters, since: int, i
     ----------
     irq: the interrupt requests of other devices, 16 bits.
     """
+    return told(cpu, outputs, since, hold_up_of(cpu, outputs, parameters, irq))
+
+
+def hold_up_of(cpu: Cpu, outputs: PcOutputs, parameters: Parameters, irq: int = 0) -> HoldUp:
+    """What holds a processor that INTR goes to."""
+    if (own := waits_for_itself(cpu)) is not None:
+        return own
+    cause = _interrupt(cpu, outputs, parameters)
+    if cause.reason.endswith("no-edge") and irq >> parameters.fpu_irq & 1:
+        cause = cause._replace(why=f"{cause.why}; another device holds it high")
+    return cause
+
+
+def waits_for_itself(cpu: Cpu) -> HoldUp | None:
+    """It waits for something else than an interrupt."""
+    if cpu.waiting == "stopped":
+        return HoldUp("stopped", REASONS["stopped"], "STPCLK# negated, or RESET")
+    if cpu.waiting == "waiting":
+        return HoldUp("no-signal", REASONS["no-signal"], "the signal")
+    return None
+
+
+def told(cpu: Cpu, outputs: PcOutputs, since: int, cause: HoldUp, who: str = "") -> Diagnosis:
+    """A diagnosis in words; `who` is 'processor b ' where there are two."""
     step = cpu.current
     assert step is not None
-    if cpu.waiting == "stopped":
-        cause = HoldUp("stopped", REASONS["stopped"], "STPCLK# negated, or RESET")
-    elif cpu.waiting == "waiting":
-        cause = HoldUp("no-signal", REASONS["no-signal"], "the signal")
-    else:
-        cause = _interrupt(cpu, outputs, parameters)
-        if cause.reason.endswith("no-edge") and irq >> parameters.fpu_irq & 1:
-            cause = cause._replace(why=f"{cause.why}; another device holds it high")
-    lines = [f"'{step.text}' (line {step.line}) is {cpu.waiting} since cycle {since}"]
+    lines = [f"{who}'{step.text}' (line {step.line}) is {cpu.waiting} since cycle {since}"]
     if cpu.waiting == "frozen":
         flags = ", ".join(str(flag.name) for flag in outputs.flags & ~outputs.masks)
         lines.append(f"why: ES = 1 ({flags}), CR0.NE = 0, IGNNE not in effect (SDM1 D.2.1.1)")
@@ -134,23 +156,30 @@ def _period(story: Sequence[tuple]) -> tuple[int, int]:
 
 def _interrupt(cpu: Cpu, outputs: PcOutputs, parameters: Parameters) -> HoldUp:
     """The first broken link between the error and the processor."""
-    ways_out = _ways_out(cpu)
+    ways_out = ways_out_of(cpu)
     if not cpu.gif:
-        return _cause("gif-clear", "", ways_out)
+        return cause_for("gif-clear", "", ways_out)
     if outputs.intr and not cpu.interrupts:
-        return _cause("interrupts-off", "", f"IF = 1, {ways_out}")
+        return cause_for("interrupts-off", "", f"IF = 1, {ways_out}")
     if outputs.ferr_n and not outputs.irq13:
-        return _cause(
+        return cause_for(
             "not-reported" if cpu.waiting == "frozen" else "no-request", "", f"an interrupt, {ways_out}"
         )
+    return broken_link(cpu.events, outputs, parameters, ways_out)
+
+
+def broken_link(
+    events: Iterable[CpuEvent], outputs: PcOutputs, parameters: Parameters, ways_out: str
+) -> HoldUp:
+    """The first one between FERR#, which is low, and INTR."""
     if not outputs.ferr_enable:
-        return _disabled(cpu, parameters.chipset, ways_out)
+        return _disabled(events, parameters.chipset, ways_out)
     if not outputs.irq13:
         em = Hwcr.IGNNE_EM in outputs.hwcr
-        return _cause(
+        return cause_for(
             "irq13-cleared",
             "; HWCR.IgnneEm = 1 and the IGNNE MSR is 0, so IGNNE# has no effect" if em else "",
-            f"{'IGNNE MSR = 1' if em else 'another interrupt'}, {ways_out}",
+            f"IGNNE MSR = 1, {without_the_pin(ways_out)}" if em else f"another interrupt, {ways_out}",
         )
     irq = parameters.fpu_irq
     slave = _Link("slave", outputs.slave, outputs.slave_int, "A1h")
@@ -160,17 +189,17 @@ def _interrupt(cpu: Cpu, outputs: PcOutputs, parameters: Parameters) -> HoldUp:
     return master.broken(irq, ways_out) or _nothing(ways_out)
 
 
-def _disabled(cpu: Cpu, chipset: SouthBridge, ways_out: str) -> HoldUp:
+def _disabled(events: Iterable[CpuEvent], chipset: SouthBridge, ways_out: str) -> HoldUp:
     """The enable bit by the name that the part's data sheet has for it."""
-    written = any(event.step and isinstance(event.step.action, MovFerrEnable) for event in cpu.events)
+    written = any(event.step and isinstance(event.step.action, MovFerrEnable) for event in events)
     who = "the program has cleared it" if written else "the BIOS has not enabled FERR#"
     if not chipset.enable_bit:
-        return _cause("circuit-disabled", f": {who}" if not written else "", f"its enable bit, {ways_out}")
+        return cause_for("circuit-disabled", f": {who}" if not written else "", f"its enable bit, {ways_out}")
     bit = f"{chipset.value} {chipset.enable_bit}"
-    return _cause("circuit-disabled", f": {bit} is 0: {who}", f"{bit} := 1, {ways_out}")
+    return cause_for("circuit-disabled", f": {bit} is 0: {who}", f"{bit} := 1, {ways_out}")
 
 
-def _ways_out(cpu: Cpu) -> str:
+def ways_out_of(cpu: Cpu) -> str:
     """What ends the wait whatever the 8259As do. An NMI does not where it is blocked (SDM3 6.7.1)."""
     ways = ["IGNNE#"] if cpu.waiting == "frozen" else []
     ways += ["an NMI"] if cpu.gif and not cpu.nmi_blocked else []
@@ -178,8 +207,13 @@ def _ways_out(cpu: Cpu) -> str:
     return " or ".join([*ways, "RESET"]).replace(" or ", ", ", len(ways) - 1)
 
 
+def without_the_pin(ways_out: str) -> str:
+    """The same where IGNNE# has no effect, or is not connected."""
+    return ways_out.removeprefix("IGNNE#, ")
+
+
 def _nothing(ways_out: str) -> HoldUp:
-    return _cause("no-request", "", f"an interrupt, {ways_out}")
+    return cause_for("no-request", "", f"an interrupt, {ways_out}")
 
 
 class _Link(NamedTuple):
@@ -207,8 +241,9 @@ class _Link(NamedTuple):
         return self._cause("not-initialised", "", f"the missing ICWs, {ways_out}")
 
     def _cause(self, reason: str, detail: str, release: str) -> HoldUp:
-        return _cause(f"{self.name}-{reason}", detail, release)
+        return cause_for(f"{self.name}-{reason}", detail, release)
 
 
-def _cause(reason: str, detail: str, release: str) -> HoldUp:
+def cause_for(reason: str, detail: str, release: str) -> HoldUp:
+    """A reason by its word, with what is to be said beside it."""
     return HoldUp(reason, REASONS[reason] + detail, release)

@@ -30,3 +30,5 @@ class CpuEvent(NamedTuple):
     """What was read or stored, the vector of a handler (or SMI), or the exit code."""
     fip: Pointer | None = None
     """What FNSTENV or FNSAVE stored as FIP."""
+    processor: str = "a"
+    """'b' for the second one."""

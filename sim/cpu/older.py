@@ -9,7 +9,6 @@ from ...model.registers import CONTROL_FNINIT, PORT_F1, Generation, Parameters
 from ...model.reporting import Decision
 from ...model.x87 import OperationRequest
 from ..waveform.older_signals import older_signals
-from .actions import Wait
 from .cpu import Cpu, Cycles
 from .events import FAULTS, NMI_VECTOR
 from .program import Position, Program
@@ -87,17 +86,8 @@ class OlderCpu(Cpu):
                 return self._fault("#MF")
             self.waiting = "frozen"
 
-    def _wait(self, action: Wait) -> Cycles:
-        signal = self._signals[action.signal]
-        while True:
-            inputs = self._drive()
-            outputs = yield inputs
-            if bool(signal.get(inputs, outputs, self.view())) == action.level:
-                self._record("executes")
-                return True
-            if self._interrupted():
-                return False
-            self.waiting = "waiting"
+    def _level(self, signal: str, inputs: Any, outputs: Any) -> bool:
+        return bool(self._signals[signal].get(inputs, outputs, self.view()))
 
 
 def _by_error(outputs: OlderOutputs) -> bool:

@@ -8,7 +8,7 @@ out 0xf0                 ; in 0xf0, out 0xf0, 0x00
 wrmsr IGNNE 1            ; wrmsr 0xC0010115 1 cpl=3; rdmsr HWCR
 mov cr0.ne 1             ; ne, em, ts, mp, et; also ferr_enable
 nop 5                    ; five cycles
-wait irq13               ; until the signal is 1; wait ferr_n 0
+wait irq13               ; until the signal is 1; wait ferr_n 0; of two processors wait b.freeze
 sti                      ; cli; popf if=1 sets IF without a shadow
 reset                    ; init
 vmrun                    ; a hypervisor's: stgi, clgi, inject 0x75, virq 0x08
@@ -187,7 +187,7 @@ def _mov(verb: str, words: list[str]) -> Action:
 def _wait(verb: str, words: list[str]) -> Action:
     _exactly(words, 1, 2, "wait SIGNAL or wait SIGNAL 0|1")
     level = bool(operands.number(words[1], bits=1)) if len(words) == 2 else True
-    return Wait(edge_of_any(words[0]).name, level)
+    return Wait(edge_of_any(words[0]).spoken, level)
 
 
 def _int(verb: str, words: list[str]) -> Action:

@@ -60,6 +60,7 @@ class Stores:
     Attributes
     ----------
     values: by operand, as in `branches`; what is not there is 0. RESET leaves them alone.
+    memory: the same for bytes of memory, which two processors share.
     zero: ZF.
     fip: None after RESET, FNINIT and FNSAVE, and after an image was loaded, whose FIP nobody knows.
     after_prefixes: FIP leaves prefixes out: true on the 8087 alone (80287 PRM, appendix B).
@@ -68,6 +69,7 @@ class Stores:
 
     def __init__(self, after_prefixes: bool = False, control_word: ControlWord | None = None) -> None:
         self.values: dict[str, int] = {}
+        self.memory: dict[str, int] = {}
         self.after_prefixes = after_prefixes
         self.control_word = control_word or ControlWord()
         self.zero = False
@@ -103,7 +105,8 @@ class Stores:
 
     def change(self, action: Action) -> None:
         """What TEST, CMP, MOV, INC and DEC do."""
-        values = self.values
+        operand = getattr(action, "operand", "")
+        values = self.memory if operand.startswith("[") else self.values
         match action:
             case Test(operand, mask):
                 self.zero = not values.get(operand, 0) & mask

@@ -13,6 +13,7 @@ from ..machines.machine import KeptMachine
 from ..machines.ports import values_of
 from ..scenarios.run import run_scenario
 from ..scenarios.scenario import Scenario
+from ..support.errors import InputError
 from ..waveform.trace import CYCLE_NS, Trace
 
 _IDLE = values_of(PcInputs())
@@ -25,7 +26,16 @@ def recording(scenario: Scenario, generation: Generation, machine: str) -> dict[
     Parameters
     ----------
     machine: the name of the netlist that the page runs it on.
+
+    Raises
+    ------
+    InputError
+        For a scenario with two processors.
     """
+    if scenario.second:
+        raise InputError(
+            f"{scenario.name}: [processor.b] is not supported on the page, whose PC has one processor"
+        )
     kept = KeptMachine(scenario.parameters_for(generation))
     run = run_scenario(scenario, generation, kept)
     data = recorded(kept.inputs, run.trace, kept.parameters, machine)

@@ -12,6 +12,7 @@
     check is stuck: slave-masked     ; and why; REASONS in diagnosis.py
     program is stuck: no-end         ; wherever, or STEP for a step of the loop
     finally es = 0
+    b.check freezes                  ; of two processors: `cast`
 
 A step is named by its label, or by its mnemonic where only one step has it; `#2` picks the second
 occurrence of an event.
@@ -25,15 +26,14 @@ from ...model.registers import Operation
 from ..cpu import operands
 from ..cpu.actions import X87Step
 from ..cpu.diagnosis import REASONS
-from ..cpu.events import MONITORED, NAMED_VECTORS, SMI, CpuEvent
+from ..cpu.events import NAMED_VECTORS, SMI, CpuEvent
 from ..cpu.steps import Step
 from ..support.errors import InputError
 from ..support.suggest import nearest
 from ..waveform.older_signals import NAMES, edge_of_any, wave_of
 from ..waveform.trace import Trace
+from .cast import Cast
 from .outcomes import check_possible
-
-FAULTS = ("#MF", "#NM", "#UD", "#GP")
 
 
 class Occurrence(NamedTuple):
@@ -53,6 +53,8 @@ class Occurrence(NamedTuple):
     """What a step has to read."""
     fip: tuple[Step | None, int] | None = None
     """What it has to store as FIP: a step and how many bytes behind its first, or nothing."""
+    processor: str = "a"
+    """Whose event it is, where it is none of a signal."""
 
     def cycles(self, trace: Trace, events: Iterable[CpuEvent]) -> list[int]:
         """The cycles in which it happens, in order."""
@@ -64,6 +66,7 @@ class Occurrence(NamedTuple):
             event.cycle
             for event in events
             if (event.step is self.step or self.step is None)
+            and event.processor == self.processor
             and event.kind == self.kind
             and (self.value is None or self.value == event.value)
             and (self.fip is None or self.fip == (event.fip or (None, 0)))
@@ -72,7 +75,7 @@ class Occurrence(NamedTuple):
     @property
     def same_event(self) -> tuple:
         """Equal for two occurrences of one event."""
-        return self.signal, self.step, self.kind, self.value, self.fip
+        return self.signal, self.step, self.kind, self.value, self.fip, self.processor
 
 
 class Verdict(NamedTuple):
@@ -105,7 +108,7 @@ class Expectation(NamedTuple):
         return Verdict(self.line, self.text, *self.check(trace, events))
 
 
-def parse_expectation(line: int, text: str, steps: Sequence[Step]) -> Expectation:
+def parse_expectation(line: int, text: str, cast: Cast) -> Expectation:
     """One sentence.
 
     Raises
@@ -115,17 +118,17 @@ def parse_expectation(line: int, text: str, steps: Sequence[Step]) -> Expectatio
     """
     text = " ".join(text.split())
     if text.startswith("order "):
-        return _order(line, text, steps)
+        return _order(line, text, cast)
     if text.startswith("finally "):
-        return _finally(line, text)
+        return _finally(line, text, cast)
     if found := re.fullmatch(r"(.+) (\S+) cycles? after (.+)", text):
         distance = operands.number(found[2], bits=20)
-        return _distance(line, text, _occurrence(found[1], steps), distance, _occurrence(found[3], steps))
+        return _distance(line, text, _occurrence(found[1], cast), distance, _occurrence(found[3], cast))
     if found := re.fullmatch(r"(.+) in the same cycle as (.+)", text):
-        return _distance(line, text, _occurrence(found[1], steps), 0, _occurrence(found[2], steps))
+        return _distance(line, text, _occurrence(found[1], cast), 0, _occurrence(found[2], cast))
     if found := re.fullmatch(r"(.+) (never|once|twice|\S+ times)", text):
-        return _count(line, text, _occurrence(found[1], steps), found[2])
-    return _happens(line, text, _occurrence(text, steps))
+        return _count(line, text, _occurrence(found[1], cast), found[2])
+    return _happens(line, text, _occurrence(text, cast))
 
 
 def contradiction(expectations: Sequence[Expectation]) -> tuple[Expectation, str] | None:
@@ -152,41 +155,37 @@ def contradiction(expectations: Sequence[Expectation]) -> tuple[Expectation, str
     return None
 
 
-def unexpected(expectations: Iterable[Expectation], events: Sequence[CpuEvent]) -> list[Verdict]:
-    """What goes wrong and no sentence speaks of: a fault, an interrupt without a handler, a hang."""
-    named = {occurrence.same_event[:4] for one in expectations for occurrence in one.needs}
-    verdicts: dict[tuple, Verdict] = {}
-    faults: dict[tuple, list[int]] = {}
-    stuck = [event.step for event in events if event.kind.startswith("stuck:")]
-    for event in events:
-        step = event.step
-        line, text = (step.line, step.text) if step else (0, "the program")
-        if event.kind == "unhandled" and (None, step, "exits", event.value) in named:
-            continue  # It is the last that is expected.
-        if event.kind == "unhandled":
-            claim = f"vector or exit code {event.value:02X}h has a handler"
-            found = f"taken in cycle {event.cycle} before '{text}'"
-            verdicts[event.kind, step] = Verdict(line, claim, False, found)
-        elif (
-            event.kind in FAULTS and event.value != MONITORED and (None, step, event.kind, None) not in named
-        ):
-            # Once for each step, which may be in an endless loop.
-            cycles = faults.setdefault((event.kind, step), [])
-            cycles.append(event.cycle)
-            found = f"{event.kind} in {_list(cycles)}"
-            verdicts[event.kind, step] = Verdict(line, f"'{text}' does not fault", False, found)
-        elif event.kind.startswith("stuck:") and not any(
-            # A loop is expected by one of its steps, or as "program is stuck".
-            (None, one, event.kind, None) in named
-            for one in (None, *stuck)
-        ):
-            claim = f"'{text}' goes on" if len(stuck) == 1 else "the program ends"
-            verdicts.setdefault((event.kind,), Verdict(line, claim, False, event.kind))
-    return list(verdicts.values())
+def _occurrence(text: str, cast: Cast) -> Occurrence:
+    """An event from its words, of one of two processors where these say so."""
+    processor, plain = cast.addressed(text)
+    who = processor or "a"
+    if cast.b is not None:
+        # Within the sentence the processor may be named once more.
+        if found := re.search(r" (?:to|fip) ([ab])\.", plain.replace(f" {who}.", " ")):
+            raise InputError(f"{text!r}: what processor {who} does is no step of processor {found[1]}")
+        plain = re.sub(rf" (to|fip) {who}\.", r" \1 ", plain)
+    try:
+        one = _of_one(plain, cast.of(who))
+    except InputError as error:
+        other = "a" if who == "b" else "b"
+        if not str(error).startswith("no step ") or not _is_step_of(plain, cast.of(other)):
+            raise
+        raise InputError(f"processor {who} has {error}; processor {other} has it: {other}.{plain}") from None
+    if one.signal is not None:
+        return one._replace(text=text, signal=cast.signal(processor, one.signal))
+    return one._replace(text=text, processor=who)
 
 
-def _occurrence(text: str, steps: Sequence[Step]) -> Occurrence:
-    """An event from its words."""
+def _is_step_of(text: str, steps: Sequence[Step]) -> bool:
+    try:
+        _of_one(text, steps)
+    except InputError:
+        return False
+    return True
+
+
+def _of_one(text: str, steps: Sequence[Step]) -> Occurrence:
+    """An event of the processor that has these steps."""
     if found := re.fullmatch(r"handler (\S+) (enters|returns)(?: to (\S+?))?(?: #(\d+))?", text):
         return _handler(text, found, steps)
     if found := re.fullmatch(r"(\S+) is stuck: (\S+)", text):
@@ -268,7 +267,7 @@ def _step(name: str, steps: Sequence[Step]) -> Step:
 def _happens(line: int, text: str, occurrence: Occurrence) -> Expectation:
     def check(trace: Trace, events: Sequence[CpuEvent]) -> tuple[bool, str]:
         cycles = occurrence.cycles(trace, events)
-        return len(cycles) >= occurrence.which, _list(cycles)
+        return len(cycles) >= occurrence.which, cycle_list(cycles)
 
     return Expectation(line, text, check, needs=(occurrence,))
 
@@ -281,7 +280,7 @@ def _count(line: int, text: str, occurrence: Occurrence, words: str) -> Expectat
 
     def check(trace: Trace, events: Sequence[CpuEvent]) -> tuple[bool, str]:
         cycles = occurrence.cycles(trace, events)
-        return len(cycles) == count, _list(cycles)
+        return len(cycles) == count, cycle_list(cycles)
 
     if count == 0:
         return Expectation(line, text, check, bans=(occurrence,))
@@ -308,8 +307,8 @@ def _distance(line: int, text: str, later: Occurrence, distance: int, earlier: O
     return Expectation(line, text, check, needs=(later, earlier))
 
 
-def _order(line: int, text: str, steps: Sequence[Step]) -> Expectation:
-    occurrences = [_occurrence(part.strip(), steps) for part in text[len("order ") :].split(",")]
+def _order(line: int, text: str, cast: Cast) -> Expectation:
+    occurrences = [_occurrence(part.strip(), cast) for part in text[len("order ") :].split(",")]
     if len(occurrences) < 2:
         raise InputError("order needs at least two events, with commas between")
     _alternate(occurrences)
@@ -328,7 +327,7 @@ def _order(line: int, text: str, steps: Sequence[Step]) -> Expectation:
                 cycle = next((cycle for cycle in cycles if cycle >= least), None)
                 late = cycle is not None
             if not late or cycle is None:
-                return False, f"{occurrence.text}: not from cycle {least} on ({_list(cycles)})"
+                return False, f"{occurrence.text}: not from cycle {least} on ({cycle_list(cycles)})"
             position = used[occurrence.same_event] = cycle
             found.append(cycle)
         return True, f"cycles {', '.join(map(str, found))}"
@@ -350,19 +349,21 @@ def _alternate(occurrences: Sequence[Occurrence]) -> None:
         last[occurrence.signal] = occurrence
 
 
-def _finally(line: int, text: str) -> Expectation:
+def _finally(line: int, text: str, cast: Cast) -> Expectation:
     found = re.fullmatch(r"finally (\S+) = (\S+)", text)
     if not found:
         raise InputError(f"expected finally SIGNAL = VALUE, not {text!r}")
-    signal = NAMES.get(found[1])
+    processor, plain = cast.addressed(found[1])
+    signal = NAMES.get(plain)
     if signal is None or signal.width == 0:
         numeric = [name for name, one in NAMES.items() if one.width]
         raise InputError(f"no signal {found[1]!r}{nearest(found[1], numeric)}")
     value = operands.number(found[2], bits=signal.width)
+    name = cast.signal(processor, signal.name)
 
     def check(trace: Trace, events: Sequence[CpuEvent]) -> tuple[bool, str]:
-        last = wave_of(trace, signal.name).at(trace.end)
-        return last == value, f"{signal.name} = {last:#x}" if signal.width > 1 else f"{signal.name} = {last}"
+        last = wave_of(trace, name).at(trace.end)
+        return last == value, f"{name} = {last:#x}" if signal.width > 1 else f"{name} = {last}"
 
     return Expectation(line, text, check)
 
@@ -371,7 +372,8 @@ def _pick(cycles: Sequence[int], which: int) -> int | None:
     return cycles[which - 1] if len(cycles) >= which else None
 
 
-def _list(cycles: Sequence[int]) -> str:
+def cycle_list(cycles: Sequence[int]) -> str:
+    """Cycles for a sentence."""
     if not cycles:
         return "did not happen"
     shown = ", ".join(map(str, cycles[:8])) + (", ..." if len(cycles) > 8 else "")

@@ -9,8 +9,21 @@ from ..support.suggest import nearest
 from ..support.toml_source import Source
 
 
-def check_jumps(source: Source, program: Program) -> None:
-    """Raises SourceError for a label that there is not, and for a jump between host and guest."""
+def check_jumps(source: Source, program: Program, second: Program | None = None) -> None:
+    """Raises SourceError for a label that there is not, and for a jump between host and guest.
+
+    Parameters
+    ----------
+    second: that of another processor, which is checked too.
+    """
+    if second:
+        _check_own(source, second, [*every_step(program)], "a")
+    _check_own(source, program, [*every_step(second)] if second else [], "b")
+
+
+def _check_own(source: Source, program: Program, elsewhere: Sequence[Step], processor: str) -> None:
+    """The jumps of one processor; the other one has the steps `elsewhere`."""
+    foreign = {step.label: step.line for step in elsewhere if step.label}
     guest = [*guest_steps(program)]
     host, monitor = [*host_steps(program)], [*monitor_steps(program)]
     for own, other, way in (
@@ -26,6 +39,9 @@ def check_jumps(source: Source, program: Program) -> None:
             label = step.action.label
             if label in others:
                 raise source.error(step.line, f"{step.text!r} cannot be: {way}, not by a jump")
+            if label in foreign:
+                where = f"line {foreign[label]}, in the program of processor {processor}"
+                raise source.error(step.line, f"{step.text!r} cannot be: {label} stands in {where}")
             hint = nearest(label, labels) or f"; expected {', '.join(sorted(labels)) or 'a label'}"
             raise source.error(step.line, f"no label {label!r} to go to{hint}")
 

@@ -28,6 +28,8 @@ from ..support.errors import InputError
 from ..support.toml_source import Key, Source
 from ..waveform.older_signals import older_signals
 from ..waveform.signals import BY_NAME
+from ..waveform.two_signals import TWO_NAMES
+from .cast import Cast
 from .expectations import Expectation, contradiction
 from .jumps import guest_steps
 from .older_lacks import lacking
@@ -133,7 +135,7 @@ def parse_setups(
     program: Program,
     steps_of: Callable[[Source, Key, dict[str, int]], tuple[Step, ...]],
     vector_of: Callable[[Source, Key, str], int],
-    expectations_of: Callable[[Source, Key, Sequence[Step]], tuple[Expectation, ...]],
+    expectations_of: Callable[[Source, Key, Cast], tuple[Expectation, ...]],
 ) -> dict[OlderMachine, OlderSetup]:
     """The tables [machine.X]; the three functions are how a scenario reads these."""
     tables = source.data.get("machine")
@@ -159,7 +161,7 @@ def parse_setups(
         kept = [block for vector, block in program.handlers.items() if vector not in handlers]
         blocks = (*handlers.values(), bios, program.main, program.after_reset, *kept)
         own = tuple(step for block in blocks for step in block)
-        expected = expectations_of(source, (*key, "expect"), own)
+        expected = expectations_of(source, (*key, "expect"), Cast(own))
         setups[machine] = OlderSetup(bios, handlers, expected, parameters)
     return setups
 
@@ -179,6 +181,8 @@ def program_on(scenario: "Scenario", machine: OlderMachine) -> Program:
     InputError
         If it uses what the machine lacks.
     """
+    if scenario.second:
+        raise InputError(f"{scenario.name}: a second processor is supported from the 486 on")
     parameters = parameters_on(scenario, machine)
     setup = scenario.setups.get(machine, OlderSetup())
     words = parameters.bios_words
@@ -230,7 +234,8 @@ def check_machines(source: Source, scenario: "Scenario") -> None:
     """Refuse what a machine that the scenario names does not have: steps, pins, signals."""
     for generation in scenario.generations:
         for expectation in scenario.expected_on(generation):
-            missing = sorted(expectation.signals - BY_NAME.keys())
+            known = BY_NAME.keys() | (TWO_NAMES.keys() if scenario.second else set())
+            missing = sorted(expectation.signals - known)
             if missing:
                 raise source.error(expectation.line, f"there is no {missing[0]} on {generation.value}")
             if any(reads_bit_7(one.step, one.value) for one in (*expectation.needs, *expectation.bans)):
@@ -288,5 +293,5 @@ def _check_later(source: Source, scenario: "Scenario") -> None:
         if event.pin in XT_PINS:
             raise source.error(("pins",), f"there is no pin {event.pin} on {name}")
     for step in guest_steps(scenario.program):
-        if isinstance(step.action, Wait) and step.action.signal not in BY_NAME:
+        if isinstance(step.action, Wait) and step.action.signal not in {**BY_NAME, **TWO_NAMES}:
             raise source.error(step.line, f"{step.text!r}: there is no {step.action.signal} on {name}")

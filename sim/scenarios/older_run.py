@@ -10,10 +10,11 @@ from ..cpu.program import Program
 from ..machines.older import older_machine_for
 from ..waveform.older_signals import older_signals
 from ..waveform.recorder import SignalRecorder
-from .expectations import Verdict, unexpected
+from .expectations import Verdict
 from .older import XT_PINS, expected_on, parameters_on, program_on
 from .run import Driver, ScenarioRun
 from .scenario import Scenario
+from .unexpected import unexpected
 
 
 def run_on_older(scenario: Scenario, machine: OlderMachine, on: str = "hdl") -> ScenarioRun:

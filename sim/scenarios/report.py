@@ -12,10 +12,12 @@ from ...model.older import OlderMachine
 from ...model.registers import ExceptionFlag, Operation
 from ..cpu.actions import MsrAccess, X87Step
 from ..cpu.events import MONITORED, SMI, CpuEvent
+from ..cpu.state import PINS as CPU_PINS
 from ..cpu.stores import STORES
 from ..waveform.older_signals import older_signals
 from ..waveform.selection import Shown, is_shared
 from ..waveform.signals import SIGNALS, Signal
+from ..waveform.two_signals import TWO_PROCESSOR_SIGNALS
 from ..waveform.view.text import Canvas, draw
 from .older import parameters_on
 from .run import ScenarioRun
@@ -80,10 +82,13 @@ def _pin_rows(run: ScenarioRun) -> Iterator[TimelineRow]:
     """What is done to the pins from outside; in a cycle that it still came to."""
     own = _own_irq(run)
     end = len(run.trace.clock_edges())
-    for event in run.scenario.pins:
+    second = run.scenario.second
+    of_b = second.pins if second else ()
+    for event in (*run.scenario.pins, *of_b):
         if event.cycle >= end:
             continue
-        text = f"pin {event.pin} {'high' if event.level else 'low'}"
+        of = "" if not second or event.pin not in CPU_PINS else "b." if event in of_b else "a."
+        text = f"pin {of}{event.pin} {'high' if event.level else 'low'}"
         meaning = "driven from outside"
         if event.pin == f"irq{own}":
             drives = "drives" if event.level else "no longer drives"
@@ -104,6 +109,8 @@ def _step_rows(run: ScenarioRun) -> Iterator[TimelineRow]:
     for event in run.events:
         step = event.step
         text = "-" if step is None else f"{step.label}: {step.text}" if step.label else step.text
+        if run.scenario.second:
+            text = f"{event.processor}{'.' if step and step.label else ': '}{text}"
         yield TimelineRow(event.cycle, text, "", _meaning(event, run) + _rule(event, run))
 
 
@@ -161,15 +168,17 @@ def _edge_rows(run: ScenarioRun) -> Iterator[TimelineRow]:
         wave = run.trace[signal.path]
         if signal.rises:
             for time in wave.rises():
-                yield TimelineRow(run.trace.cycle(time), signal.name, "rises", signal.rises)
+                yield TimelineRow(run.trace.cycle(time), signal.spoken, "rises", signal.rises)
         if signal.falls:
             for time in wave.falls():
-                yield TimelineRow(run.trace.cycle(time), signal.name, "falls", signal.falls)
+                yield TimelineRow(run.trace.cycle(time), signal.spoken, "falls", signal.falls)
 
 
 def recorded_signals(run: ScenarioRun) -> Sequence[Signal]:
     """What its machine has."""
     machine = run.generation
+    if run.scenario.second and not isinstance(machine, OlderMachine):
+        return TWO_PROCESSOR_SIGNALS
     return (
         older_signals(parameters_on(run.scenario, machine)) if isinstance(machine, OlderMachine) else SIGNALS
     )

@@ -12,10 +12,13 @@ from ..cpu.events import CpuEvent
 from ..cpu.program import Program
 from ..cpu.state import PINS as CPU_PINS
 from ..machines.machine import Machine, machine_for
+from ..machines.two_processors import two_processor_machine_for
 from ..waveform.recorder import Recorder, SignalRecorder
 from ..waveform.trace import Trace
-from .expectations import Verdict, unexpected
-from .scenario import PINS, PinEvent, Scenario
+from .expectations import Verdict
+from .scenario import PINS, PinEvent, Scenario, SecondProcessor
+from .two_driver import TwoProcessorDriver
+from .unexpected import unexpected
 
 TAIL = 6
 """Cycles that a run goes on after its program and its pin events, so that the last effects show."""
@@ -49,11 +52,39 @@ def run_scenario(scenario: Scenario, generation: Generation, on: str | Machine =
     ------
     Divergence
         In lockstep, if model and HDL differ.
+    InputError
+        If there are two processors, for anything but a name: boards and other machines have one.
     """
+    if scenario.second:
+        return _run_two(scenario, scenario.second, generation, on)
     machine = machine_for(on, scenario.parameters_for(generation))
     driver = Driver(machine, scenario.program, scenario.pins)
     diagnosis = driver.run(scenario.limit)
     trace, events = driver.recorder.trace(scenario.title), driver.cpu.events
+    return _judged(scenario, generation, trace, events, diagnosis)
+
+
+def _run_two(
+    scenario: Scenario, second: SecondProcessor, generation: Generation, on: str | Machine
+) -> ScenarioRun:
+    machine = two_processor_machine_for(on, scenario.parameters_for(generation), second.wired)
+    driver = TwoProcessorDriver(machine, scenario, second)
+    stuck = driver.run(scenario.limit, TAIL)
+    trace, events = driver.recorder.trace(scenario.title), driver.events
+    # What is frozen says more than what waits for it.
+    diagnosis = max(stuck, key=lambda one: " is frozen " in one.text, default=None)
+    if diagnosis:
+        diagnosis = diagnosis._replace(text="\n".join(one.text for one in stuck))
+    return _judged(scenario, generation, trace, events, diagnosis)
+
+
+def _judged(
+    scenario: Scenario,
+    generation: Generation,
+    trace: Trace,
+    events: list[CpuEvent],
+    diagnosis: Diagnosis | None,
+) -> ScenarioRun:
     expected = scenario.expected_on(generation)
     verdicts = [expectation.verdict(trace, events) for expectation in expected]
     verdicts += unexpected(expected, events)

@@ -23,6 +23,8 @@ interrupt of the host, which otherwise shares [handlers] with its guest. `[monit
 task: "out 0xf0" takes the #GP of an OUT to these ports, "handler 75h" an interrupt that does not go to the
 task's own handler at once.
 
+`[processor.b]` is a second processor on the same FERR# and IGNNE# wires (`processors`).
+
 `machine` names machines before the 486 too (`older`). `[expect-on]` has further expectations by machine,
 `[parameters]` what differs from the defaults, `limit` the cycles after which a run is given up, `topic` one
 of TOPICS, and `source` tells where it comes from.
@@ -37,7 +39,6 @@ from typing import Any
 
 from ...model.older import OlderMachine
 from ...model.registers import (
-    CASCADE_IRQ,
     Generation,
     ParameterError,
     Parameters,
@@ -46,10 +47,12 @@ from ..cpu import operands
 from ..cpu.actions import Inject, Reflect, Rsm, Virq
 from ..cpu.events import NAMED_VECTORS
 from ..cpu.program import Program
+from ..cpu.state import PINS as CPU_PINS
 from ..cpu.steps import Step, parse_step
 from ..support.errors import InputError
 from ..support.suggest import nearest
 from ..support.toml_source import Key, Source, open_shipped, refuse_control_characters, shipped_names
+from .cast import Cast
 from .expectations import Expectation, contradiction, parse_expectation
 from .hypervisor import parse_hypervisor
 from .jumps import check_jumps, every_step
@@ -57,7 +60,6 @@ from .monitor import parse_monitor
 from .older import (
     MACHINE_NAMES,
     OLDER_PARAMETERS,
-    XT_PINS,
     OlderSetup,
     check_machines,
     machine_named,
@@ -65,16 +67,12 @@ from .older import (
     older_parameters,
     parse_setups,
 )
+from .pins import PINS, PinEvent, parse_pins
+from .processors import B, check_processors, has_second
 from .topics import TOPICS
 
 DEFAULT = "dos-divide-by-zero"
 """The scenario that `irq13 run` takes without an argument."""
-PINS = {"ignne_n": True, "nmi": False, "reset": False, "init": False} | {
-    # Active low on the package; here as INIT and NMI.
-    **dict.fromkeys(("smi", "flush", "stpclk"), False),
-    **{f"irq{number}": False for number in range(16) if number != CASCADE_IRQ},
-}
-"""Pins that a scenario can drive, with the level that they have before the first event."""
 NO_SMM = (Step(0, None, "rsm", Rsm()),)
 """What SMI# finds where a scenario has no handler for it."""
 _FOLDER = resources.files("irq13.sim.scenarios") / "library"
@@ -91,6 +89,7 @@ _KEYS = (
     "handlers",
     "hypervisor",
     "monitor",
+    "processor",
     "pins",
     "expect",
     "expect-on",
@@ -99,12 +98,15 @@ _KEYS = (
 
 
 @dataclass(frozen=True)
-class PinEvent:
-    """A pin takes a level at the start of a cycle and keeps it."""
+class SecondProcessor:
+    """What another processor does on the wires of the first."""
 
-    cycle: int
-    pin: str
-    level: bool
+    program: Program
+    """Its own program and handlers."""
+    pins: tuple[PinEvent, ...]
+    """Its own: NMI, INIT, SMI#, FLUSH#, STPCLK#."""
+    wired: bool = True
+    """Its FERR# and IGNNE# are connected."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,8 @@ class Scenario:
     """Those before the 486 that it is for."""
     setups: dict[OlderMachine, OlderSetup] = field(default_factory=dict)
     older_parameters: dict[str, Any] = field(default_factory=dict)
+    second: "SecondProcessor | None" = None
+    """[processor.b]; all that is not in it is of processor a, or of the PC that they share."""
 
     def parameters_for(self, generation: Generation) -> Parameters:
         """The parameters with another generation.
@@ -182,12 +186,14 @@ def parse_scenario(source: Source, name: str) -> Scenario:
     generations, machines = machines_of(source)
     parameters = _parameters(source, *generations[:1])
     program = _program(source)
-    pins = _pins(source, program)
-    if not program.smi and any(event.pin == "smi" for event in pins):
-        program = program._replace(smi=NO_SMM)
-    steps = every_step(program)
-    _check_svm(source, generations, steps)
-    check_jumps(source, program)
+    pins = parse_pins(source, (), PINS)
+    program = _with_smm(program, pins)
+    if program.hypervisor and any(event.pin == "smi" for event in pins):
+        raise source.error(("pins",), "smi under a [hypervisor] is not supported")
+    second = _second(source)
+    steps = Cast(every_step(program), every_step(second.program) if second else None)
+    _check_svm(source, generations, steps.of("a"))
+    check_jumps(source, program, second.program if second else None)
     scenario = Scenario(
         name,
         source.get(("title",), str, name),
@@ -204,7 +210,9 @@ def parse_scenario(source: Source, name: str) -> Scenario:
         machines,
         parse_setups(source, program, _steps, _vector, _expectations),
         older_parameters(source, machines),
+        second,
     )
+    check_processors(source, scenario)
     check_machines(source, scenario)
     _check_limit(source, scenario)
     for generation in generations:
@@ -235,14 +243,27 @@ def _parameters(source: Source, generation: Generation = Generation.AMD64) -> Pa
     return Parameters(generation=generation, **values)
 
 
-def _program(source: Source) -> Program:
+def _second(source: Source) -> SecondProcessor | None:
+    """[processor.b]."""
+    if not has_second(source):
+        return None
+    program, pins = _program(source, B), parse_pins(source, B, CPU_PINS)
+    return SecondProcessor(_with_smm(program, pins), pins, source.get((*B, "wired"), bool, True))
+
+
+def _with_smm(program: Program, pins: Sequence[PinEvent]) -> Program:
+    needed = not program.smi and any(event.pin == "smi" for event in pins)
+    return program._replace(smi=NO_SMM) if needed else program
+
+
+def _program(source: Source, of: Key = ()) -> Program:
     labels: dict[str, int] = {}
-    main = _steps(source, ("program",), labels)
+    main = _steps(source, (*of, "program"), labels)
     handlers: dict[int, tuple[Step, ...]] = {}
     special: dict[str, tuple[Step, ...]] = {"reset": (), "smi": ()}
     traps: set[int] = set()
-    for name in source.get(("handlers",), dict, {}):
-        key = ("handlers", name)
+    for name in source.get((*of, "handlers"), dict, {}):
+        key = (*of, "handlers", name)
         steps = _steps(source, key, labels)
         if name in special:
             special[name] = steps
@@ -253,6 +274,8 @@ def _program(source: Source) -> Program:
         handlers[vector] = steps
         if name.endswith(" trap"):
             traps.add(vector)
+    if of:
+        return Program(main, handlers, special["reset"], None, special["smi"], frozenset(traps))
     host = parse_hypervisor(source, lambda key: _steps(source, key, labels))
     monitor = parse_monitor(source, lambda key: _steps(source, key, labels))
     return Program(main, handlers, special["reset"], host, special["smi"], frozenset(traps), monitor)
@@ -302,29 +325,7 @@ def _steps(source: Source, key: Key, labels: dict[str, int]) -> tuple[Step, ...]
     return tuple(steps)
 
 
-def _pins(source: Source, program: Program) -> tuple[PinEvent, ...]:
-    events: dict[tuple[str, int], PinEvent] = {}
-    for number, text in source.block(("pins",)):
-        words = text.split()
-        form = "expected PIN low|high at CYCLE, such as ignne_n low at 40"
-        if len(words) != 4 or words[1] not in ("low", "high") or words[2] != "at":
-            raise source.error(number, f"{form}, not {text!r}")
-        if words[0] not in (*PINS, *XT_PINS):
-            hint = nearest(words[0], PINS) or f"; expected {', '.join(PINS)}"
-            raise source.error(number, f"no pin {words[0]!r}{hint}")
-        if words[0] == "smi" and program.hypervisor:
-            raise source.error(number, "smi under a [hypervisor] is not supported")
-        try:
-            cycle = operands.number(words[3], bits=20)
-        except InputError as error:
-            raise source.error(number, str(error)) from None
-        if (words[0], cycle) in events:
-            raise source.error(number, f"{words[0]} has an event in cycle {cycle} already")
-        events[words[0], cycle] = PinEvent(cycle, words[0], words[1] == "high")
-    return tuple(sorted(events.values(), key=lambda event: event.cycle))
-
-
-def _expectations(source: Source, key: Key, steps: Sequence[Step]) -> tuple[Expectation, ...]:
+def _expectations(source: Source, key: Key, steps: Cast) -> tuple[Expectation, ...]:
     result = []
     for number, text in source.block(key):
         try:
@@ -334,9 +335,7 @@ def _expectations(source: Source, key: Key, steps: Sequence[Step]) -> tuple[Expe
     return tuple(result)
 
 
-def _by_machine(
-    source: Source, steps: Sequence[Step]
-) -> dict[Generation | OlderMachine, tuple[Expectation, ...]]:
+def _by_machine(source: Source, steps: Cast) -> dict[Generation | OlderMachine, tuple[Expectation, ...]]:
     source.only(
         ("expect-on",), dict.fromkeys([*(generation.value for generation in Generation), *MACHINE_NAMES])
     )
@@ -351,8 +350,12 @@ def _machine(name: str) -> Generation | OlderMachine:
 def _check_limit(source: Source, scenario: Scenario) -> None:
     if not 1 <= scenario.limit <= 1_000_000:
         raise source.error(("limit",), f"limit must be 1 to 1000000 cycles, not {scenario.limit}")
-    for event in scenario.pins:
+    second = scenario.second
+    for key, event in (
+        *((("pins",), event) for event in scenario.pins),
+        *(((*B, "pins"), event) for event in (second.pins if second else ())),
+    ):
         if event.cycle >= scenario.limit:
             raise source.error(
-                ("pins",), f"{event.pin} changes at cycle {event.cycle}, past the limit of {scenario.limit}"
+                key, f"{event.pin} changes at cycle {event.cycle}, past the limit of {scenario.limit}"
             )

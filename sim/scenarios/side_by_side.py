@@ -8,6 +8,7 @@ from ..support.errors import InputError
 from ..waveform.selection import Shown, choose_signals
 from ..waveform.signals import Signal
 from ..waveform.trace import Trace
+from ..waveform.two_signals import two_processor_pins
 from ..waveform.wave import of_values
 from .older import AT486, MACHINE_NAMES, machine_named
 from .older_run import run_on_older
@@ -64,6 +65,8 @@ def joined_runs(runs: Sequence[ScenarioRun]) -> tuple[Trace, list[Shown], list[S
             pins = _PINS["8088"]
         # A native machine has no latch, and a PC-98 with an 8087 neither that nor ERROR.
         there = [pin for pin in pins if any(path.endswith(f".{pin}") for path in run.trace)]
+        if run.scenario.second:
+            there = two_processor_pins(tuple(there))
         for one in choose_signals(run.trace, there):
             shown.append(Shown(f"{name} {one.label}", f"{name}.{one.path}"))
     return Trace(waves, longest.edges, longest.end, title=runs[0].scenario.title), shown, signals

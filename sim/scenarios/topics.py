@@ -13,6 +13,7 @@ TOPICS = {
     "handlers": "handlers that exist",
     "hangs": "frozen for ever",
     "native": "native mode and the IGNNE MSR",
+    "multiprocessor": "two processors on one FERR# wire",
     "svm": "under a hypervisor",
     "emulators": "what an emulator got wrong",
     "field": "reports from the field",

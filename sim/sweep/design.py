@@ -26,6 +26,12 @@ def netlist_of(
     NetlistError
         For what a CPU in lanes cannot do.
     """
+    check_for_lanes(scenario, generation, pulses)
+    return _Bench(scenario, scenario.parameters_for(generation), pulses, pc).netlist()
+
+
+def check_for_lanes(scenario: Scenario, generation: Generation, pulses: Sequence[PinPulse]) -> None:
+    """Raises NetlistError for what a CPU in lanes cannot do."""
     parameters = scenario.parameters_for(generation)
     driven = {event.pin for event in scenario.pins} | {one.pin for one in pulses}
     if "smi" in driven and scenario.program.hypervisor:
@@ -33,9 +39,10 @@ def netlist_of(
     if "smi" in driven and not scenario.program.smi:
         raise NetlistError("smi needs a handler ([handlers] smi)")
     reason = unsupported(scenario.program, parameters)
+    if scenario.second:
+        reason = "[processor.b] is not supported in lanes"
     if reason:
         raise NetlistError(reason)
-    return _Bench(scenario, parameters, pulses, pc).netlist()
 
 
 class _Bench:

@@ -148,7 +148,7 @@ def sweep(
     ValueError
         For ranges that are empty or too many.
     """
-    scenario = _with_smm(scenario, pulses)
+    scenario = _checked(scenario, generation, pulses)
     first, second = ranges[0], ranges[1] if len(ranges) > 1 else range(1)
     _check_ranges(first, second, pulses, scenario.limit)
     wanted = ("sweep", scenario.parameters_for(generation), scenario.program, scenario.pins, tuple(pulses))
@@ -193,6 +193,15 @@ def _check_ranges(first: range, second: range, pulses: Sequence[PinPulse], limit
     last = max(first[-1], second[-1]) + max(one.width or 0 for one in pulses)
     if last + limit >= NEVER:
         raise InputError(f"cycles must stay below {NEVER - limit}, not {last}")
+
+
+def _checked(scenario: Scenario, generation: Generation, pulses: Sequence[PinPulse]) -> Scenario:
+    """The scenario as it is swept. Raises NetlistError where lanes cannot run it."""
+    from .design import check_for_lanes
+
+    scenario = _with_smm(scenario, pulses)
+    check_for_lanes(scenario, generation, pulses)
+    return scenario
 
 
 def _recipe(scenario: Scenario, generation: Generation, pulses: Sequence[PinPulse]) -> Recipe:

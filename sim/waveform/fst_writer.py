@@ -12,8 +12,9 @@ from typing import Any
 from ..support.errors import InputError
 from ..support.files import beside, replacing
 from .readers.contents import record_text
-from .signals import SIGNALS, Signal
+from .signals import Signal
 from .trace import Trace
+from .two_signals import recorded_in
 from .vcd_writer import write_save_file, written_changes, written_end
 
 _NANOSECONDS = -9
@@ -28,7 +29,7 @@ def fst_library() -> Any:
     return pylibfst
 
 
-def write_fst_waveform(trace: Trace, path: str | Path, signals: Sequence[Signal] = SIGNALS) -> Path:
+def write_fst_waveform(trace: Trace, path: str | Path, signals: Sequence[Signal] | None = None) -> Path:
     """Write `path` (an FST) and the save file beside it; returns the save file's path.
 
     Raises
@@ -38,6 +39,7 @@ def write_fst_waveform(trace: Trace, path: str | Path, signals: Sequence[Signal]
     OSError
         If the folder cannot be written; then neither file is left behind half-written.
     """
+    signals = recorded_in(trace) if signals is None else signals
     target = Path(path)
     save = beside(target, ".gtkw")
     with replacing(target, binary=True) as file:

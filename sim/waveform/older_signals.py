@@ -6,6 +6,7 @@ from ...model.older.registers import HostCpu, OlderMachine, OlderParameters
 from ..support.errors import InputError
 from ..support.suggest import nearest
 from .signals import BY_NAME, EDGES, Signal
+from .two_signals import TWO_NAMES
 from .wave import Wave
 
 if TYPE_CHECKING:
@@ -116,13 +117,14 @@ _EVERY = {
 }
 """The signals of all of them, by name."""
 OLDER_ALIASES = {signal.path: signal.alias for signal in _EVERY.values()}
-NAMES = {**_EVERY, **BY_NAME}
+NAMES = {**_EVERY, **TWO_NAMES, **BY_NAME}
 """Every signal that some machine has, by name; a later machine's where both have it."""
 
 
 def edge_of_any(name: str) -> Signal:
     """The one-bit signal of this name, of whatever machine. Raises ValueError with the nearest names."""
-    edges = {**{name: one for name, one in _EVERY.items() if one.width == 1}, **EDGES}
+    several = {**_EVERY, **TWO_NAMES}
+    edges = {**{name: one for name, one in several.items() if one.width == 1}, **EDGES}
     if name not in edges:
         raise InputError(f"no signal {name!r} of one bit{nearest(name, edges)}")
     return edges[name]
@@ -131,4 +133,6 @@ def edge_of_any(name: str) -> Signal:
 def wave_of(trace: "Trace", name: str) -> Wave:
     """A signal of a run by name: its path depends on the machine."""
     path = NAMES[name].path
+    if path not in trace and f"pc.a.{name}" in trace:
+        path = f"pc.a.{name}"
     return trace[path if path in trace else _EVERY[name].path]

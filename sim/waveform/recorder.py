@@ -1,6 +1,7 @@
 """Collects what a machine does, cycle by cycle, as changes and their causes."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,10 +58,24 @@ class SignalRecorder:
         end = self.cycles * CYCLE_NS
         # Edge n stands at the start of cycle n, the last one at the end.
         clock = np.arange(CYCLE_NS, end + 1, CYCLE_NS, dtype=np.int64)
-        waves = {signal.path: self._wave(signal.path, signal.name, signal.width) for signal in self._signals}
+        waves = {signal.path: self.wave(signal.path, signal.name, signal.width) for signal in self._signals}
         return Trace(waves, clock, end, causes=dict(self._causes), title=title)
 
-    def _wave(self, path: str, name: str, width: int) -> Wave:
+    @property
+    def causes(self) -> Mapping[Edge, Cause]:
+        """Why each edge so far happened."""
+        return self._causes
+
+    def changes(self, name: str) -> Sequence[int]:
+        """The cycles in which a signal took a new value so far."""
+        return self._changes[name]
+
+    def level(self, name: str, cycle: int) -> int | str:
+        """The value of a signal in a cycle."""
+        return self._values[name][bisect_right(self._changes[name], cycle) - 1]
+
+    def wave(self, path: str, name: str, width: int) -> Wave:
+        """A signal so far, under a path."""
         times = np.array(self._changes[name], dtype=np.int64) * CYCLE_NS
         return of_values(path, times, self._values[name], width)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .names import without_range
 from .older_signals import OLDER_ALIASES
 from .signals import SIGNALS
+from .two_signals import TWO_PROCESSOR_SIGNALS, has_two_processors, two_processor_pins
 
 if TYPE_CHECKING:
     from .trace import Trace
@@ -17,7 +18,7 @@ ON_A_PAGE = (*PINS, "handler", "step")
 """What a page shows of it first."""
 MOST = 40
 """Signals that are shown of a trace of somebody else."""
-_ALIASES = OLDER_ALIASES | {signal.path: signal.alias for signal in SIGNALS}
+_ALIASES = OLDER_ALIASES | {signal.path: signal.alias for signal in (*TWO_PROCESSOR_SIGNALS, *SIGNALS)}
 
 
 class Shown(NamedTuple):
@@ -42,6 +43,8 @@ def choose_signals(
     SignalError
         If a pattern fits nothing; the message has the nearest names.
     """
+    if has_two_processors(trace):
+        default = two_processor_pins(tuple(default))
     if patterns:
         paths = [path for pattern in patterns for path in _fitting(trace, pattern)]
     elif all(_ends(trace, name) for name in default):

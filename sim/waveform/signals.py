@@ -1,5 +1,6 @@
 """The signals that a run records: one table for waveforms, timelines and expectations."""
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -54,9 +55,20 @@ class Signal(NamedTuple):
         return self.path.rpartition(".")[2]
 
     @property
+    def spoken(self) -> str:
+        """As sentences and causes call it: its name, of one of two processors with that before it."""
+        return spoken_name(self.path)
+
+    @property
     def scope(self) -> str:
         """Without the name: the block."""
         return self.path.rpartition(".")[0]
+
+
+def spoken_name(path: str) -> str:
+    """'freeze' of pc.cpu.freeze, 'b.freeze' of pc.b.freeze."""
+    found = re.fullmatch(r"pc\.([ab]\.\w+)", path)
+    return found[1] if found else path.rpartition(".")[2]
 
 
 def _answer(name: str, decision: Decision, rises: str = "", falls: str = "") -> Signal:

@@ -231,6 +231,9 @@ class Trace(Mapping[str, Wave]):
         paths = self._ending(name)
         if len(paths) == 1:
             return self._waves[paths[0]]
+        if "pc.b.freeze" in self._waves and f"pc.{name}" in paths:
+            # A run of ours with two processors: the wire, not what each of them has of that name.
+            return self._waves[f"pc.{name}"]
         if len(paths) > 1:
             raise SignalError(f"signal {name!r} could be {_listed(sorted(paths))}")
         if part := re.fullmatch(r"(.+?) ?\[(-?\d+)(?::(-?\d+))?\]", name):

@@ -11,20 +11,22 @@ from ..support.files import beside, replacing
 from .readers.contents import record_text
 from .signals import SIGNALS, Signal
 from .trace import CYCLE_NS, Trace
+from .two_signals import recorded_in
 
 
-def write_waveform(trace: Trace, path: str | Path, signals: Sequence[Signal] = SIGNALS) -> Path:
+def write_waveform(trace: Trace, path: str | Path, signals: Sequence[Signal] | None = None) -> Path:
     """Write `path` (a VCD) and the save file beside it; returns the save file's path.
 
     Parameters
     ----------
-    signals: what is in the trace.
+    signals: what is in the trace; by default those of a PC with as many processors as it has.
 
     Raises
     ------
     OSError
         If the folder cannot be written; then neither file is left behind half-written.
     """
+    signals = recorded_in(trace) if signals is None else signals
     target = Path(path)
     save = beside(target, ".gtkw")
     with replacing(target) as vcd_file:

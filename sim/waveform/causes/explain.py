@@ -4,8 +4,9 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from ..selection import PINS
-from ..signals import BY_NAME
+from ..signals import BY_NAME, Signal, spoken_name
 from ..trace import Trace
+from ..two_signals import TWO_NAMES
 from ..wave import TraceError
 from .cause import Edge
 
@@ -36,8 +37,7 @@ def edges_of(trace: Trace, target: str) -> list[Edge]:
     if at and not at.isdigit():
         raise TraceError(f"{target!r}: expected SIGNAL@CYCLE")
     if name:
-        path = trace[name].name
-        name = path.rpartition(".")[2]
+        name = spoken_name(trace[name].name)
     found = sorted(
         (edge for edge in trace.causes if name in ("", edge.signal) and at in ("", str(edge.cycle))),
         key=lambda edge: edge.cycle,
@@ -51,7 +51,7 @@ def edges_of(trace: Trace, target: str) -> list[Edge]:
 
 def sentence(trace: Trace, edge: Edge) -> str:
     """'FERR# falls', 'IRR becomes 20'."""
-    signal = BY_NAME[edge.signal]
+    signal = _signal(edge)
     wave = trace[signal.path]
     text = wave.text_at(trace.time(edge.cycle))
     label = signal.alias or signal.name
@@ -62,8 +62,12 @@ def sentence(trace: Trace, edge: Edge) -> str:
     return f"{label} becomes {text if signal.width == 0 else f'{text}h'}"
 
 
+def _signal(edge: Edge) -> Signal:
+    return BY_NAME.get(edge.signal) or TWO_NAMES[edge.signal]
+
+
 def _tells(edge: Edge) -> bool:
-    signal = BY_NAME[edge.signal]
+    signal = _signal(edge)
     return edge.signal in PINS or bool(signal.rises or signal.falls)
 
 

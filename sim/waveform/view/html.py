@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..causes.cause import Cause, Edge
-from ..names import plain_name
+from ..names import plain_name, without_width
 from ..selection import Shown, label_of
+from ..signals import spoken_name
 from ..wave import Value, Wave
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _signal(
         "times": _steps(times),
         "values": _packed(codes),
         "table": [wave.text_of(value, radix) for value in values],
-        "causes": causes.get(plain_name(wave.name)),
+        "causes": causes.get(spoken_name(without_width(wave.name))),
     }
 
 

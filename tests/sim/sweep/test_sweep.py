@@ -23,7 +23,7 @@ from irq13.sim.sweep.design import netlist_of
 from irq13.sim.sweep.heatmap import heatmap_page, runs
 from irq13.sim.sweep.pins import pin_pulse
 from irq13.sim.sweep.sweep import phase, sweep
-from support.machines import LATER
+from support.machines import ALONE
 
 DEFAULT = "dos-divide-by-zero"
 STATE = {
@@ -74,7 +74,7 @@ def _disturbed(scenario, chance):
     "name",
     [
         name if number % 12 == 0 else pytest.param(name, marks=pytest.mark.slow)
-        for number, name in enumerate(LATER)
+        for number, name in enumerate(ALONE)
     ],
 )
 def test_the_cpu_in_lanes_is_the_cpu(name, pcs):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from irq13.sim import Trace, expect
 from irq13.sim.scenarios.run import run_scenario
-from irq13.sim.scenarios.scenario import load_scenario, shipped_scenarios
+from irq13.sim.scenarios.scenario import load_scenario
 from irq13.sim.support.toml_source import Source, SourceError
 from irq13.sim.timing.assertions import TimingViolation
 from irq13.sim.timing.results import report_text
@@ -17,6 +17,7 @@ from irq13.sim.waveform.trace import CYCLE_NS, TraceError
 from irq13.sim.waveform.vcd_writer import write_waveform
 from irq13.sim.waveform.wave import Wave
 from support.drawn_traces import drawn
+from support.machines import ALONE
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -186,7 +187,8 @@ class TestExpect:
 
 
 def traces():
-    for name in shipped_scenarios():
+    # The contract is that of one processor.
+    for name in ALONE:
         scenario = load_scenario(name)
         for generation in scenario.generations:
             yield f"{name}.{generation.value}", run_scenario(scenario, generation, "model").trace

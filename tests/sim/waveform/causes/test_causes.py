@@ -9,7 +9,7 @@ from irq13.sim.scenarios.run import run_scenario
 from irq13.sim.scenarios.scenario import load_scenario
 from irq13.sim.waveform.causes.cause import OUTSIDE, Edge
 from irq13.sim.waveform.recorder import Recorder
-from irq13.sim.waveform.signals import SIGNALS
+from irq13.sim.waveform.two_signals import recorded_in
 from irq13.sim.waveform.vcd_writer import write_waveform
 from support.machines import LATER
 
@@ -30,14 +30,15 @@ def recorded(generation, seed, cycles):
 
 def check_causes(trace):
     """Each edge has a cause, which names edges that happened, none of them later, and in no circle."""
-    edges = {Edge(one.name, trace.cycle(time)) for one in SIGNALS for time in trace[one.path].changes()}
+    every = recorded_in(trace)
+    edges = {Edge(one.spoken, trace.cycle(time)) for one in every for time in trace[one.path].changes()}
     assert set(trace.causes) == edges
     for edge, cause in trace.causes.items():
         assert cause.text
         assert set(cause.because) <= edges, edge
         assert all(before.cycle <= edge.cycle and before != edge for before in cause.because)
         # What cycle 0 brings about has no edge before it.
-        if edge.signal in INTERNAL and edge.cycle > 1:
+        if edge.signal.rpartition(".")[2] in INTERNAL and edge.cycle > 1:
             assert cause.because, (edge, cause)
     done, active = set(), set()
 

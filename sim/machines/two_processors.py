@@ -1,0 +1,153 @@
+"""A PC with two processors: model, HDL under Amaranth's simulator, or both in lockstep.
+
+They go cycle by cycle as every `Machine` does, with inputs and outputs of their own.
+"""
+
+from collections.abc import Callable, Mapping
+
+from ... import hdl
+from ...hdl.two_processors import TWO_PROCESSOR_SIGNATURE
+from ...hdl.two_processors import TwoProcessorPc as TwoProcessorDesign
+from ...model.msr import MsrRequest, MsrResponse
+from ...model.pc import PcInputs
+from ...model.processor import ProcessorOutputs
+from ...model.registers import VMEXIT_FERR_FREEZE, Cr0, ExceptionFlag, Hwcr, Operation, Parameters
+from ...model.reporting import Decision
+from ...model.two_processors import TwoProcessorInputs, TwoProcessorOutputs, TwoProcessorPc
+from ...model.x87 import OperationRequest
+from ..support.errors import Divergence, InputError
+from . import ports
+from .simulated import OutputsCompared, SideBySide, SimulatedDesign
+
+_NO_OPERATION = OperationRequest(Operation.ARITHMETIC, control=0)
+_NO_MSR = MsrRequest(0)
+_GET: dict[str, Callable[[TwoProcessorInputs], int]] = {
+    **{f"b_cr0_{str(bit.name).lower()}": lambda i, bit=bit: bit in i.b_cr0 for bit in Cr0},
+    "b_op_valid": lambda i: i.b_operation is not None,
+    "b_op_code": lambda i: (i.b_operation or _NO_OPERATION).code,
+    "b_op_family": lambda i: (i.b_operation or _NO_OPERATION).family,
+    "b_op_raises": lambda i: (i.b_operation or _NO_OPERATION).raises,
+    "b_op_control": lambda i: (i.b_operation or _NO_OPERATION).control,
+    "b_op_status": lambda i: (i.b_operation or _NO_OPERATION).status,
+    "b_msr_request_valid": lambda i: i.b_msr is not None,
+    "b_msr_request_write": lambda i: (i.b_msr or _NO_MSR).write,
+    "b_msr_request_address": lambda i: (i.b_msr or _NO_MSR).address,
+    "b_msr_request_data": lambda i: (i.b_msr or _NO_MSR).data,
+    "b_msr_request_cpl": lambda i: (i.b_msr or _NO_MSR).cpl,
+    "b_msr_response_ready": lambda i: i.b_msr_response_ready,
+    "b_io": lambda i: i.b_io,
+}
+_PORTS = hdl.flat_ports(TWO_PROCESSOR_SIGNATURE.create())
+INPUTS = {port.name: len(port.signal) for port in _PORTS if port.is_input}
+OUTPUTS = {port.name: len(port.signal) for port in _PORTS if not port.is_input}
+_PREFIX = "b_op_"
+_ANSWERS = {f"{_PREFIX}{one.name.lower()}": one for one in Decision if one is not Decision.IDLE}
+
+
+def pack_two(inputs: TwoProcessorInputs) -> int:
+    """All inputs, in the order of the design's signature."""
+    levels = ports.values_of(inputs.pc)
+    own = {name: int(get(inputs)) & ((1 << INPUTS[name]) - 1) for name, get in _GET.items()}
+    return ports.join({**levels, **own}, INPUTS)
+
+
+def unpack_two(packed: int) -> TwoProcessorOutputs:
+    """The outputs, as the model would give them. Raises Divergence if an operation has several answers."""
+    now = ports.split(packed, OUTPUTS)
+    pc = ports.unpack(ports.join(now, ports.OUTPUTS))
+    return TwoProcessorOutputs(pc, bool(now["a_ferr_n"]), _processor_b(now))
+
+
+def _processor_b(now: Mapping[str, int]) -> ProcessorOutputs:
+    answers = [decision for name, decision in _ANSWERS.items() if now[name]]
+    if len(answers) > 1:
+        raise Divergence(f"the operation port of processor b gives several answers at once: {answers}")
+    response = MsrResponse(bool(now["b_msr_response_fault"]), now["b_msr_response_data"])
+    hwcr = Hwcr(now["b_allow_ferr_on_ne"] * Hwcr.ALLOW_FERR_ON_NE | now["b_ignne_em"] * Hwcr.IGNNE_EM)
+    decision = answers[0] if answers else Decision.IDLE
+    return ProcessorOutputs(
+        decision=decision,
+        ferr_n=bool(now["b_ferr_n"]),
+        flags=ExceptionFlag(now["b_flags"]),
+        masks=ExceptionFlag(now["b_masks"]),
+        es=bool(now["b_es"]),
+        ignne=bool(now["b_ignne"]),
+        hwcr=hwcr,
+        ignne_msr=bool(now["b_ignne_msr"]),
+        vmexit=decision is Decision.VMEXIT,
+        exit_code=VMEXIT_FERR_FREEZE if decision is Decision.VMEXIT else 0,
+        msr_ready=bool(now["b_msr_request_ready"]),
+        msr_response=response if now["b_msr_response_valid"] else None,
+    )
+
+
+class TwoProcessorModel:
+    """The reference model; parameters as of `model.two_processors.TwoProcessorPc`."""
+
+    def __init__(self, parameters: Parameters, b_wired: bool = True) -> None:
+        self.parameters, self.b_wired = parameters, b_wired
+        self.power_up()
+
+    def power_up(self) -> None:
+        """Begin again, as after construction."""
+        self._pc = TwoProcessorPc(self.parameters, self.b_wired)
+
+    def settle(self, inputs: TwoProcessorInputs) -> TwoProcessorOutputs:
+        return self._pc.settle(inputs)
+
+    def step(self, inputs: TwoProcessorInputs) -> TwoProcessorOutputs:
+        return self._pc.step(inputs)
+
+
+class TwoProcessorHdl(SimulatedDesign[TwoProcessorInputs, TwoProcessorOutputs]):
+    """The Amaranth design; `design` if it is another one than `TwoProcessorPc(parameters, b_wired)`."""
+
+    def __init__(
+        self, parameters: Parameters, b_wired: bool = True, design: TwoProcessorDesign | None = None
+    ) -> None:
+        self.parameters, self.b_wired = parameters, b_wired
+        design = design or TwoProcessorDesign(parameters, b_wired)
+        super().__init__(design, pack_two, unpack_two, TwoProcessorInputs(PcInputs()))
+
+
+class TwoProcessorLockstep(SideBySide[TwoProcessorInputs, TwoProcessorOutputs]):
+    """Model and HDL side by side; raises Divergence at the first difference.
+
+    It is wrong too that the chipset asserts IGNNE# while neither processor pulls FERR# (SDM1 D.2.1.2).
+    """
+
+    def __init__(
+        self, parameters: Parameters, b_wired: bool = True, design: TwoProcessorDesign | None = None
+    ) -> None:
+        self.parameters, self.b_wired = parameters, b_wired
+        idle = TwoProcessorInputs(PcInputs())
+        model = TwoProcessorModel(parameters, b_wired)
+        at_rest = model.settle(idle)
+        super().__init__(
+            model,
+            TwoProcessorHdl(parameters, b_wired, design),
+            lambda: OutputsCompared(idle, at_rest, _muted_by_neither),
+        )
+
+
+def _muted_by_neither(outputs: TwoProcessorOutputs) -> str | None:
+    muted = not outputs.pc.chipset_ignne_n and outputs.pc.ferr_n
+    return "IGNNE# is active while FERR# is not" if muted else None
+
+
+TwoProcessorRunner = TwoProcessorHdl | TwoProcessorModel | TwoProcessorLockstep
+TWO_PROCESSOR_MACHINES: dict[str, Callable[[Parameters, bool], TwoProcessorRunner]] = {
+    "hdl": TwoProcessorHdl,
+    "model": TwoProcessorModel,
+    "lockstep": TwoProcessorLockstep,
+}
+"""What a run can be on, by name."""
+
+
+def two_processor_machine_for(on: object, parameters: Parameters, b_wired: bool) -> TwoProcessorRunner:
+    """A new machine by name. Raises ValueError for another one, and for a board, which has one processor."""
+    if not isinstance(on, str):
+        raise InputError(f"[processor.b]: two processors run on {', '.join(TWO_PROCESSOR_MACHINES)} alone")
+    if on not in TWO_PROCESSOR_MACHINES:
+        raise InputError(f"on must be one of {', '.join(TWO_PROCESSOR_MACHINES)}, not {on!r}")
+    return TWO_PROCESSOR_MACHINES[on](parameters, b_wired)
