@@ -137,7 +137,8 @@ def test_a_fault_on_the_line_gives_no_wrong_answer(simulated, name, direction, i
     """One step is one step, whatever is lost: the board is as far as the model afterwards."""
     model = ModelMachine(Parameters())
     with Board(simulated.port, timeout=0.5) as board:
-        expected, stimulus = None, RandomStimulus(3)
+        # In these cycles the model shows whether a step is made twice.
+        expected, stimulus = None, RandomStimulus(4)
         for cycle in range(4):
             if cycle == 1:
                 setattr(simulated, direction, LineFault(index, FAULTS[name]))
