@@ -1,9 +1,9 @@
 """An 8259A on a bus, HDL or model, as a program and a board use it."""
 
-from amaranth.hdl import Cat, Value
-from amaranth.sim import Simulator
 from irq13 import hdl
 from irq13.model.pic import Pic, PicInputs, PicOutputs, PicRegisters
+from irq13.sim.machines.ports import join, split
+from irq13.sim.machines.simulated import SimulatedDesign
 
 
 class ModelPic:
@@ -11,40 +11,27 @@ class ModelPic:
         self.cycle = Pic(master).step
 
 
-class HdlPic:
+class HdlPic(SimulatedDesign):
     """The Amaranth component, a cycle a call."""
 
     def __init__(self, master):
-        self.dut = dut = hdl.Pic()
-        self.inputs = Cat(dut.reset, dut.ir, dut.write, dut.read, dut.a0, dut.write_data, dut.inta, dut.cas)
-        self.outputs = [
-            *(dut.int_, dut.read_data, dut.vector_valid, dut.vector, dut.cas_out),
-            *(dut.irr, dut.isr, dut.imr),
-        ]
-        self.request = None
-        self.simulator = Simulator(dut)
-        self.simulator.add_clock(1e-8)
+        self.master = master
+        design = hdl.Pic()
+        ports = hdl.flat_ports(design)
+        self.widths = {port.name: len(port.signal) for port in ports if port.is_input}
+        self.out_widths = {port.name: len(port.signal) for port in ports if not port.is_input}
+        super().__init__(design, self.packed, self.unpacked, PicInputs())
 
-        async def testbench(ctx):
-            ctx.set(dut.sp, master)
-            while True:
-                while self.request is None:
-                    await ctx.delay(0)
-                ctx.set(self.inputs, self.request)
-                self.answer = [ctx.get(Value.cast(port)) for port in self.outputs]
-                self.request = None
-                await ctx.tick()
+    def packed(self, inputs):
+        return join(inputs._asdict() | {"sp": self.master, "write_data": inputs.data}, self.widths)
 
-        self.simulator.add_testbench(testbench, background=True)
+    def unpacked(self, packed):
+        now = split(packed, self.out_widths)
+        registers = PicRegisters(now["irr"], now["isr"], now["imr"])
+        vector = now["vector"] if now["vector_valid"] else None
+        return PicOutputs(bool(now["int_"]), now["read_data"], vector, now["cas_out"], registers)
 
-    def cycle(self, inputs):
-        i = inputs
-        self.request = i.reset | i.ir << 1 | i.write << 9 | i.read << 10 | i.a0 << 11
-        self.request |= i.data << 12 | i.inta << 20 | i.cas << 21
-        while self.request is not None:
-            self.simulator.advance()
-        int_, data, valid, vector, cas, *registers = self.answer
-        return PicOutputs(bool(int_), data, vector if valid else None, cas, PicRegisters(*registers))
+    cycle = SimulatedDesign.step
 
 
 class Chip:

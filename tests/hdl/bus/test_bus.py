@@ -7,7 +7,7 @@ import random
 from collections import deque
 
 import pytest
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 from irq13 import hdl
@@ -31,8 +31,11 @@ class BridgedPc:
         wiring.connect(m, bridge.io, self.pc.io)
         ports = hdl.flat_ports(self.pc)
         self.others = [port for port in ports if port.is_input and not port.name.startswith("io_")]
-        self.inputs = Cat(port.value for port in ports if port.is_input)
-        self.outputs = Cat(port.value for port in ports if not port.is_input)
+        inputs = Cat(port.value for port in ports if port.is_input)
+        outputs = Cat(port.value for port in ports if not port.is_input)
+        # One signal each, which the simulator reads at once.
+        self.inputs, self.outputs = Signal(len(inputs)), Signal(len(outputs))
+        m.d.comb += [self.inputs.eq(inputs), self.outputs.eq(outputs)]
         self.model, self.stimulus, self.shown = ModelPc(Parameters("I486")), RandomStimulus(seed), None
         self.accesses = []
 

@@ -45,9 +45,10 @@ def stimulus(seed, cycles):
 
 
 @pytest.mark.parametrize("master", [True, False])
-@pytest.mark.parametrize("seed", range(3))
+# Lanes compare both 8259As in the PC over millions of cycles, the cascade among them; this is the chip alone.
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_lockstep_over_random_words_lines_and_pulses(seed, master):
-    # 60,000 cycles in all; every OCW comes up, in every mode.
+    # Every OCW comes up, in every mode.
     chips, written = (ModelPic(master), HdlPic(master)), set()
     vectors = set()
     for cycle, inputs in enumerate(stimulus(seed, 10_000)):
