@@ -1,7 +1,9 @@
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -28,8 +30,10 @@ two_processors.TWO_PROCESSOR_MACHINES.update(TWO_PROCESSOR_POOL.machines())
 def kernels(request):
     """Compiled kernels are kept in pytest's own cache, from run to run while the sources stay the same.
 
-    Processes that a test starts find them too.
+    Processes that a test starts find them too. What does not hang on our sources stays where a user has it:
+    the machine code of Yosys and nextpnr, which takes a minute to make.
     """
+    own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = request.config.cache.mkdir("kernels") / fingerprint()[:16]
     folder.mkdir(exist_ok=True)
     # Those of other sources are never asked for again.
@@ -38,6 +42,11 @@ def kernels(request):
             shutil.rmtree(old, ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setenv("YOWASP_CACHE_DIR", os.environ.get("YOWASP_CACHE_DIR") or str(own / "YoWASP"))
+        # Another worker has made it, or there is no such folder to write to: then it is compiled here.
+        with contextlib.suppress(OSError):
+            (own / "wasmtime").mkdir(parents=True, exist_ok=True)
+            (folder / "wasmtime").symlink_to(own / "wasmtime")
         yield
 
 

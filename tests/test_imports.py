@@ -1,8 +1,9 @@
 """Which room may import which: imports go one way, within a room too, and every room is packaged."""
 
-import ast
 import tomllib
 from pathlib import Path
+
+from support.sources import facts_of
 
 ROOT = Path(__file__).parents[1]
 FLOORS = (
@@ -42,11 +43,7 @@ def arrows(root):
     known = dict(modules(root))
     for name, path in known.items():
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        tree = ast.parse(path.read_text("utf-8"))
-        types = {id(inner) for node in ast.walk(tree) if _types_only(node) for inner in ast.walk(node)}
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.ImportFrom):
-                continue
+        for node, types in facts_of(path).imports:
             assert node.level or not (node.module or "").startswith("irq13"), f"{path}: not relative"
             if not node.level:
                 continue
@@ -55,11 +52,7 @@ def arrows(root):
             target = ".".join([*base, *(node.module.split(".") if node.module else [])])
             for alias in node.names:
                 inner = f"{target}.{alias.name}".lstrip(".")
-                yield name, inner if inner in known else target, id(node) in types
-
-
-def _types_only(node):
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+                yield name, inner if inner in known else target, types
 
 
 def upward(root):

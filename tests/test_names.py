@@ -1,8 +1,9 @@
 """One name means one thing: names of classes and of public functions are unique over the project."""
 
-import ast
 from collections import defaultdict
 from pathlib import Path
+
+from support.sources import facts_of
 
 ROOT = Path(__file__).parents[1]
 TWINS = ("model", "hdl")
@@ -21,13 +22,11 @@ def definitions(root, *parts):
             name = str(path.relative_to(root))
             if name.startswith(COPIED):
                 continue
-            tree = ast.parse(path.read_text("utf-8"))
-            for node in ast.walk(tree):
-                if isinstance(node, ast.ClassDef):
-                    classes[node.name].append(name)
-            for node in tree.body:
-                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name[0] != "_":
-                    functions[node.name].append(name)
+            facts = facts_of(path)
+            for one in facts.classes:
+                classes[one].append(name)
+            for one in facts.public:
+                functions[one].append(name)
     return classes, functions
 
 

@@ -1,7 +1,8 @@
 """Files and functions stay short enough to be read in one go."""
 
-import ast
 from pathlib import Path
+
+from support.sources import facts_of
 
 ROOT = Path(__file__).parents[1]
 LINES, FUNCTION_LINES = 400, 60
@@ -12,16 +13,12 @@ LONG_FUNCTIONS: set[tuple[str, str]] = set()
 def too_long(root):
     """Files and (file, function) above the limits."""
     files, functions = set(), set()
-    for part in ("model", "hdl", "sim"):
+    for part in ("model", "hdl", "sim", "tests"):
         for path in sorted((root / part).rglob("*.py")):
-            name, text = path.relative_to(root).as_posix(), path.read_text("utf-8")
-            if text.count("\n") > LINES:
+            name, facts = path.relative_to(root).as_posix(), facts_of(path)
+            if facts.lines > LINES:
                 files.add(name)
-            for node in ast.walk(ast.parse(text)):
-                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                    assert node.end_lineno is not None
-                    if node.end_lineno - node.lineno + 1 > FUNCTION_LINES:
-                        functions.add((name, node.name))
+            functions |= {(name, one) for one, lines in facts.functions if lines > FUNCTION_LINES}
     return files, functions
 
 

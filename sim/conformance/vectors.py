@@ -1,11 +1,12 @@
 """Test vectors for authors of emulators and cores: what goes in and what comes out, cycle by cycle, as JSON.
 
 A case is a name, the rule that it checks, the state before, the inputs of each cycle, the signals in each
-cycle and the state after, all by the reference model. Who cannot load a state gets there by `setup`, from
-power-up. Files are by family; the same irq13 writes the same bytes.
+cycle, what has changed in the state behind them, and a hash, all by the reference model. Who cannot load a
+state gets there by `setup`, from power-up. Files are by family; the same irq13 writes the same bytes.
 """
 
 import gzip
+import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -23,9 +24,9 @@ from ..support.errors import InputError
 from ..support.files import replacing
 from .vector_cases import FAMILIES, VectorCase
 
-VERSION = 2
+VERSION = 3
 """Of the format; another one where a reader of this one would go wrong. Since 2 the registers of the 8259As
-have the datasheet's names."""
+have the datasheet's names; since 3 `final` holds only what changes, and each case has a hash."""
 IDLE = values_of(PcInputs())
 SIGNALS = tuple(OUTPUTS)
 """The columns of `cycles`."""
@@ -68,8 +69,8 @@ def write_vectors(
             "idle": IDLE,
             "cases": rows,
         }
-        data = json.dumps(document, separators=(",", ":")).encode()
-        paths.append(_write_bytes(folder / f"{family}.json.gz", gzip.compress(data, mtime=0)))
+        data = gzip.compress(_json(document), mtime=0)
+        paths.append(_write_bytes(folder / f"{family}.json.gz", data))
     for name in ("schema.json", "load_vectors.py", "load_vectors.c", "load_vectors.js"):
         text = (resources.files("irq13.sim.conformance") / "kit" / name).read_bytes()
         paths.append(_write_bytes(folder / name, text))
@@ -89,7 +90,7 @@ def _row(case: VectorCase) -> dict[str, Any]:
         pc.step(inputs)
     initial = model_state(pc)
     cycles = [list(split(pack_outputs(pc.step(inputs)), OUTPUTS).values()) for inputs in case.steps]
-    return {
+    row = {
         "name": case.name,
         "rule": case.rule,
         "parameters": _parameters(case.parameters),
@@ -97,8 +98,31 @@ def _row(case: VectorCase) -> dict[str, Any]:
         "initial": initial,
         "steps": _packed(case.steps),
         "cycles": cycles,
-        "final": model_state(pc),
+        "final": changed_registers(initial, model_state(pc)),
     }
+    return row | {"hash": hash_of(row)}
+
+
+def changed_registers(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """What is not as it was, with the same keys at each level."""
+    found = {}
+    for name, value in after.items():
+        if isinstance(value, dict):
+            if inner := changed_registers(before[name], value):
+                found[name] = inner
+        elif value != before[name]:
+            found[name] = value
+    return found
+
+
+def hash_of(case: dict[str, Any]) -> str:
+    """SHA-1 of a case's JSON as it stands in its file, but for the hash: its name in every version."""
+    row = {name: value for name, value in case.items() if name != "hash"}
+    return hashlib.sha1(_json(row), usedforsecurity=False).hexdigest()
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _parameters(parameters: Parameters) -> dict[str, Any]:
@@ -186,6 +210,9 @@ def read_vectors(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 f"{path}: vectors of format {kind[0]} version {kind[1]}, not of version {VERSION}"
             )
         for case in cases:
+            if not isinstance(case, dict) or case.get("hash") != hash_of(case):
+                name = str(case.get("name") if isinstance(case, dict) else case)[:60]
+                raise InputError(f"{path}: case {name!r} is not as it was written: expected another hash")
             yield family, case
 
 

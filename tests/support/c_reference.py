@@ -13,7 +13,6 @@ from irq13.model.registers import (
     ExceptionFlag,
     Family,
     Generation,
-    Hwcr,
     HwcrLayout,
     Msr,
     Operation,
@@ -21,7 +20,6 @@ from irq13.model.registers import (
 )
 from irq13.model.reporting import Decision
 from irq13.model.x87 import OperationRequest
-from irq13.sim.machines.machine import ModelMachine
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "sim" / "conformance" / "c"
@@ -175,83 +173,6 @@ def random_events(count, seed):
                 a, b = chance.randrange(2), chance.randrange(2)
         events.append((kind, a, b, c, control, status, int(address), 0, value))
     return events
-
-
-def projected(parameters, inputs):
-    """What happens in the cycles of a vector as events, what each may answer, and what is left at the end.
-
-    Order is kept, distance is not: an external IGNNE# counts once it has passed the synchroniser; where an
-    IGNNE# is under way to it the C reference may execute what the model still freezes. None where distance
-    decides: a write of port F0h, or an IGNNE# that ends, while the other is under way.
-    """
-    machine = ModelMachine(parameters)
-    events, answers = [], []
-    pins, cr0, guest, window, executed = (
-        [False] * parameters.synchroniser_stages,
-        0,
-        (False, False),
-        False,
-        None,
-    )
-    last = inputs[-1]._replace(operation=None, msr=None, io=None, ferr_enable=None, reset=False, inta=False)
-
-    def add(kind, a=0, b=0, c=0, control=0, status=0, address=0, value=0, answer=None):
-        events.append((kind, a, b, c, control, status, int(address), 0, value))
-        answers.append(answer)
-
-    ferr_n, f0 = True, False
-    for now in [*inputs, *[last] * 12]:
-        outputs = machine.step(now)
-        if outputs.ferr_n != ferr_n and (f0 or _is_f0(now)):
-            return None
-        ferr_n, f0 = outputs.ferr_n, _is_f0(now)
-        add(PIN, pins[-1])
-        pins = [not now.ignne_n, *pins[:-1]]
-        if int(now.cr0) != cr0:
-            cr0 = int(now.cr0)
-            add(CR0, cr0)
-        if executed:
-            # It reports in the cycle behind it, under the CR0 of that.
-            add(INSTRUCTION, *executed)
-            executed = None
-        if (now.guest_mode, now.intercept_ferr_freeze) != guest:
-            guest = now.guest_mode, now.intercept_ferr_freeze
-            add(GUEST, *map(int, guest))
-        one, decision = now.operation, outputs.decision
-        if window and decision not in (Decision.WINDOW, Decision.READY):
-            add(WITHDRAW)
-        if one is not None and not (window and decision is Decision.WINDOW):
-            if decision is Decision.READY and outputs.es and outputs.ignne and not _lasts(outputs):
-                return None
-            answer = {ANSWERS[decision]} | ({0} if decision is Decision.FREEZE else set())
-            words = one.control, one.status, int(one.raises)
-            add(INSTRUCTION, int(one.code), int(one.family), ASK, *words, answer=answer)
-            if decision is Decision.READY:
-                executed = int(one.code), int(one.family), EXECUTED, *words
-        window = decision is Decision.WINDOW
-        if now.ferr_enable is not None:
-            add(ENABLE, int(now.ferr_enable))
-        if now.io is not None and now.io.write:
-            add(OUT, control=now.io.address)
-        if now.msr is not None and outputs.msr_ready:
-            add(WRMSR if now.msr.write else RDMSR, now.msr.cpl, address=now.msr.address, value=now.msr.data)
-        if now.reset:
-            add(RESET)
-            cr0, guest, executed = 0, (False, False), None
-    final = (
-        int(outputs.flags), int(outputs.masks), int(not outputs.ferr_n), int(outputs.irq13),
-        int(outputs.ignne), int(outputs.hwcr),
-    )  # fmt: skip
-    return events, answers, final
-
-
-def _lasts(outputs):
-    """The pin is still asserted, or the MSR has its place."""
-    return Hwcr.IGNNE_EM in outputs.hwcr or not outputs.ignne_n
-
-
-def _is_f0(inputs):
-    return inputs.io is not None and inputs.io.write and inputs.io.address == 0xF0
 
 
 def first_difference(program, parameters, events):

@@ -4,6 +4,7 @@
 //     for (const one of load("handshake.json.gz")) {
 //         const pc = new MyPc(one.parameters, one.initial); // or run one.setup from power-up
 //         one.steps.forEach((inputs, at) => assert.deepEqual(pc.step(inputs), one.cycles[at], one.name));
+//         assert.deepEqual(pc.state(), one.final, one.hash);
 //     }
 "use strict";
 
@@ -17,14 +18,24 @@ function parse(text) {
         typeof value === "string" && /^#\d+$/.test(value) ? exact(value.slice(1)) : value);
 }
 
-// Each case, with the inputs of every cycle complete and its signals by name.
+// A state with its changes.
+function merged(before, after) {
+    const inner = ([name, value]) =>
+        [name, value && typeof value === "object" && !Array.isArray(value) ? merged(before[name], value) : value];
+    return { ...before, ...Object.fromEntries(Object.entries(after).map(inner)) };
+}
+
+// Each case, with the inputs of every cycle complete, its signals by name, and every register at the end.
 function* load(path) {
     const document = parse(zlib.gunzipSync(fs.readFileSync(path)).toString("utf8"));
-    if (document.format !== "irq13-vectors" || document.version !== 2) throw new Error(`${path}: not irq13-vectors 2`);
+    if (document.format !== "irq13-vectors" || document.version !== 3) throw new Error(`${path}: not irq13-vectors 3`);
     const whole = inputs => ({ ...document.idle, ...inputs });
     const named = row => Object.fromEntries(row.map((level, at) => [document.signals[at], level]));
     for (const one of document.cases)
-        yield { ...one, setup: one.setup.map(whole), steps: one.steps.map(whole), cycles: one.cycles.map(named) };
+        yield {
+            ...one, setup: one.setup.map(whole), steps: one.steps.map(whole), cycles: one.cycles.map(named),
+            final: merged(one.initial, one.final),
+        };
 }
 
 module.exports = { load };

@@ -3,7 +3,8 @@
 for case in load("handshake.json.gz"):
     pc = MyPc(case["parameters"], case["initial"])  # or run case["setup"] from power-up
     for inputs, expected in zip(case["steps"], case["cycles"]):
-        assert pc.step(inputs) == expected, (case["name"], case["rule"])
+        assert pc.step(inputs) == expected, (case["hash"], case["name"], case["rule"])
+    assert pc.state() == case["final"]
 """
 
 import gzip
@@ -11,15 +12,22 @@ import json
 import sys
 
 
+def merged(before, after):
+    """A state with its changes."""
+    both = {name: merged(before[name], value) for name, value in after.items() if isinstance(value, dict)}
+    return {**before, **after, **both}
+
+
 def load(path):
-    """Each case, with the inputs of every cycle complete and its signals by name."""
+    """Each case, with all inputs of each cycle, its signals by name, and every register at the end."""
     with gzip.open(path) as file:
         document = json.load(file)
-    assert (document["format"], document["version"]) == ("irq13-vectors", 2), path
+    assert (document["format"], document["version"]) == ("irq13-vectors", 3), path
     for case in document["cases"]:
         for part in ("setup", "steps"):
             case[part] = [{**document["idle"], **inputs} for inputs in case[part]]
         case["cycles"] = [dict(zip(document["signals"], row)) for row in case["cycles"]]
+        case["final"] = merged(case["initial"], case["final"])
         yield case
 
 

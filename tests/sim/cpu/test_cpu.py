@@ -1,40 +1,7 @@
-"""The bus-functional CPU: interrupts, shadows, handlers; and why a program does not go on."""
-
-import random
-import re
+"""The bus-functional CPU: interrupts, shadows, handlers, what a generation lacks."""
 
 import pytest
-from irq13.sim.cpu.diagnosis import REASONS
-from irq13.sim.cpu.events import SMI
-from irq13.sim.scenarios.run import run_scenario
-from irq13.sim.scenarios.scenario import parse_scenario
-from irq13.sim.support.toml_source import Source
-
-SETUP = "bios\nsti\nfninit\nfldcw masks=none\n"
-HANDLERS = {
-    "75h": "out 0xf0\nfnclex\nout 0xa0, 0x20\nout 0x20, 0x20\niret",
-    "08h": "out 0x20, 0x20\niret",
-    "02h": "fnclex\niret",
-}
-
-
-def go(program, *, handlers=HANDLERS, pins="", generation="P6", limit=2000, on="model", **parameters):
-    """Run a program; what happened as 'kind label-or-verb' by cycle, and the diagnosis."""
-    text = f"generation = '{generation}'\nlimit = {limit}\nprogram = '''\n{program}\n'''\n"
-    text += f"pins = '''\n{pins}\n'''\n[handlers]\n"
-    text += "".join(f"{name} = '''\n{steps}\n'''\n" for name, steps in handlers.items())
-    text += "[parameters]\n" + "".join(f"{name} = {value}\n" for name, value in parameters.items())
-    scenario = parse_scenario(Source("x.toml", text), "x")
-    return run_scenario(scenario, scenario.generations[0], on)
-
-
-def story(result, *kinds):
-    """The events of these kinds, in order."""
-    return [
-        f"{event.kind} {event.step.label or event.step.verb if event.step else '-'}"
-        for event in result.events
-        if event.kind in kinds
-    ]
+from support.programs import HANDLERS, SETUP, go, story
 
 
 class TestInterrupts:
@@ -152,158 +119,35 @@ class TestInterrupts:
         assert [event.value for event in result.events if event.kind == "enters"] == [0x70]
 
 
-ERROR = "fdiv raises=ZE\ncheck: fwait\nend: nop"
-NO_F0 = {"75h": "out 0xa0, 0x20\nout 0x20, 0x20\niret"}
+class TestNmiBlocking:
+    """Only the delivery of an NMI blocks others, until the next IRET of whatever handler (SDM3 6.7.1)."""
 
+    def test_int_02h_by_software_blocks_nothing(self, on):
+        pins = "nmi high at 8\nnmi low at 9"
+        result = go("int 2\nafter: nop", handlers={"nmi": "long: nop 12\niret"}, pins=pins, on=on)
+        assert story(result, "enters", "returns") == [
+            "enters int",
+            "enters long",
+            "returns long",
+            "returns after",
+        ]
 
-class TestDiagnosis:
-    """Each cause constructed; the diagnosis names it and nothing else."""
+    def test_an_iret_of_any_handler_opens_it(self):
+        """The handler of INT 40h returns inside the NMI handler: a second NMI nests."""
+        pins = "nmi high at 5\nnmi low at 6\nnmi high at 8\nnmi low at 9"
+        handlers = {"nmi": "int 0x40\ninside: nop 9\niret", "40h": "nop 6\niret"}
+        result = go("nop 60", handlers=handlers, pins=pins, limit=200)
+        assert story(result, "enters")[:3] == ["enters nop", "enters int", "enters inside"]
 
-    @pytest.mark.parametrize("generation", ["I486", "P6", "AMD64"])
-    @pytest.mark.parametrize(
-        ("reason", "program", "extra"),
-        [
-            ("interrupts-off", f"{SETUP}cli\n{ERROR}", {}),
-            ("slave-masked", f"{SETUP}out 0xa1, 0x20\n{ERROR}", {}),
-            ("master-masked", f"{SETUP}out 0x21, 0x04\n{ERROR}", {}),
-            ("slave-masked", f"sti\nfldcw masks=none\n{ERROR}", {}),
-            ("circuit-disabled", f"{SETUP}mov ferr_enable 0\n{ERROR}", {}),
-            ("slave-not-initialised", f"{SETUP}out 0xa0, 0x11\n{ERROR}", {}),
-            ("master-not-initialised", f"{SETUP}out 0x20, 0x11\nnop 3\n{ERROR}", {}),
-            ("slave-no-edge", f"{SETUP}{ERROR}", {"handlers": NO_F0}),
-            (
-                "slave-in-service",
-                f"{SETUP}nop 20\n{ERROR}",
-                {"handlers": {"70h": "out 0x20, 0x20\niret"}, "pins": "irq8 high at 20"},
-            ),
-            (
-                "master-in-service",
-                f"{SETUP}nop 20\n{ERROR}",
-                {"handlers": {"08h": "iret"}, "pins": "irq0 high at 20"},
-            ),
-            ("no-request", "sti\nhlt\nend: nop", {}),
-            ("no-signal", "wait irq13\nend: nop", {}),
-        ],
-    )
-    def test_cause(self, reason, program, extra, generation, on):
-        result = go(program, generation=generation, on=on, **extra)
-        assert result.diagnosis.reason == reason
-        assert REASONS[reason] in str(result.diagnosis)
-        assert "executes end" not in story(result, "executes")
-
-    def test_irq13_cleared_while_the_msr_holds_ignne_off(self, on):
-        program = f"{SETUP}wrmsr HWCR 0x100\n{ERROR}"
-        handlers = {"75h": "out 0xf0\nout 0xa0, 0x20\nout 0x20, 0x20\niret"}
-        result = go(program, generation="AMD64", handlers=handlers, on=on)
-        assert result.diagnosis.reason == "irq13-cleared"
-        assert "IGNNE MSR = 1" in str(result.diagnosis)
-
-    def test_the_master_makes_no_edge_while_the_slave_keeps_asking(self):
-        # IRQ 8 is acknowledged by polling the master only: the slave's INT stays high, and IR2 makes no edge
-        # for IRQ 13, although nothing is in service and nothing masked.
-        program = f"{SETUP}cli\nnop 20\nout 0x20, 0x0c\nin 0x20\nout 0x20, 0x20\nsti\nnop 5\n{ERROR}"
-        result = go(program, pins="irq8 high at 20")
-        assert result.diagnosis.reason == "master-no-edge"
-        assert "a new request of the slave" in str(result.diagnosis)
-
-    @pytest.mark.parametrize(
-        ("release", "pins"),
-        [
-            ("IGNNE#", "ignne_n low at 300"),
-            ("NMI", "nmi high at 300"),
-            ("RESET", "reset high at 300\nreset low at 301"),
-        ],
-    )
-    def test_what_the_diagnosis_says_releases_it_does(self, release, pins):
-        program = f"{SETUP}cli\n{ERROR}"
-        handlers = HANDLERS | {"reset": "nop"}
-        assert release in str(go(program, handlers=handlers).diagnosis)
-        assert go(program, handlers=handlers, pins=pins).diagnosis is None
-
-    def test_a_long_wait_that_ends_is_no_deadlock(self):
-        result = go(f"{SETUP}cli\n{ERROR}", pins="ignne_n low at 1500")
-        assert result.diagnosis is None
-        assert result.trace.end > 15000
-
-
-STEPS = [
-    step.strip()
-    for step in """
-    fdiv raises=ZE | fsin raises=IE | fst raises=OE | fadd raises=PE | fld1 | fwait | fnop | emms |
-    fnclex | fnstsw | fnstenv | fninit | fclex | fsave | fldcw masks=none | fldcw masks=PE |
-    frstor masks=none flags=ZE | fxrstor masks=all flags=ZE | nop | nop 3 | nop 12 | cli | sti | sti |
-    out 0xf0 | out 0xf0 | in 0x20 | out 0x20, 0x20 | out 0xa0, 0x20 | out 0xa1, 0x20 | out 0xa1, 0 |
-    out 0x21, 0 | out 0x21, 0x04 | out 0x20, 0x0c | out 0xa0, 0x68 | out 0x20, 0xa0 | out 0x20, 0xc3 |
-    mov ss | mov cr0.ne 1 | mov cr0.ne 0 | mov cr0.ts 1 | mov cr0.ts 0 | hlt | int 0x75 | int 0x02 |
-    wrmsr HWCR 0x100 | wrmsr HWCR 0 | wrmsr IGNNE 1 | wrmsr IGNNE 2 | mov ferr_enable 0 | reset |
-    mov ferr_enable 1 | bios | init | fundefined | test sw, ES | cmp [n], 3 | inc [n] | jz there |
-    jnz there | loop there, 3 | fstsw | fnstcw | test cw, ZM
-""".split("|")
-]
-VECTORS = [*range(2, 17), *range(0x70, 0x78)]
-
-
-def random_program(seed):
-    """A program with handlers for every vector that can come, lines that come and go, and an NMI."""
-    pick = random.Random(seed)
-
-    def steps(count):
-        return "\n".join(pick.choice(STEPS) for _ in range(count))
-
-    handlers = {}
-    for vector in VECTORS:
-        slave = "out 0xa0, 0x20\n" if vector >= 0x70 else ""
-        end = pick.choice(("", f"{slave}out 0x20, 0x20\n", f"{slave}out 0x20, 0x20\n"))
-        start = pick.choice(("", "out 0xf0\n", "out 0xf0\nfnclex\n", "fnclex\nout 0xf0\n"))
-        trap = " trap" if pick.random() < 0.1 else ""
-        last = "jmp there" if pick.random() < 0.05 else "iret"
-        handlers[f"'{vector:02X}h{trap}'"] = f"{start}{steps(pick.randrange(3))}\n{end}{last}"
-    handlers["smi"] = f"{steps(pick.randrange(4))}\nrsm"
-    pins = []
-    for number in (0, 1, 5, 8, 13, 15):
-        for index in range(pick.randrange(4)):
-            pins.append(f"irq{number} {('high', 'low')[index % 2]} at {50 + 60 * index + pick.randrange(60)}")
-    if pick.random() < 0.5:
-        pins.append(f"nmi high at {pick.randrange(30, 300)}")
-    for pin in ("smi", "flush", "stpclk", "init"):
-        if pick.random() < (0.1 if pin == "init" else 0.4):
-            at = pick.randrange(30, 200)
-            pins += [f"{pin} high at {at}", f"{pin} low at {at + pick.randrange(1, 20)}"]
-    return f"{SETUP}{steps(20)}\nthere: nop\n{steps(20)}", {"handlers": handlers, "pins": "\n".join(pins)}
-
-
-@pytest.mark.parametrize(
-    "part", [part if part < 2 else pytest.param(part, marks=pytest.mark.slow) for part in range(8)]
-)
-def test_random_programs_end_or_are_diagnosed_and_agree_in_lockstep(part, generation):
-    """Handlers, masking, spurious and shared interrupts; IGNNE# never without FERR#."""
-    reasons = set()
-    for seed in range(part * 4, part * 4 + 4):
-        program, extra = random_program(seed)
-        result = go(program, generation=generation, limit=600, on="lockstep", **extra)
-        ended = result.trace["step"].values[-1] == "-"
-        assert ended == (result.diagnosis is None)
-        reasons.add(result.diagnosis and result.diagnosis.reason)
-        active = result.trace["chipset_ignne_n"]
-        for time in active.falls():
-            assert result.trace["ferr_n"].at(int(time)) == 0
-    assert reasons <= {None, *REASONS}
-
-
-def test_random_programs_cover_what_they_are_for():
-    kinds = {"freezes", "window", "enters", "returns", "#MF", "#NM", "#UD", "#GP", 0x75, 0x08, 2}
-    kinds |= {"flushes", "stops", "init", SMI}
-    reasons = {None, "interrupts-off", "slave-masked", "no-end", "no-request"}
-    # The first ones have it all as programs are drawn today.
-    for seed in (20, 4, 17, 1, 9, 80, *range(150)):
-        program, extra = random_program(seed)
-        result = go(program, generation="I486", limit=600, **extra)
-        kinds -= {event.kind for event in result.events}
-        kinds -= {event.value for event in result.events if event.kind == "enters"}
-        reasons.discard(result.diagnosis and result.diagnosis.reason)
-        if not kinds and not reasons:
-            return
-    pytest.fail(f"never: {kinds | reasons}")
+    def test_the_diagnosis_names_no_nmi_as_a_way_out_where_it_is_blocked(self):
+        handlers = {"nmi": "inner: fst\niret"}
+        result = go(
+            "fninit\nfldcw masks=none\nfdiv raises=ZE\nint 2", handlers=handlers, pins="nmi high at 60"
+        )
+        assert story(result, "freezes") == ["freezes inner"] * 2
+        assert "NMI" not in str(result.diagnosis)
+        alone = go("fninit\nfldcw masks=none\nfdiv raises=ZE\nint 2", handlers=handlers)
+        assert "an NMI" in str(alone.diagnosis)
 
 
 MISSING = {
@@ -346,60 +190,3 @@ class TestWhatAGenerationLacks:
     def test_xsave_ignores_em(self, on):
         result = go("mov cr0.em 1\nxsave\nxrstor masks=all\nfxsave", generation="AMD64", handlers={}, on=on)
         assert story(result, "executes", "#NM")[1:] == ["executes xsave", "executes xrstor", "#NM fxsave"]
-
-
-class TestNoEnd:
-    """It is told of the program as a whole, with the loop, wherever the limit strikes."""
-
-    PROGRAM = "fninit\nfldcw masks=none\nfdiv raises=ZE\nmov cr0.ne 1\nnop 2\nuse: fld1\n"
-
-    @pytest.mark.parametrize("limit", range(300, 307))
-    def test_the_loop_is_named_whatever_the_limit(self, limit):
-        result = go(self.PROGRAM, handlers={"10h": "nop 3\nback: iret"}, limit=limit)
-        assert result.diagnosis.reason == "no-end"
-        assert {step.label or step.verb for step in result.diagnosis.loop} == {"use", "nop", "back"}
-        rounds = re.search(r"(\d+) times round", str(result.diagnosis))
-        assert abs(int(rounds[1]) - (limit - 7) // 5) <= 1
-
-    @pytest.mark.parametrize("subject", ["program", "use", "back"])
-    def test_it_can_be_expected_of_the_program_or_of_a_step_of_the_loop(self, subject):
-        text = f"limit = 99\nprogram = '''\n{self.PROGRAM}'''\n"
-        text += f"expect = '''\nuse raises #MF\n{subject} is stuck: no-end\n'''\n"
-        text += "[handlers]\n10h = '''\nnop 3\nback: iret\n'''\n"
-        scenario = parse_scenario(Source("x.toml", text), "x")
-        assert run_scenario(scenario, scenario.generations[0], "model").passed
-
-    def test_a_step_without_a_loop_is_named_itself(self):
-        result = go("long: nop 5000", limit=60)
-        assert [step.label for step in result.diagnosis.loop] == ["long"]
-
-
-class TestNmiBlocking:
-    """Only the delivery of an NMI blocks others, until the next IRET of whatever handler (SDM3 6.7.1)."""
-
-    def test_int_02h_by_software_blocks_nothing(self, on):
-        pins = "nmi high at 8\nnmi low at 9"
-        result = go("int 2\nafter: nop", handlers={"nmi": "long: nop 12\niret"}, pins=pins, on=on)
-        assert story(result, "enters", "returns") == [
-            "enters int",
-            "enters long",
-            "returns long",
-            "returns after",
-        ]
-
-    def test_an_iret_of_any_handler_opens_it(self):
-        """The handler of INT 40h returns inside the NMI handler: a second NMI nests."""
-        pins = "nmi high at 5\nnmi low at 6\nnmi high at 8\nnmi low at 9"
-        handlers = {"nmi": "int 0x40\ninside: nop 9\niret", "40h": "nop 6\niret"}
-        result = go("nop 60", handlers=handlers, pins=pins, limit=200)
-        assert story(result, "enters")[:3] == ["enters nop", "enters int", "enters inside"]
-
-    def test_the_diagnosis_names_no_nmi_as_a_way_out_where_it_is_blocked(self):
-        handlers = {"nmi": "inner: fst\niret"}
-        result = go(
-            "fninit\nfldcw masks=none\nfdiv raises=ZE\nint 2", handlers=handlers, pins="nmi high at 60"
-        )
-        assert story(result, "freezes") == ["freezes inner"] * 2
-        assert "NMI" not in str(result.diagnosis)
-        alone = go("fninit\nfldcw masks=none\nfdiv raises=ZE\nint 2", handlers=handlers)
-        assert "an NMI" in str(alone.diagnosis)

@@ -4,6 +4,7 @@ import pytest
 from irq13.sim.scenarios.run import run_scenario
 from irq13.sim.scenarios.scenario import parse_scenario
 from irq13.sim.support.toml_source import Source, SourceError
+from support.programs import story
 
 ERROR = "fninit\nfldcw masks=none\nfdiv raises=ZE\n"
 START = "wrmsr HWCR 0x100\nvmrun"
@@ -23,14 +24,6 @@ def go(program, *, host=None, handlers=None, pins="", expect="", generation="AMD
         text += "".join(f"'{name}' = {block(steps)}" for name, steps in ({"start": "vmrun"} | host).items())
     scenario = parse_scenario(Source("x.toml", text), "x")
     return run_scenario(scenario, scenario.generations[0], on)
-
-
-def story(result, *kinds):
-    return [
-        f"{event.kind} {event.step.label or event.step.verb if event.step else '-'}"
-        for event in result.events
-        if event.kind in kinds
-    ]
 
 
 def holds(result):

@@ -9,6 +9,7 @@ from irq13.sim.machines.machine import ModelMachine
 from irq13.sim.scenarios.run import run_scenario
 from irq13.sim.scenarios.scenario import parse_scenario
 from irq13.sim.support.toml_source import Source
+from support.programs import story
 
 ERROR = "fninit\nfldcw masks=none\ndiv: fdiv raises=ZE\n"
 SETUP = "bios\nsti\n"
@@ -23,14 +24,6 @@ def go(program, *, handlers=None, pins="", expect="", generation="I486", limit=4
     if expect:
         assert result.passed, [(one.text, one.found) for one in result.verdicts if not one.holds]
     return result
-
-
-def story(result, *kinds):
-    return [
-        f"{event.kind} {event.step.label or event.step.verb if event.step else '-'}"
-        for event in result.events
-        if event.kind in kinds
-    ]
 
 
 PROGRAMS = {

@@ -1,87 +1,20 @@
 """The machines before the 486: each line of their contract and each numbered rule, on model and HDL."""
 
-import functools
-
 import pytest
 from irq13.model import Cr0, ExceptionFlag, Family, Operation
-from irq13.model.chipset import IoAccess
-from irq13.model.older import OlderInputs, OlderParameters
 from irq13.model.older.registers import SUPPORTED
 from irq13.model.reporting import Decision
-from irq13.model.x87 import OperationRequest
-from irq13.sim.machines.older import OlderLockstepMachine, older_lockstep, older_variants
-from irq13.sim.support.errors import Divergence
+from support.driven_older import OPEN, DrivenOlder
 
 O = Operation  # noqa: E741
 READY, HELD, MF, NM = Decision.READY, Decision.FREEZE, Decision.MF, Decision.NM
-OPEN = 0x0340
-"""A control word with nothing masked, M of the 8087 among it."""
 ATS = ("AT286", "AT386", "PC98")
-
-
-@functools.cache
-def built(machine, options):
-    return OlderLockstepMachine(OlderParameters(machine, **dict(options)))
-
-
-class Driven:
-    """A machine driven by hand; every cycle is compared between model and HDL."""
-
-    def __init__(self, machine, **options):
-        self.machine = built(machine, tuple(options.items()))
-        self.machine.power_up()
-        self.cr0 = Cr0(0)
-        self.pins = {}
-
-    @property
-    def now(self):
-        return self.machine.settle(OlderInputs(cr0=self.cr0, **self.pins))
-
-    def cycle(self, count=1, **inputs):
-        for _ in range(count):
-            outputs = self.machine.step(OlderInputs(cr0=self.cr0, **self.pins, **inputs))
-        return outputs
-
-    def send(self, code, raises=0, control=OPEN, status=0, family=Family.BASIC):
-        request = OperationRequest(code, family, ExceptionFlag(raises), control, status)
-        return self.cycle(operation=request).decision
-
-    def done(self, code, **operands):
-        """An instruction that executes at once, and is over."""
-        while self.now.npx_busy:
-            self.cycle()
-        assert self.send(code, **operands) is READY
-
-    def out(self, port, data=0):
-        return self.cycle(io=IoAccess(port, True, data))
-
-    def bios(self):
-        for port, word in self.machine.parameters.bios_words:
-            self.out(port, word)
-
-    def fail(self):
-        """The cycle after an instruction that divided by zero, everything unmasked."""
-        for code in (O.FNINIT, O.FLDCW):
-            self.done(code)
-        self.done(O.ARITHMETIC, raises=ExceptionFlag.ZE)
-        return self.now
-
-    def clears(self):
-        return self.out(self.machine.parameters.clear_port)
-
-    def passing(self):
-        """Which instructions would be sent in this cycle."""
-        requests = {code: OperationRequest(code, control=OPEN) for code in SUPPORTED}
-        answers = {
-            code: self.machine.settle(OlderInputs(operation=request)) for code, request in requests.items()
-        }
-        return {code for code, outputs in answers.items() if outputs.decision is READY}
 
 
 def test_reset_and_finit():
     """[A18, B14, C7-C9] All masked, M of the 8087 too; an 80387 in error until FNINIT, without a latch."""
     for machine in ("XT8087", *ATS):
-        pc = Driven(machine)
+        pc = DrivenOlder(machine)
         is_387 = machine in ("AT386", "PC98")
         for _ in range(2):
             now = pc.now
@@ -100,7 +33,7 @@ def test_reset_and_finit():
 @pytest.mark.parametrize("machine", ATS)
 def test_the_latch(machine):
     """[B2, B4, B7, C2, R6-R9] ERROR, then L without a gap in BUSY; F0h; no second edge before ES fell."""
-    pc = Driven(machine)
+    pc = DrivenOlder(machine)
     now = pc.fail()
     assert (now.es, now.error, now.npx_busy, now.busy, now.latch) == (True, True, True, True, False)
     pc.cycle()
@@ -132,7 +65,7 @@ def test_the_latch(machine):
 
 def test_a_clear_wins_over_an_edge():
     """[R6]"""
-    pc = Driven("AT286")
+    pc = DrivenOlder("AT286")
     pc.fail()
     pc.clears()
     pc.cycle(3)
@@ -143,7 +76,7 @@ def test_a_clear_wins_over_an_edge():
 def test_what_loads_an_image_sets_the_latch_too():
     """[B13] FRSTOR, FLDENV and FLDCW make an error pending, and the chip is busy meanwhile."""
     for code, operands in {O.FRSTOR: {"status": 4}, O.FLDENV: {"status": 1}, O.FLDCW: {}}.items():
-        pc = Driven("AT286")
+        pc = DrivenOlder("AT286")
         pc.done(O.ARITHMETIC, raises=4)
         pc.done(code, **operands)
         assert pc.now.busy
@@ -153,7 +86,7 @@ def test_what_loads_an_image_sets_the_latch_too():
 
 def test_busy_lasts_for_npx_cycles():
     for cycles in (1, 5):
-        pc = Driven("AT286", npx_cycles=cycles)
+        pc = DrivenOlder("AT286", npx_cycles=cycles)
         pc.done(O.ARITHMETIC)
         busy = [pc.cycle().busy for _ in range(cycles + 2)]
         assert busy == [True] * cycles + [False] * 2
@@ -179,7 +112,7 @@ WHEN_FREE = {O.FLDCW, O.FLDENV, O.FRSTOR, O.FNSTENV, O.FNSAVE}
 )
 def test_what_passes_busy(machine, options, passes):
     """[B12, B20, C5, 6.4]"""
-    pc = Driven(machine, **options)
+    pc = DrivenOlder(machine, **options)
     pc.fail()
     pc.cycle(6)
     assert pc.passing() == passes
@@ -189,7 +122,7 @@ def test_what_passes_busy(machine, options, passes):
 
 def test_what_an_8087_takes():
     """[A6, R2, R5] While it executes, and then with INT active."""
-    pc = Driven("XT8087")
+    pc = DrivenOlder("XT8087")
     pc.fail()
     assert pc.passing() == LIST_286
     pc.cycle(6)
@@ -210,7 +143,7 @@ ENDS = {
 @pytest.mark.parametrize("code", ENDS, ids=lambda one: one.name)
 def test_what_ends_int(code):
     """[R5] INT and BUSY drop; FENI with IR set raises INT."""
-    pc = Driven("XT8087")
+    pc = DrivenOlder("XT8087")
     assert pc.fail().int_
     pc.done(code, **ENDS[code])
     while pc.now.npx_busy:
@@ -224,13 +157,13 @@ def test_what_ends_int(code):
 
 def test_with_m_set_an_8087_goes_on():
     """[A5] And without it, FENI and FDISI are nothing from the 80287 on [B17]."""
-    pc = Driven("XT8087")
+    pc = DrivenOlder("XT8087")
     pc.done(O.FNINIT)
     pc.done(O.FLDCW, control=OPEN | 0x80)
     pc.done(O.ARITHMETIC, raises=4)
     pc.cycle(3)
     assert (pc.now.es, pc.now.int_, pc.now.busy) == (True, False, False)
-    at = Driven("AT286")
+    at = DrivenOlder("AT286")
     at.fail()
     at.cycle(3)
     before = at.now
@@ -240,7 +173,7 @@ def test_with_m_set_an_8087_goes_on():
 
 def test_the_nmi_logic():
     """[A9, A13, A15, R3, R4] Off after RESET; enabling it makes the edge; three sources."""
-    pc = Driven("XT8087")
+    pc = DrivenOlder("XT8087")
     pc.fail()
     pc.cycle(5)
     assert (pc.now.int_, pc.now.nmi, pc.now.irq13) == (True, False, False)
@@ -260,7 +193,7 @@ def test_the_nmi_logic():
         assert pc.now.nmi
     pc.cycle(reset=True)
     assert (pc.now.nmi, pc.now.nmi_enable) == (False, False)
-    absent = Driven("XT8087", installed=False)
+    absent = DrivenOlder("XT8087", installed=False)
     absent.out(0xA0, 0x80)
     absent.fail()
     assert (absent.now.int_, absent.now.nmi) == (True, False)
@@ -278,7 +211,7 @@ def test_the_nmi_logic():
 )
 def test_the_interrupt(machine, options, vector):
     """[B6, 6.1, N1, R15, R16] The request and its vector, and what lowers it."""
-    pc = Driven(machine, **options)
+    pc = DrivenOlder(machine, **options)
     pc.bios()
     pc.fail()
     pc.cycle(4)
@@ -294,17 +227,17 @@ def test_the_interrupt(machine, options, vector):
 def test_f1h():
     """[B4, R11] It resets the coprocessor, and clears the latch only with the parameter."""
     for clears in (False, True):
-        pc = Driven("AT286", f1_clears_latch=clears)
+        pc = DrivenOlder("AT286", f1_clears_latch=clears)
         pc.fail()
         pc.cycle(3)
         pc.out(0xF1)
         assert (pc.now.es, pc.now.masks, pc.now.latch) == (False, 0x3F, not clears)
-    pc = Driven("AT386")
+    pc = DrivenOlder("AT386")
     pc.done(O.FNINIT)
     pc.out(0xF1)
     pc.cycle(2)
     assert (pc.now.error, pc.now.latch) == (True, False)
-    xt = Driven("XT8087")
+    xt = DrivenOlder("XT8087")
     xt.fail()
     xt.out(0xF1)
     assert xt.now.es
@@ -313,7 +246,7 @@ def test_f1h():
 def test_native_wiring():
     """[B9, C3] #MF at WAIT and at ESC that check, once BUSY has ended; never in AT wiring."""
     for machine in ("AT286", "AT386"):
-        pc = Driven(machine, native=True)
+        pc = DrivenOlder(machine, native=True)
         pc.fail()
         assert pc.send(O.FWAIT) is HELD
         pc.cycle(2)
@@ -324,7 +257,7 @@ def test_native_wiring():
 
 def test_device_not_available():
     """[B16] EM and TS stop ESC, TS with MP stops WAIT, whatever is pending; an 8088 has neither."""
-    pc, xt = Driven("AT286"), Driven("XT8087")
+    pc, xt = DrivenOlder("AT286"), DrivenOlder("XT8087")
     pc.fail()
     pc.cycle(3)
     for cr0, esc, wait in (
@@ -342,7 +275,7 @@ def test_device_not_available():
 
 def test_pereq():
     """[C6, C11] The 80387 asks while it executes a store, the board while L holds BUSY."""
-    pc = Driven("AT386", npx_cycles=3)
+    pc = DrivenOlder("AT386", npx_cycles=3)
     pc.done(O.FNINIT)
     pc.done(O.FLDCW)
     assert not pc.now.pereq
@@ -355,7 +288,7 @@ def test_pereq():
 def test_stack_faults():
     """SF came with the 80387; before it a stack fault is IE alone."""
     for machine, flags in {"AT286": 0x01, "XT8087": 0x01, "AT386": 0x41}.items():
-        pc = Driven(machine)
+        pc = DrivenOlder(machine)
         pc.done(O.FNINIT)
         pc.done(O.ARITHMETIC, raises=ExceptionFlag.SF)
         assert pc.now.flags == flags
@@ -365,55 +298,11 @@ def test_stack_faults():
 
 def test_a_pc98_has_other_ports():
     """[N3, N6] F8h clears the latch; F0h resets the processor and leaves the rest."""
-    pc = Driven("PC98")
+    pc = DrivenOlder("PC98")
     pc.fail()
     pc.cycle(3)
     assert pc.out(0xF0).cpu_reset
     assert pc.now.latch
     pc.out(0xF8)
     assert not pc.now.latch
-    assert not Driven("AT286").out(0xF0).cpu_reset
-
-
-@pytest.mark.parametrize("machine", ["AT286", "XT8087"])
-def test_random_stimulus(machine):
-    older_lockstep(OlderParameters(machine), 3, 300)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("parameters", older_variants(), ids=str)
-def test_random_stimulus_with_other_parameters(parameters):
-    older_lockstep(parameters, 5, 1_000)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("machine", ["AT286", "AT386", "XT8087", "PC98"])
-def test_long_random_stimulus(machine):
-    seen = older_lockstep(OlderParameters(machine), 4, 3_000)
-    own = {"int_", "nmi"} if machine == "XT8087" else {"latch", "error", "irq13", "NM"}
-    assert {"READY", "FREEZE", "busy", "npx_busy", "intr", "vector", *own} <= {
-        name for name, count in seen.items() if count > 10
-    }
-
-
-def test_a_difference_is_found(monkeypatch):
-    monkeypatch.setattr("irq13.model.older.at_latch.AtLatch.clock", lambda self, inputs: None)
-    with pytest.raises(Divergence, match=r"AT286, seed 3: cycle \d+: model and HDL differ\n  .*: model"):
-        older_lockstep(OlderParameters("AT286"), 3, 4_000)
-
-
-@pytest.mark.parametrize(
-    ("options", "error"),
-    [
-        ({"machine": "AT486"}, "machine must be one of AT286, AT386, XT8087, PC98, not 'AT486'"),
-        ({"cpu": "8086"}, "cpu must be 80286 on AT286, not '8086'"),
-        ({"npx_cycles": 0}, "npx_cycles must be 1..255, not 0"),
-        ({"installed": False}, "installed is for where the machine is XT8087: it must be True here"),
-        ({"machine": "XT8087", "native": True}, "native is for where there is an 80286 or 80386"),
-        ({"native": True, "irq13_from": "error"}, "irq13_from is for where there is a latch"),
-        ({"native": 1}, "native must be True or False, not 1"),
-    ],
-)
-def test_parameters_are_checked(options, error):
-    with pytest.raises((TypeError, ValueError), match=error.replace("(", r"\(")):
-        OlderParameters(**{"machine": "AT286", **options})
+    assert not DrivenOlder("AT286").out(0xF0).cpu_reset

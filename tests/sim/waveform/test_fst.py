@@ -72,10 +72,9 @@ def test_run_writes_both(tmp_path):
     assert read == [changes(Trace.load(path)) for path in sorted(tmp_path.glob("x*.vcd"))]
 
 
-def test_all_that_an_fst_can_hold_is_read(tmp_path, many):
-    """Nine letters, glitches, reals, texts, events, an alias, a signal without a value, bits one by one."""
+def write_all_kinds(path):
+    """By the FST library itself: nine letters, glitches, and each kind of signal there is."""
     ffi, lib = pylibfst.ffi, pylibfst.lib
-    path = tmp_path / "x.fst"
     file = lib.fstWriterCreate(str(path).encode(), 1)
     lib.fstWriterSetTimescale(file, -12)
     lib.fstWriterSetComment(file, b"of somebody else")
@@ -120,6 +119,12 @@ def test_all_that_an_fst_can_hold_is_read(tmp_path, many):
             write(handle, value)
     lib.fstWriterEmitTimeChange(file, 20)
     lib.fstWriterClose(file)
+
+
+def test_all_that_an_fst_can_hold_is_read(tmp_path, many):
+    """Nine letters, glitches, reals, texts, events, an alias, a signal without a value, bits one by one."""
+    path = tmp_path / "x.fst"
+    write_all_kinds(path)
     read = Trace.load(path)
     assert changes(read) == {
         "top.a": ("bits", 1, [(0, 0), (5, 1), (5, 0), (9, "-")]),
