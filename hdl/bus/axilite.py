@@ -1,6 +1,6 @@
 """AXI4-Lite, 32 bits."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 
 from ..component import Component, Input, Output
 from ..ports import IoSignature
@@ -10,9 +10,10 @@ from .registers import ADDRESS_BITS
 class AxiLiteBridge(Component):
     """A write or a read makes exactly one access, in the cycle in which its address is taken.
 
-    Address and data of a write are taken together, when both are there and the answer before is gone. The
-    response is always OKAY, a cycle later. Of a write and a read in one cycle the one goes first that did not
-    go last. Without WSTRB(0) nothing is written. `reset` is active high: ARESETn inverted.
+    Address and data of a write are taken together, the cycle after both are there and the answer before has
+    gone; a read likewise. The response is always OKAY, a cycle later. Where both could go the write does, and
+    the read in the next cycle. Without WSTRB(0) nothing is written. No output follows an input within a cycle
+    (AXI A3.1.1). `reset` is active high: ARESETn inverted.
     """
 
     PORTS = {
@@ -42,29 +43,35 @@ class AxiLiteBridge(Component):
     def elaborate(self, platform):
         m = Module()
         io = self.io
-        can_read, byte = Signal(), Signal(8)
+        takes_write, takes_read, may_write, byte = Signal(), Signal(), Signal(), Signal(8)
         m.d.comb += [
-            can_read.eq(self.s_axi_arvalid & ~self.s_axi_rvalid & ~self.reset),
-            self.s_axi_awready.eq(self.s_axi_awvalid & self.s_axi_wvalid & ~self.s_axi_bvalid & ~self.reset),
-            self.s_axi_wready.eq(self.s_axi_awready),
-            self.s_axi_arready.eq(can_read & ~self.s_axi_awready),
-            io.write.eq(self.s_axi_awready & self.s_axi_wstrb[0]),
-            io.read.eq(self.s_axi_arready),
+            may_write.eq(
+                self.s_axi_awvalid
+                & self.s_axi_wvalid
+                & ~takes_write
+                & (~self.s_axi_bvalid | self.s_axi_bready)
+            ),
+            self.s_axi_awready.eq(takes_write),
+            self.s_axi_wready.eq(takes_write),
+            self.s_axi_arready.eq(takes_read),
+            io.address.eq(Mux(takes_write, self.s_axi_awaddr, self.s_axi_araddr)[2:]),
+            io.write.eq(takes_write & self.s_axi_wstrb[0] & ~self.reset),
+            io.read.eq(takes_read & ~self.reset),
             io.write_data.eq(self.s_axi_wdata[:8]),
             self.s_axi_rdata.eq(byte),
         ]
-        with m.If(self.s_axi_awready):
-            m.d.comb += io.address.eq(self.s_axi_awaddr[2:])
-        with m.Else():
-            m.d.comb += io.address.eq(self.s_axi_araddr[2:])
         with m.If(io.read):
             m.d.sync += byte.eq(io.read_data)
         m.d.sync += [
-            self.s_axi_bvalid.eq(
-                ~self.reset & (self.s_axi_awready | (self.s_axi_bvalid & ~self.s_axi_bready))
+            takes_write.eq(may_write & ~self.reset),
+            takes_read.eq(
+                self.s_axi_arvalid
+                & ~takes_read
+                & (~self.s_axi_rvalid | self.s_axi_rready)
+                & ~may_write
+                & ~self.reset
             ),
-            self.s_axi_rvalid.eq(
-                ~self.reset & (self.s_axi_arready | (self.s_axi_rvalid & ~self.s_axi_rready))
-            ),
+            self.s_axi_bvalid.eq(~self.reset & (takes_write | (self.s_axi_bvalid & ~self.s_axi_bready))),
+            self.s_axi_rvalid.eq(~self.reset & (takes_read | (self.s_axi_rvalid & ~self.s_axi_rready))),
         ]
         return m

@@ -12,9 +12,10 @@ class IsaBridge(Component):
     """A strobe of IOR# or IOW# makes exactly one access, if AEN is low and something stands at the address.
 
     Strobes, address and data pass two flip-flops each. A write takes place three cycles behind the trailing
-    edge of IOW#, with what address and data were in the last sample in which it was low, so nothing has to
-    hold behind the edge. A read takes place three cycles behind the leading edge of IOR#; its byte is there
-    one cycle later, when IOCHRDY rises. A strobe has to be active, and then inactive, for at least four
+    edge of IOW#, with what address and data were in the last sample in which it was low, so behind the edge
+    nothing has to hold but for a flip-flop's own window and the skew between the pins. A read takes place
+    three cycles behind the leading edge of IOR#; its byte is there one cycle later, when IOCHRDY rises. A
+    strobe has to be active, and then inactive, for at least four
     cycles; address and AEN are stable while it is active.
     """
 

@@ -61,6 +61,10 @@ def a_transfer_of_wishbone_accesses_once(proof: Proof) -> None:
 def a_transfer_of_axi_accesses_once(proof: Proof) -> None:
     bus = proof.free(AxiLiteBridge(), "axi")
     proof.assume(~bus.reset)
+    # What is valid stays so until it is taken.
+    for channel in ("aw", "w", "ar"):
+        valid, ready = (getattr(bus, f"s_axi_{channel}{end}") for end in ("valid", "ready"))
+        proof.assume(~proof.past(valid & ~ready) | valid)
     wrote = bus.s_axi_awvalid & bus.s_axi_awready
     read = bus.s_axi_arvalid & bus.s_axi_arready
     proof.always(wrote == (bus.s_axi_wvalid & bus.s_axi_wready))
@@ -77,11 +81,12 @@ def a_transfer_of_axi_accesses_once(proof: Proof) -> None:
         kept = proof.past(Value.cast(valid & ~ready))
         proof.after_first(valid == (proof.past(took) | kept))
         proof.always(~(took & valid))
-    # Neither of the two waits for ever: what could go has gone when it could go twice.
-    may_write = bus.s_axi_awvalid & bus.s_axi_wvalid & ~bus.s_axi_bvalid
-    may_read = bus.s_axi_arvalid & ~bus.s_axi_rvalid
-    for stuck in (may_write & ~wrote, may_read & ~read):
-        proof.after_first(~(stuck & proof.past(stuck)))
+    # Neither of the two waits for ever: what could go goes at once, or after one of the other.
+    may_write = bus.s_axi_awvalid & bus.s_axi_wvalid & (~bus.s_axi_bvalid | bus.s_axi_bready)
+    may_read = bus.s_axi_arvalid & (~bus.s_axi_rvalid | bus.s_axi_rready)
+    proof.after_first(~proof.past(may_write & ~wrote) | wrote)
+    read_before, could_before = proof.past(read), proof.past(may_read)
+    proof.after_first(~proof.past(could_before & may_read & ~read & ~read_before) | read)
 
 
 _ON = (Generation.AMD64,)

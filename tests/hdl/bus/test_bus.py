@@ -212,4 +212,4 @@ def test_axi_alternates_where_both_would_go():
     simulator.add_clock(1e-8)
     simulator.add_testbench(testbench)
     simulator.run()
-    assert seen == [(1, 0), (0, 1)] * 6
+    assert seen == [(0, 0), *[(1, 0), (0, 1)] * 6][:12]

@@ -89,7 +89,7 @@ MUTANTS = {
     "isa-write": ("AMD64", "bus/isa", "io.write.eq(wrote & ~iow)", "io.write.eq(wrote & iow)"),
     "isa-read": ("AMD64", "bus/isa", "ior & (done | io.read)", "ior & ~done & io.read"),
     "wishbone": ("AMD64", "bus/wishbone", "self.stb_i & ~acknowledge", "self.stb_i"),
-    "axilite": ("AMD64", "bus/axilite", "awready & self.s_axi_wstrb[0]", "awready"),
+    "axilite": ("AMD64", "bus/axilite", "takes_write & self.s_axi_wstrb[0]", "takes_write"),
     "reach freeze": ("I486", "reporting", "stops.eq(may_run &", "stops.eq(ne &"),
 }
 PROVE = """
