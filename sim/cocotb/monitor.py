@@ -10,6 +10,7 @@ from ...model.pc import PcInputs, PcOutputs
 from ...model.registers import Parameters
 from ..machines.machine import ModelMachine, OutputComparison
 from ..machines.ports import INPUTS, OUTPUTS, join, read_inputs, unpack
+from ..support.errors import InputError
 from ..timing.assertions import TimingViolation
 from ..timing.results import is_failure, report_text
 from ..timing.rule_file import check_rules, load_rules
@@ -84,7 +85,7 @@ class Monitor:
             levels = self._pins.levels()
             try:
                 inputs = read_inputs(levels)
-            except ValueError as error:
+            except InputError as error:
                 raise PinError(f"cycle {self.cycles}: {error}") from None
             outputs = unpack(join(levels, OUTPUTS))
             self._compare(inputs, outputs)

@@ -10,16 +10,16 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ... import model
 from ...model.pc import PcInputs, PcOutputs
-from ...model.registers import Parameters
+from ...model.registers import ParameterError, Parameters
 from ..machines.machine import MACHINES
-from ..machines.ports import OUTPUTS, pack_outputs, read_inputs, split, values_of
+from ..machines.ports import INPUTS, OUTPUTS, pack_outputs, read_inputs, split, values_of
 from ..support.errors import InputError
 from ..support.files import replacing
 from .vector_cases import FAMILIES, VectorCase
@@ -216,6 +216,52 @@ def read_vectors(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield family, case
 
 
+class _Case(NamedTuple):
+    """A case as machines take it."""
+
+    parameters: Parameters
+    setup: list[PcInputs]
+    rows: list[tuple[PcInputs, list[int]]]
+    """Inputs of each cycle, and the signals that are expected."""
+
+
+_PARTS = {"name": str, "rule": str, "parameters": dict, "setup": list, "steps": list, "cycles": list}
+
+
+def _parsed(case: Any) -> _Case:
+    """What a case says. Raises InputError for what is none."""
+    whole = isinstance(case, dict) and all(isinstance(case.get(part), kind) for part, kind in _PARTS.items())
+    try:
+        if not whole:
+            raise InputError(f"expected an object with {', '.join(_PARTS)}")
+        known = {field.name for field in fields(Parameters)}
+        if strange := case["parameters"].keys() - known:
+            raise InputError(f"no parameter {min(strange)!r}")
+        setup, steps = ([_inputs(one) for one in case[part]] for part in ("setup", "steps"))
+        rows = case["cycles"]
+        if len(rows) != len(steps) or not all(_is_row(row) for row in rows):
+            raise InputError(f"expected {len(SIGNALS)} numbers for each of {len(steps)} cycles")
+        return _Case(Parameters(**case["parameters"]), setup, list(zip(steps, rows, strict=True)))
+    except (InputError, ParameterError) as error:
+        raise InputError(f"not a test vector: {error}: {str(case)[:60]}...") from None
+
+
+def _inputs(levels: Any) -> PcInputs:
+    """Inputs of a cycle."""
+    if not isinstance(levels, dict):
+        raise InputError(f"expected the inputs of a cycle, not {levels!r}")
+    for name, level in levels.items():
+        if name not in INPUTS:
+            raise InputError(f"no input {name!r}")
+        if not isinstance(level, int) or level >> INPUTS[name]:
+            raise InputError(f"{name} has {INPUTS[name]} bits and cannot be {level!r}")
+    return read_inputs(IDLE | levels)
+
+
+def _is_row(row: Any) -> bool:
+    return isinstance(row, list) and len(row) == len(SIGNALS) and all(isinstance(one, int) for one in row)
+
+
 class Checker:
     """Runs vectors on a machine, of which it keeps one for each set of parameters.
 
@@ -238,12 +284,7 @@ class Checker:
         InputError
             If it is no case of a test vector.
         """
-        try:
-            parameters = Parameters(**case["parameters"])
-            setup, steps = ([read_inputs(IDLE | one) for one in case[part]] for part in ("setup", "steps"))
-            rows = list(zip(steps, case["cycles"], strict=True))
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"not a test vector ({error!r}): {str(case)[:60]}...") from None
+        parameters, setup, rows = _parsed(case)
         machine = self._powered_up(parameters)
         for inputs in setup:
             machine.step(inputs)

@@ -4,6 +4,8 @@ The ports follow each other in the order of `hdl.Pc`'s signature, the first one 
 """
 
 from collections.abc import Callable, Mapping
+from enum import IntEnum
+from typing import TypeVar
 
 from ... import hdl
 from ...model.chipset import IoAccess
@@ -13,8 +15,9 @@ from ...model.pic import PicRegisters
 from ...model.registers import Cr0, ExceptionFlag, Family, Hwcr, Operation
 from ...model.reporting import Decision
 from ...model.x87 import OperationRequest
-from ..support.errors import Divergence
+from ..support.errors import Divergence, InputError
 
+Named = TypeVar("Named", bound=IntEnum)
 _NO_OPERATION = OperationRequest(Operation.ARITHMETIC, Family.BASIC, control=0)
 _NO_MSR = MsrRequest(0)
 _GET: dict[str, Callable[[PcInputs], int]] = {
@@ -89,13 +92,19 @@ def pack(inputs: PcInputs) -> int:
 
 
 def read_inputs(levels: Mapping[str, int]) -> PcInputs:
-    """The inputs from the level of each; what is not valid is left out."""
+    """The inputs from the level of each; what is not valid is left out.
+
+    Raises
+    ------
+    InputError
+        For an operation or a family that there is not.
+    """
     now = levels
     operation = msr = io = None
     if now["op_valid"]:
         operation = OperationRequest(
-            Operation(now["op_code"]),
-            Family(now["op_family"]),
+            _named(Operation, "op_code", now),
+            _named(Family, "op_family", now),
             ExceptionFlag(now["op_raises"]),
             now["op_control"],
             now["op_status"],
@@ -119,6 +128,14 @@ def read_inputs(levels: Mapping[str, int]) -> PcInputs:
         irq=now["irq"],
         inta=bool(now["inta"]),
     )
+
+
+def _named(kind: type[Named], name: str, now: Mapping[str, int]) -> Named:
+    """What a level stands for."""
+    try:
+        return kind(now[name])
+    except ValueError:
+        raise InputError(f"{name} cannot be {now[name]}") from None
 
 
 def _cr0(now: Mapping[str, int]) -> Cr0:

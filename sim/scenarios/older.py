@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from ...model.older import OlderMachine, OlderParameters
-from ...model.registers import Generation
+from ...model.registers import Generation, ParameterError
 from ..cpu.actions import Bios, Wait
 from ..cpu.program import Program
 from ..cpu.steps import Step
@@ -125,7 +125,7 @@ def older_parameters(source: Source, machines: Sequence[OlderMachine]) -> dict[s
 def _checked(source: Source, key: Key, machine: OlderMachine, values: Mapping[str, Any]) -> None:
     try:
         OlderParameters(machine, **values)
-    except (TypeError, ValueError) as error:
+    except ParameterError as error:
         name = str(error).split()[0]
         raise source.error((*key, name) if name in values else key, str(error)) from None
 

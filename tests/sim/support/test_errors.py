@@ -50,8 +50,11 @@ def _ports(_):
     return sources.from_amaranth(SimpleNamespace(elaborate=None), [], domain_reset=False)
 
 
+CASE = {"name": "a", "rule": "b", "parameters": {}, "setup": [{}], "steps": [], "cycles": []}
+
+
 def _case(_):
-    return vectors.Checker("model").check({"parameters": {}, "setup": [], "steps": [], "cycles": []})
+    return vectors.Checker("model").check(CASE)
 
 
 PARSERS = {
@@ -73,7 +76,7 @@ PARSERS = {
     "values": (changes, "_extended", _vcd),
     "names": (fst_names, "_read", lambda _: fst_names.read_names(b"", "a.fst")),
     "log": (image_log, "parse_log", _log),
-    "vector": (vectors.Checker, "_powered_up", _case),
+    "vector": (vectors, "read_inputs", _case),
     "--parameter": (options, "values_from", lambda _: options._parameters(None, None, ("a=b",))),
     "--from": (waves, "parse_time", lambda _: waves._parsed("12", SimpleNamespace(unit=1e-9), "--from")),
     "a parameter": (registers, "_at_least", lambda _: parameters.values_from({"mmx": "1"})),
