@@ -4,31 +4,36 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from rich.table import Table
+from rich.text import Text
 
 from ...model.registers import Generation
-from .console import standard_output, stderr_console
+from ..conformance import conform
+from ..conformance.boots import run_all
+from ..conformance.conform import JudgedCase
+from ..conformance.defects import recognised
+from ..conformance.emulators import Emulator, given_command
+from ..conformance.image import MODES, STAY, Run, write_image
+from ..conformance.image_cases import CASES
+from ..conformance.image_log import read_log
+from ..conformance.presets import PRESETS
+from ..support.files import ensure_replaceable, replacing
+from ..support.suggest import nearest
+from .console import progress_bar, standard_output
 from .options import generation_option
-
-if TYPE_CHECKING:
-    from ..conformance.conform import JudgedCase
-    from ..conformance.emulators import Emulator
-    from ..conformance.image import Run
 
 VERDICT_STYLES = {"agrees": "green", "differs": "red", "crashes": "bold red", "hangs": "magenta"}
 _CASE = click.option("--case", "names", multiple=True, help="Only this case; several in the order given.")
 _MODE = click.option("--mode", type=click.Choice(["real", "protected"]), help="Only this mode.")
 
 
-def _runs(names: Sequence[str], mode: str | None) -> "list[Run]":
+def _runs(names: Sequence[str], mode: str | None) -> list[Run]:
     """What is to run, in this order."""
-    from ..conformance.image import MODES
-    from ..conformance.image_cases import CASES
-    from ..support.suggest import nearest
-
     known = {case.name: number for number, case in enumerate(CASES)}
     for name in names:
         if name not in known:
@@ -54,10 +59,6 @@ def c_command(out: Path) -> None:
     Example:
       irq13 c --out src/fpu && cc -std=c99 -c src/fpu/irq13.c
     """
-    from importlib import resources
-
-    from ..support.files import replacing
-
     out.mkdir(parents=True, exist_ok=True)
     for name in ("irq13.h", "irq13.c"):
         with replacing(out / name) as file:
@@ -86,9 +87,6 @@ def image_command(out: Path, names: tuple[str, ...], mode: str | None, stay: boo
       irq13 image --case frozen-store --mode real --stay
       irq13 image --list
     """
-    from ..conformance.image import STAY, write_image
-    from ..conformance.image_cases import CASES
-
     if as_list:
         width = max(len(case.name) for case in CASES)
         for case in CASES:
@@ -154,9 +152,9 @@ def conform_command(target: tuple[str, ...], as_json: bool, **options: Any) -> N
       irq13 conform -- qemu-system-i386 -fda {image} -display none -serial file:{log}
       irq13 conform com1.log --known known.toml
     """
-    from ..conformance import conform
-    from ..support.files import replacing
-
+    for path in (options["junit"], options["write_known"]):
+        if path:
+            ensure_replaceable(path)
     known = conform.read_known(options["known"]) if options["known"] else frozenset()
     rows, name, machine = _rows(target, options)
     new, agree_now = conform.changes(rows, known)
@@ -181,11 +179,6 @@ def _rows(
     target: tuple[str, ...], options: dict[str, Any]
 ) -> "tuple[list[JudgedCase], str, tuple[str, ...]]":
     """Rows, the target's name, and what the image says of the machine."""
-    from ..conformance import conform
-    from ..conformance.emulators import given_command
-    from ..conformance.image_log import read_log
-    from ..conformance.presets import PRESETS
-
     runs = _runs(options["names"], options["mode"])
     if len(target) == 1 and target[0] in PRESETS:
         program = (options["program"],) if options["program"] else ()
@@ -225,14 +218,9 @@ def _run_on(
     runs: "list[Run]",
     options: dict[str, Any],
 ) -> "tuple[list[JudgedCase], str, tuple[str, ...]]":
-    from rich.progress import Progress
-
-    from ..conformance import conform
-    from ..conformance.boots import run_all
 
     rows, machine = [], []
-    console = stderr_console()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with progress_bar() as progress:
         for generation in generations:
             words = f"{emulator.name}, {generation.value}" if generation else emulator.name
             task = progress.add_task(words, total=len(runs))
@@ -251,12 +239,6 @@ def _run_on(
 
 
 def _table(rows: "Sequence[JudgedCase]", name: str, machine: Sequence[str]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from ..conformance import conform
-    from ..conformance.defects import recognised
-    from ..conformance.image import MODES
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column in ("case", "mode", "on", "rule", "expected", "seen", "verdict"):

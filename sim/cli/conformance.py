@@ -7,8 +7,15 @@ from pathlib import Path
 
 import click
 
-from ...model.registers import Generation
-from .console import fail, stderr_console
+from ...model.registers import Generation, Parameters
+from ..conformance import vectors
+from ..conformance.capture import capture, capture_document, processor_name, sequences
+from ..machines.machine import ModelMachine
+from ..machines.replay import replay_vectors
+from ..support.errors import Divergence, InputError
+from ..support.files import ensure_replaceable, replacing
+from .console import progress_bar, stderr_status
+from .fail import fail
 from .options import on_option
 
 
@@ -29,7 +36,6 @@ def vectors_command(out: Path | None, check: Path | None, on: str) -> None:
     """
     if (out is None) == (check is None):
         raise click.UsageError("give either --out or --check")
-    from ..conformance import vectors
 
     if out is not None:
         for path in vectors.write_vectors(
@@ -42,20 +48,17 @@ def vectors_command(out: Path | None, check: Path | None, on: str) -> None:
 
 
 def _check(folder: Path, on: str) -> int:
-    from rich.progress import Progress
-
-    from ..conformance import vectors
-    from ..support.errors import Divergence
 
     checker = vectors.Checker(on)
     cases, failed = list(vectors.read_vectors(folder)), 0
-    console = stderr_console()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with progress_bar() as progress:
         for family, case in progress.track(cases):
             try:
                 wrong = checker.check(case)
             except Divergence as error:
                 fail(str(error), 1)
+            except InputError as error:
+                raise InputError(f"{folder}: {family}: {error}") from None
             if wrong is not None:
                 failed += 1
                 if failed <= 20:
@@ -86,13 +89,9 @@ def capture_command(out: Path | None, count: int, seed: int, limit: float) -> No
     Example:
       irq13 capture --out mine.json.gz && irq13 replay mine.json.gz --on hdl
     """
-    from ...model.registers import Parameters
-    from ..conformance.capture import capture, capture_document, processor_name, sequences
-    from ..machines.machine import ModelMachine
-    from ..machines.replay import replay_vectors
-    from ..support.files import replacing
-
-    with stderr_console().status("running"):
+    if out is not None:
+        ensure_replaceable(out)
+    with stderr_status("running"):
         taken = capture(sequences(count, seed), limit)
     if out is not None:
         text = json.dumps(capture_document(taken, seed), separators=(",", ":")).encode()

@@ -1,36 +1,31 @@
-"""What the commands share: how they fail, and how they write to standard output."""
+"""What the commands share: how they write."""
 
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
+from rich.console import Console
+from rich.progress import Progress, ProgressColumn
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from ..waveform.view.text import Canvas
+from ..waveform.view.text import ASCII, BOX, Canvas
 
 WIDE = 120
 """Columns of output that goes to a file or a pipe."""
 
 
-def fail(message: str, status: int) -> NoReturn:
-    """One line on stderr, and the end."""
-    click.echo(f"irq13: {message}", err=True)
-    sys.exit(status)
+class _Output(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        """Rich would exit with status 1, which says that an expectation fails."""
+        raise BrokenPipeError
 
 
-def standard_output() -> "Console":
+def standard_output(width: int = WIDE) -> Console:
     """Standard output: as wide as the terminal, and of a fixed width where there is none."""
-    from rich.console import Console
-
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    return _Output(highlight=False, width=None if sys.stdout.isatty() else width)
 
 
-def stderr_console() -> "Console":
+def stderr_console() -> Console:
     """Standard error, for progress."""
-    from rich.console import Console
-
     return Console(stderr=True)
 
 
@@ -39,10 +34,14 @@ def stderr_status(text: str):
     return stderr_console().status(text)
 
 
-def canvas_for(console: "Console", as_ascii: bool) -> "Canvas":
-    """How waves are drawn on it: with box characters if its encoding has them."""
-    from ..waveform.view.text import ASCII, BOX, Canvas
+def progress_bar(*columns: ProgressColumn) -> Progress:
+    """Progress on standard error, if that is a terminal; `columns` as of `rich.progress.Progress`."""
+    console = stderr_console()
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
+
+def canvas_for(console: Console, as_ascii: bool) -> Canvas:
+    """How waves are drawn on it: with box characters if its encoding has them."""
     return Canvas(console.width, ASCII if as_ascii or not console.encoding.startswith("utf") else BOX)
 
 

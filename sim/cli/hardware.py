@@ -5,10 +5,18 @@ from typing import Any
 
 import click
 
-from ...model.older import OlderMachine
-from ...model.registers import Generation
+from ...model.older import OlderMachine, OlderParameters
+from ...model.registers import Generation, Parameters
+from ..hardware.bitstream import BOARDS, build_bitstream, prepare_build
+from ..hardware.mutate import mutate
+from ..hardware.older_verilog import export_older
 from ..hardware.parameters import BLOCK_NAMES, OLDER_BLOCK_NAMES
-from .console import fail
+from ..hardware.prove import prove, selected
+from ..hardware.size import FAMILIES, size_of
+from ..hardware.verilog import export, write_verilog
+from ..support.suggest import nearest
+from .console import stderr_status
+from .fail import fail
 from .options import generation_option, parameter_option
 
 GENERATION_OPTION = generation_option(default=Generation.AMD64.value, show_default=True)
@@ -59,11 +67,6 @@ def verilog_command(
       irq13 verilog --language vhdl --out rtl
       irq13 verilog --machine AT286 --block at_latch --out rtl
     """
-    from ...model.older import OlderParameters
-    from ...model.registers import Parameters
-    from ..hardware.older_verilog import export_older
-    from ..hardware.verilog import export, write_verilog
-
     if machine:
         if parameters:
             raise click.UsageError("--parameter is for generations; a machine is written with its defaults")
@@ -89,9 +92,10 @@ def size_command(blocks: tuple[str, ...], generation: str | None, parameters: di
       irq13 size chipset pic
       irq13 size reporting --generation I486 --parameter nowait_window=16
     """
-    from ...model.registers import Parameters
-    from ..hardware.size import FAMILIES, size_of
-
+    for block in blocks:
+        if block not in BLOCK_NAMES:
+            known = f"expected one of {', '.join(BLOCK_NAMES)}"
+            raise click.BadParameter(f"no block {block!r}{nearest(block, BLOCK_NAMES)}: {known}")
     click.echo(f"{'block':<10} {'on':<6}" + "".join(f"  {family} LUTs  flip-flops" for family in FAMILIES))
     for block in blocks or BLOCK_NAMES:
         for one in [Generation(generation)] if generation else list(Generation):
@@ -140,11 +144,6 @@ def build_command(
       irq13 build ulx3s --design machine
       irq13 build arty --plan --out arty
     """
-    from rich.console import Console
-
-    from ...model.registers import Parameters
-    from ..hardware.bitstream import BOARDS, build_bitstream, prepare_build
-
     plan = prepare_build(board, Parameters(Generation(generation), **parameters), clock, design)
     spec = BOARDS[board]
     folder = out or Path(f"build-{board}")
@@ -156,7 +155,7 @@ def build_command(
         click.echo(f"{folder}: sh build_irq13.sh builds it there")
         return
     folder.mkdir(parents=True, exist_ok=True)
-    with Console(stderr=True).status(spec.title) as status:
+    with stderr_status(spec.title) as status:
         report = build_bitstream(
             plan, spec, folder, clock, lambda step: status.update(f"{spec.title}: {step}")
         )
@@ -183,9 +182,6 @@ def prove_command(names: tuple[str, ...], generation: str | None, parameters: di
       irq13 prove ignne-em never-lost --generation AMD64
       irq13 prove non-waiting --generation I486 --parameter nowait_window=7
     """
-    from ...model.registers import Parameters
-    from ..hardware.prove import prove, selected
-
     chosen = selected(names)
     machines = [Generation(generation)] if generation else [*Generation, *OlderMachine]
     width = max(len(prop.name) for prop in chosen)
@@ -224,16 +220,11 @@ def mutate_command(generation: str, parameters: dict[str, Any], count: int, cycl
     Example:
       irq13 mutate --generation I486 --count 2000
     """
-    from rich.console import Console
-
-    from ...model.registers import Parameters
-    from ..hardware.mutate import mutate
-
     noticed: list[int] = []
     found: list[int] = []
     equivalent = survivors = 0
     try:
-        with Console(stderr=True).status("mutating") as status:
+        with stderr_status("mutating") as status:
             design = Parameters(Generation(generation), **parameters)
             for one in mutate(design, count, cycles, seed, status.update):
                 if one.killed_in is not None:

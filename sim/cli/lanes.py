@@ -1,20 +1,36 @@
 """The commands that run many simulations at once: sweep and fuzz."""
 
 import sys
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from rich.markup import escape
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
 
-from ...model.registers import Generation
-from .console import fail, standard_output, stderr_status
+from ... import hdl
+from ...model.registers import Generation, Parameters
+from ..fuzz import campaign as fuzz
+from ..fuzz.campaign import CampaignResult, describe_failure
+from ..fuzz.dask import over_dask
+from ..fuzz.failure import replay_failure
+from ..netlist.lowering import lower
+from ..scenarios.report import render
+from ..scenarios.run import run_scenario
+from ..scenarios.scenario import Scenario, load_scenario
+from ..support.files import ensure_replaceable, replacing
+from ..sweep.heatmap import TERMINAL, cells, heatmap_page, letter, runs
+from ..sweep.pins import pin_pulse
+from ..sweep.sweep import Sweep, phase, sweep
+from ..waveform.selection import choose_signals
+from ..waveform.vcd_writer import write_waveform
+from ..waveform.view.text import draw
+from .console import canvas_for, progress_bar, standard_output, stderr_status
+from .fail import fail
 from .options import generation_option
-
-if TYPE_CHECKING:
-    from ..fuzz.campaign import CampaignResult
-    from ..scenarios.scenario import Scenario
-    from ..sweep.sweep import Sweep
 
 MAP_ROWS = 40
 """Rows of a map in the terminal."""
@@ -32,8 +48,6 @@ THREADS_OPTION = click.option("--threads", type=click.IntRange(1), help="By defa
 
 def _sweepable(name: str) -> "Scenario":
     """A scenario for lanes, which have no machine before the 486."""
-    from ..scenarios.scenario import load_scenario
-
     chosen = load_scenario(name)
     if not chosen.generations:
         only = ", ".join(machine.value for machine in chosen.machines)
@@ -73,14 +87,6 @@ def sweep_command(
       irq13 sweep dos-divide-by-zero --pin ignne_n --to 60
       irq13 sweep dos-divide-by-zero --pin ignne_n=low --second-pin ignne_n=high --to 60 --html map.html
     """
-    from rich.progress import Progress
-
-    from ..support.files import replacing
-    from ..sweep.heatmap import heatmap_page
-    from ..sweep.pins import pin_pulse
-    from ..sweep.sweep import sweep
-    from .console import stderr_console
-
     chosen = _sweepable(scenario)
     generation = Generation(options["generation"]) if options["generation"] else chosen.generations[0]
     pulses = [pin_pulse(pin, options["width"])]
@@ -96,10 +102,9 @@ def sweep_command(
     elif any(options[f"second_{name}"] is not None for name in ("from", "to", "width")):
         raise click.UsageError("--second-from, --second-to and --second-width need --second-pin")
     alone = _phase(phase, len(pulses)) if phase else None
-    if page is not None and not page.parent.is_dir():
-        fail(f"{page}: No such file or directory", 2)  # Before the work, not behind it.
-    console = stderr_console()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    if page is not None:
+        ensure_replaceable(page)
+    with progress_bar() as progress:
         task = progress.add_task("cycles", total=None)
         done = sweep(
             chosen,
@@ -141,10 +146,6 @@ def _phase(text: str, events: int) -> list[int]:
 
 
 def _print(done: "Sweep") -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from ..sweep.heatmap import TERMINAL, cells, letter, runs
 
     console = standard_output()
     console.print(
@@ -182,13 +183,6 @@ def _print(done: "Sweep") -> None:
 
 def _run_alone(done: "Sweep", cycles: list[int]) -> None:
     """One phase on the HDL, drawn, with its waveform."""
-    from ..scenarios.report import render
-    from ..scenarios.run import run_scenario
-    from ..sweep.sweep import phase
-    from ..waveform.selection import choose_signals
-    from ..waveform.vcd_writer import write_waveform
-    from .console import canvas_for
-
     console = standard_output()
     alone = run_scenario(phase(done.scenario, done.pulses, cycles), done.generation)
     path = Path(f"{done.scenario.name}.{'-'.join(map(str, cycles))}.vcd")
@@ -239,8 +233,6 @@ def fuzz_command(
     Example:
       irq13 fuzz --cycles 1e10 --seed 7 --state campaign.json
     """
-    from ..fuzz import campaign as fuzz
-
     generations = [Generation(generation)] if generation else list(Generation)
     plan = fuzz.plan_of(cycles, seed, generations)
     result = fuzz.resume(state, plan) if state and state.exists() else fuzz.CampaignResult(plan)
@@ -258,14 +250,6 @@ def _campaign(
     result: "CampaignResult", state: Path | None, dask: str | None, engine: str, threads: int | None
 ) -> bool:
     """Run what is missing, with a bar; whether it was interrupted."""
-    import time
-
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from ..fuzz import campaign as fuzz
-    from ..fuzz.dask import over_dask
-    from .console import stderr_console
-
     if not dask and engine == "auto" and (note := fuzz.note()):
         click.echo(f"irq13: {note}", err=True)
     saved_at = begun = time.monotonic()
@@ -281,8 +265,7 @@ def _campaign(
         TextColumn("{task.percentage:3.0f} %  {task.fields[said]}"),
         TimeRemainingColumn(),
     )
-    console = stderr_console()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with progress_bar(*columns) as progress:
         task = progress.add_task("", total=result.plan.shards * fuzz.SHARD, completed=result.cycles, said="")
         before = result.cycles
 
@@ -304,9 +287,6 @@ def _campaign(
 
 
 def _summarise(result: "CampaignResult") -> None:
-    from rich.table import Table
-
-    from ..fuzz import campaign as fuzz
 
     console = standard_output()
     names = [generation.value for generation in result.plan.generations]
@@ -327,16 +307,6 @@ def _summarise(result: "CampaignResult") -> None:
 
 def _show_failure(result: "CampaignResult", engine: str) -> None:
     """The failure with the fewest events, under Amaranth's simulator: drawn, with its waveform."""
-    from ... import hdl
-    from ...model.registers import Parameters
-    from ..fuzz.campaign import describe_failure
-    from ..fuzz.failure import replay_failure
-    from ..netlist.lowering import lower
-    from ..waveform.selection import choose_signals
-    from ..waveform.vcd_writer import write_waveform
-    from ..waveform.view.text import draw
-    from .console import canvas_for
-
     found = result.found
     assert found is not None
     console = standard_output()

@@ -4,33 +4,48 @@ import os
 import sys
 import traceback
 import warnings
-from functools import partial
-from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import NoReturn
 
 import click
 
-from ...model.registers import Generation
 from ..support.errors import Irq13Error
-from .conform import c_command, conform_command, image_command
-from .conformance import capture_command, vectors_command
-from .console import fail
-from .hardware import build_command, mutate_command, prove_command, size_command, verilog_command
-from .lanes import fuzz_command, sweep_command
-from .msr import msr_command
-from .options import generation_option, on_option, parameter_option
-from .play import play_command
-from .run import run_command
-from .signals import diff_command, signals_command
-from .waves import check_command, explain_command, view_command
-
-if TYPE_CHECKING:
-    pass
+from ..support.suggest import nearest
+from .fail import fail
 
 BUG = 70
 """Exit status of a bug: EX_SOFTWARE of sysexits.h."""
+READER_GONE = 128 + 13
+"""What a shell reports of a program that SIGPIPE ends."""
 REPORT = "please report it with the lines above, the command and the files that it read"
+COMMANDS = {
+    "run": ("run", "Run a program with its handlers, pins and expectations."),
+    "scenarios": ("run", "List the scenarios that come with irq13."),
+    "play": ("play", "Write a page in which the circuit can be touched."),
+    "view": ("waves", "Draw a waveform in the terminal or as a page."),
+    "explain": ("waves", "Say why an edge happened."),
+    "check": ("waves", "Hold a waveform to timing rules."),
+    "signals": ("signals", "List the signals of a waveform, with statistics."),
+    "diff": ("signals", "Compare two waveforms of one design."),
+    "msr": ("msr", "MSR accesses by the rules of KVM, others and the hardware."),
+    "lockstep": ("machines", "Compare model and HDL on random stimulus."),
+    "replay": ("machines", "Replay sequences that were measured on silicon."),
+    "sweep": ("lanes", "Run a scenario with a pin event in every cycle of a range."),
+    "fuzz": ("lanes", "Compare HDL and reference over billions of cycles."),
+    "vectors": ("conformance", "Write test vectors for emulators and cores."),
+    "image": ("conform", "Write a bootable image that runs the conformance cases."),
+    "conform": ("conform", "Run that image on an emulator, and judge it."),
+    "c": ("conform", "Write the error logic as C99."),
+    "capture": ("conformance", "Compare this processor with the model."),
+    "verilog": ("hardware", "Write a block as Verilog."),
+    "size": ("hardware", "LUTs and flip-flops of each block."),
+    "build": ("hardware", "Build the bitstream of a board."),
+    "prove": ("hardware", "Prove the properties of the design."),
+    "mutate": ("hardware", "Break the netlist and see whether it is noticed."),
+}
+"""The module of each command, which is loaded when the command is called, and what `irq13 --help` says."""
 
 
 class Cli(click.Group):
@@ -39,32 +54,89 @@ class Cli(click.Group):
     What nobody but irq13 can cause is a bug: its traceback, how to report it, and exit status 70.
     """
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f".{COMMANDS[cmd_name][0]}", __package__)
+        return getattr(module, f"{cmd_name}_command")
+
+    def resolve_command(self, ctx: click.Context, args: list[str]):
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"No such command {args[0]!r}{nearest(args[0], COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def make_context(self, info_name, args, parent=None, **extra) -> click.Context:
+        with _quiet_ends():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context):
+        with _quiet_ends():
+            return super().invoke(ctx)
+
     def main(self, *args, **kwargs) -> NoReturn:
         kwargs["standalone_mode"] = False
+        if sys.stdout is None:
+            fail("standard output is closed", 2)
         try:
-            sys.exit(super().main(*args, **kwargs))
+            status = 0
+            try:
+                super().main(*args, **kwargs)
+            except SystemExit as ended:
+                status = ended.code
+            with _quiet_ends():
+                # What is still in the buffer: a disk may be full, or a reader gone.
+                sys.stdout.flush()
+            sys.exit(status)
+        except click.exceptions.Exit as error:
+            sys.exit(error.exit_code)
         except click.ClickException as error:
             fail(error.format_message(), 2)
-        except BrokenPipeError:
-            # Whoever read our output has gone, as `head` does; the interpreter must not complain about it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(1)
         except Irq13Error as error:
             fail(str(error), 2)
         except OSError as error:
+            _drop_output()
             name = f"{error.filename}: " if error.filename else ""
             fail(f"{name}{error.strerror or error}", 2)
         except Exception:
+            # Slow to load, and seldom needed.
+            from importlib.metadata import version  # noqa: PLC0415
+
             traceback.print_exc()
             fail(f"this is a bug in irq13 {version('irq13')}: {REPORT}", BUG)
 
-    def invoke(self, ctx: click.Context):
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            # A design that was interrupted half-built complains that it was never used.
-            warnings.simplefilter("ignore")
-            fail("interrupted", 130)
+
+@contextmanager
+def _quiet_ends() -> Iterator[None]:
+    """What ends a program that is well: Ctrl-C, and a reader that goes away, as `head` does.
+
+    Click would say of both that they are exit status 1.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        # A design that was interrupted half-built complains that it was never used.
+        warnings.simplefilter("ignore")
+        fail("interrupted", 130)
+    except BrokenPipeError:
+        _drop_output(always=True)
+        sys.exit(READER_GONE)
+
+
+def _drop_output(always: bool = False) -> None:
+    """Leave nothing in the buffer that cannot be written: the interpreter complains about that at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        always = True
+    if always:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"]})
@@ -77,92 +149,3 @@ def main() -> None:
       irq13 run                       FERR#, IRQ 13, port F0h and IGNNE# shake hands
       irq13 scenarios                 what else there is to run
     """
-
-
-@main.command("scenarios")
-def scenarios_command() -> None:
-    """List the scenarios that come with irq13, by machine and topic.
-
-    \b
-    Example:
-      irq13 scenarios
-    """
-    from ..scenarios.scenario import load_scenario, shipped_scenarios
-    from ..scenarios.topics import grouped
-
-    names = shipped_scenarios()
-    width = max(map(len, names))
-    for number, (heading, group) in enumerate(grouped(map(load_scenario, names))):
-        click.echo(f"{'' if number == 0 else chr(10)}{heading}")
-        for scenario in group:
-            on = ", ".join(machine.value for machine in (*scenario.generations, *scenario.machines))
-            click.echo(f"  {scenario.name:<{width}}  {scenario.title} ({on})")
-
-
-@main.command("lockstep")
-@generation_option(help="Only this one.")
-@parameter_option("hwcr=zen")
-@click.option("--cycles", type=click.IntRange(1), default=10_000, show_default=True, help="Per generation.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Replays a run exactly.")
-def lockstep_command(generation: str | None, parameters: dict[str, Any], cycles: int, seed: int) -> None:
-    """Compare model and HDL on every output, cycle by cycle, on random stimulus.
-
-    Exit status 1 at the first difference, which is shown with its seed, cycle and what came before.
-
-    \b
-    Example:
-      irq13 lockstep --cycles 50000 --seed 7
-    """
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from ...model.registers import Parameters
-    from ..machines.lockstep import lockstep
-    from ..support.errors import Divergence
-
-    for one in [Generation(generation)] if generation else list(Generation):
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            advance = partial(progress.advance, progress.add_task(one.value, total=cycles))
-            try:
-                seen = lockstep(Parameters(one, **parameters), seed, cycles, advance)
-            except Divergence as error:
-                progress.stop()
-                fail(str(error), 1)
-        reached = ", ".join(f"{name} {count}" for name, count in sorted(seen.items()))
-        click.echo(f"{one.value}: {cycles} cycles, seed {seed}: no difference ({reached})")
-
-
-@main.command("replay")
-@click.argument("file", type=click.Path(path_type=Path))
-@on_option("model")
-def replay_command(file: Path, on: str) -> None:
-    """Replay sequences measured on silicon, JSON or gzipped JSON, and count the differences.
-
-    \b
-    Example:
-      irq13 replay tests/data/silicon_unmask_remask.json.gz --on hdl
-    """
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from ...model.registers import Parameters
-    from ..machines.machine import MACHINES
-    from ..machines.replay import read_measured, replay_vectors
-
-    vectors = read_measured(file)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        tracked = progress.track(vectors, description=file.name)
-        differences = list(replay_vectors(tracked, MACHINES[on](Parameters(Generation.AMD64))))
-    for one in differences[:20]:
-        click.echo(
-            f"{one.vector} step {one.step} ({one.name}): expected {dict(one.expected)}, got {dict(one.got)}"
-        )
-    click.echo(f"{len(vectors)} sequences on {on}: {len(differences)} differences")
-    sys.exit(1 if differences else 0)
-
-
-HARDWARE = (verilog_command, size_command, build_command, prove_command, mutate_command)
-KIT = (vectors_command, image_command, conform_command, c_command, capture_command)
-WAVES = (check_command, view_command, signals_command, diff_command, explain_command)
-for command in (run_command, *WAVES, play_command, sweep_command, fuzz_command, msr_command, *KIT, *HARDWARE):
-    main.add_command(command)

@@ -5,8 +5,20 @@ import sys
 from pathlib import Path
 
 import click
+from rich.table import Table
 
-from .console import WIDE, fail, stderr_status
+from ...model.hypervisors import HYPERVISORS
+from ..kvm import differential
+from ..kvm import run as msr_run
+from ..kvm import script as msr_script
+from ..kvm.device import host
+from ..kvm.histogram import SENTENCES, classify, read_histogram
+from ..kvm.messages import explain_log, explain_message
+from ..kvm.run import KERNEL, NOT_STATED, compare_backends, model_of, run_on_kernel, run_script
+from ..kvm.trace import trace_ways
+from ..support.files import ensure_replaceable
+from .console import WIDE, standard_output, stderr_status
+from .fail import fail
 
 
 @click.command("msr")
@@ -87,7 +99,6 @@ def msr_command(
       irq13 msr ignne --on kvm --compare
       irq13 msr --on kvm --differential
     """
-    from ..kvm import script as msr_script
 
     if script == "explain":
         _explain(line)
@@ -115,9 +126,6 @@ def msr_command(
 
 def _on_model(script, backend: str, full_chains: bool, as_json: bool) -> None:
     """Each access, KVM's log, and the ways to set_msr."""
-    from ...model.hypervisors import HYPERVISORS
-    from ..kvm import run as msr_run
-
     other = next((one for one in HYPERVISORS if one.name.lower().startswith(backend)), None)
     if other is not None:
         done, vm = msr_run.run_hypervisor(script, other), None
@@ -150,7 +158,6 @@ def _json(one) -> dict[str, str]:
 
 
 def _explain(line: str | None) -> None:
-    from ..kvm.messages import explain_log, explain_message
 
     if line is None:
         raise click.UsageError('expected a message: irq13 msr explain "LINE", or - for standard input')
@@ -160,16 +167,12 @@ def _explain(line: str | None) -> None:
 
 def _histogram(name: str) -> None:
     """Each chain in a sentence, then those that match none."""
-    from ..kvm.histogram import classify, read_histogram
-
     text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8", errors="replace")
     _echo_ways(classify(read_histogram(name, text)))
 
 
 def _trace(seconds: int) -> None:
     """What happens on this kernel, and by which means it was seen."""
-    from ..kvm.trace import trace_ways
-
     with stderr_status(f"counting for {seconds} s"):
         traced = trace_ways(seconds)
     for one in traced.refused:
@@ -181,7 +184,6 @@ def _trace(seconds: int) -> None:
 
 
 def _echo_ways(ways) -> None:
-    from ..kvm.histogram import SENTENCES
 
     for way in ways:
         said = SENTENCES.get(way.name, "matches no way that the model knows")
@@ -195,8 +197,6 @@ def _line(one) -> str:
 
 def _on_kernel(script, as_json: bool) -> None:
     """The script on this kernel, and where the model differs from it."""
-    from ..kvm.run import model_of, run_on_kernel, run_script
-
     done, vm = run_on_kernel(script)
     there = vm.host
     backend, adapted = model_of(script, there, vm.supported)
@@ -222,12 +222,6 @@ def _on_kernel(script, as_json: bool) -> None:
 
 
 def _compare(script, as_json: bool, with_kernel: bool, hypervisors: bool | None) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from ...model.hypervisors import HYPERVISORS
-    from ..kvm.device import host
-    from ..kvm.run import KERNEL, NOT_STATED, compare_backends
 
     rows = list(compare_backends(script, with_kernel, hypervisors))
     columns = list(rows[0][1]) if rows else []
@@ -247,7 +241,7 @@ def _compare(script, as_json: bool, with_kernel: bool, hypervisors: bool | None)
         stated = {(one.result, one.value) for one in done.values() if one.result != NOT_STATED}
         cells = [", ".join(filter(None, (one.result, one.value))) for one in done.values()]
         table.add_row(access.text, *cells, "differs" if len(stated) > 1 else "")
-    Console(highlight=False, width=None if on_terminal else 3 * WIDE).print(table)
+    standard_output(3 * WIDE).print(table)
     why = {done["hardware"].why: access.text for access, done in reversed(rows) if done["hardware"].why}
     for rule, text in reversed(why.items()):
         click.echo(f"hardware: {text}: {rule}")
@@ -258,8 +252,8 @@ def _compare(script, as_json: bool, with_kernel: bool, hypervisors: bool | None)
 
 def _differential(on: str, record: Path | None, replay: Path | None) -> None:
     """Model against kernel on many accesses; exit status 1 if they differ where they should agree."""
-    from ..kvm import differential
-
+    if record is not None:
+        ensure_replaceable(record)
     if replay is not None:
         recording = differential.read_recording(replay)
     elif on == "kvm":

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import click
 
+from ..play.page import play_page
+from ..scenarios.scenario import load_scenario
+from ..support.files import ensure_replaceable, replacing
+from .console import progress_bar
 from .options import generation_option
 
 
@@ -24,19 +28,13 @@ def play_command(scenario: str | None, generation: str | None, out: Path, opens:
       irq13 play
       irq13 play handler-djgpp --generation P6 --out djgpp.html --open
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from ..play.page import play_page
-    from ..scenarios.scenario import load_scenario
-    from ..support.files import replacing
-
     chosen = load_scenario(scenario) if scenario else None
     if chosen and generation and generation not in [one.value for one in chosen.generations]:
         known = ", ".join(one.value for one in chosen.generations)
         message = f"{chosen.name} runs on {known}, not on {generation}"
         raise click.BadParameter(message, param_hint="--generation")
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    ensure_replaceable(out)
+    with progress_bar() as progress:
         task = progress.add_task("netlists", total=1.0)
         text = play_page(chosen, generation, lambda part: progress.update(task, completed=part))
     with replacing(out) as file:

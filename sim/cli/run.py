@@ -1,10 +1,10 @@
-"""The command that runs a scenario."""
+"""The commands for scenarios: run, scenarios."""
 
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import click
 from rich.console import Console
@@ -12,15 +12,24 @@ from rich.markup import escape
 
 from ...model.older import OlderMachine
 from ...model.registers import Generation
+from ..machines.board import Board
+from ..scenarios.older import machine_named, parameters_on
+from ..scenarios.report import recorded_signals, render
+from ..scenarios.run import run_scenario
+from ..scenarios.scenario import DEFAULT, Scenario, load_scenario, shipped_scenarios
+from ..scenarios.topics import grouped
+from ..support.errors import Divergence
 from ..support.files import beside
-from .console import ASCII_OPTION, SIGNALS_OPTION, canvas_for, fail, standard_output
+from ..waveform.fst_writer import fst_library, write_fst_waveform
+from ..waveform.older_signals import older_pins
+from ..waveform.selection import choose_signals
+from ..waveform.signals import Signal
+from ..waveform.trace import Trace
+from ..waveform.vcd_writer import write_waveform
+from ..waveform.view.text import draw
+from .console import ASCII_OPTION, SIGNALS_OPTION, canvas_for, standard_output
+from .fail import fail
 from .options import MACHINES_OF_ALL_TIMES, generation_option, machine_option, on_option, parameter_option
-
-if TYPE_CHECKING:
-    from ..machines.board import Board
-    from ..scenarios.scenario import Scenario
-    from ..waveform.signals import Signal
-    from ..waveform.trace import Trace
 
 
 class Written(NamedTuple):
@@ -29,10 +38,8 @@ class Written(NamedTuple):
     vcd: Path | None
     fst: Path | None
 
-    def write(self, trace: "Trace", signals: "Sequence[Signal]", machine: str = "") -> list[str]:
+    def write(self, trace: Trace, signals: Sequence[Signal], machine: str = "") -> list[str]:
         """A run, with its machine in the files' names; what to say of each file."""
-        from ..waveform.fst_writer import write_fst_waveform
-        from ..waveform.vcd_writer import write_waveform
 
         files = []
         for path, write in ((self.fst, write_fst_waveform), (self.vcd, write_waveform)):
@@ -81,9 +88,6 @@ def run_command(
       irq13 run ignne-msr --parameter hwcr=k8
       irq13 run --machine all
     """
-    from ..scenarios.scenario import DEFAULT, load_scenario
-    from ..support.errors import Divergence
-    from ..waveform.fst_writer import fst_library
 
     if fst:
         fst_library()
@@ -107,7 +111,7 @@ def run_command(
 
 
 def _each(
-    chosen: "Scenario",
+    chosen: Scenario,
     generation: str | None,
     machine: str | None,
     on: str,
@@ -118,11 +122,6 @@ def _each(
     as_ascii: bool,
 ) -> bool:
     """One machine after the other; whether every expectation holds."""
-    from ..scenarios.older import machine_named
-    from ..scenarios.report import recorded_signals, render
-    from ..scenarios.run import run_scenario
-    from ..waveform.selection import choose_signals
-
     machines: list[Generation | OlderMachine] = [*chosen.generations, *chosen.machines]
     if generation or machine:
         machines = [Generation(generation) if generation else machine_named(machine or "")]
@@ -135,9 +134,9 @@ def _each(
             result, pins = run_scenario(chosen, one, board or on), ()
         else:
             result, pins = _older(chosen, one, on)
-        console.print(f"[bold]{escape(chosen.title)}[/] on {one.value} ({port or on})\n")
-        files = written.write(result.trace, recorded_signals(result), one.value if len(machines) > 1 else "")
         shown = choose_signals(result.trace, signals or pins)
+        files = written.write(result.trace, recorded_signals(result), one.value if len(machines) > 1 else "")
+        console.print(f"[bold]{escape(chosen.title)}[/] on {one.value} ({port or on})\n")
         console.print(render(result, shown, canvas_for(console, as_ascii)))
         for file in files:
             console.print(f"\nwaveform: {file}", highlight=None, markup=False)
@@ -146,27 +145,24 @@ def _each(
     return passed
 
 
-def _older(chosen: "Scenario", machine: OlderMachine, on: str):
+def _older(chosen: Scenario, machine: OlderMachine, on: str):
     """A run on a machine before the 486, with what is shown of it."""
-    from ..scenarios.older import parameters_on
-    from ..scenarios.older_run import run_on_older
-    from ..waveform.older_signals import older_pins
+    # The HDL of those machines takes as long to load as all else that a run needs.
+    from ..scenarios.older_run import run_on_older  # noqa: PLC0415
 
     return run_on_older(chosen, machine, on), older_pins(parameters_on(chosen, machine))
 
 
 def _all(
-    chosen: "Scenario", on: str, written: Written, console: Console, signals: tuple[str, ...], as_ascii: bool
+    chosen: Scenario, on: str, written: Written, console: Console, signals: tuple[str, ...], as_ascii: bool
 ) -> bool:
     """Every machine in one picture."""
-    from ..scenarios.side_by_side import joined_runs, machine_name, run_on_all
-    from ..waveform.selection import choose_signals
-    from ..waveform.view.text import draw
+    from ..scenarios.side_by_side import joined_runs, machine_name, run_on_all  # noqa: PLC0415
 
     runs, refused = run_on_all(chosen, on)
     trace, shown, every = joined_runs(runs)
-    files = written.write(trace, every)
     shown = choose_signals(trace, signals) if signals else shown
+    files = written.write(trace, every)
     console.print(f"[bold]{escape(chosen.title)}[/] on all machines ({on})\n")
     for line in draw(trace, shown, 0, len(trace.clock_edges()), canvas_for(console, as_ascii)):
         console.print(line)
@@ -188,9 +184,25 @@ def _all(
     return all(run.passed for run in runs if run.generation in own)
 
 
-def _board(port: str) -> "Board":
-    from ..machines.board import Board
+def _board(port: str) -> Board:
 
     board = Board(port)
     click.get_current_context().call_on_close(board.close)
     return board
+
+
+@click.command("scenarios")
+def scenarios_command() -> None:
+    """List the scenarios that come with irq13, by machine and topic.
+
+    \b
+    Example:
+      irq13 scenarios
+    """
+    names = shipped_scenarios()
+    width = max(map(len, names))
+    for number, (heading, group) in enumerate(grouped(map(load_scenario, names))):
+        click.echo(f"{'' if number == 0 else chr(10)}{heading}")
+        for scenario in group:
+            on = ", ".join(machine.value for machine in (*scenario.generations, *scenario.machines))
+            click.echo(f"  {scenario.name:<{width}}  {scenario.title} ({on})")

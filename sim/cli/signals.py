@@ -3,16 +3,14 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from ..support.text import printable
+from ..waveform.compare import WaveComparison, WaveDifference, compare_traces
+from ..waveform.statistics import Statistics, statistics
+from ..waveform.trace import Trace
 from ..waveform.units import engineering_time
-
-if TYPE_CHECKING:
-    from ..waveform.compare import WaveComparison, WaveDifference
-    from ..waveform.statistics import Statistics
-    from ..waveform.trace import Trace
 
 CLOCK_OPTION = click.option(
     "--clock",
@@ -45,11 +43,9 @@ RADIX_OPTION = click.option(
 
 def load_trace(path: Path, clock: str | None = None) -> "Trace":
     """Read a waveform, and say on standard error what of it was skipped on purpose."""
-    from ..waveform.trace import Trace
-
     trace = Trace.load(path, clock)
     for note in trace.notes:
-        click.echo(f"irq13: {path}: note: {note}", err=True)
+        click.echo(printable(f"irq13: {path}: note: {note}"), err=True)
     return trace
 
 
@@ -69,8 +65,6 @@ def signals_command(trace: Path, pattern: str | None, clock: str | None, stats: 
       irq13 signals dos-divide-by-zero.vcd 'pc.slave.*'
       irq13 signals theirs.fst --stats
     """
-    from ..waveform.statistics import statistics
-
     loaded = load_trace(trace, clock)
     waves = loaded.match(pattern) if pattern else [*loaded.values()]
     found = [statistics(wave, loaded) for wave in waves or [loaded[pattern or ""]]]
@@ -127,8 +121,6 @@ def diff_command(
     Example:
       irq13 diff icarus.vcd verilator.fst --map tb.dut=TOP.dut --tolerance 1
     """
-    from ..waveform.compare import compare_traces
-
     renamed = {}
     for one in maps:
         old, equals, new = one.partition("=")

@@ -4,19 +4,23 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
 from ..support.errors import InputError
+from ..support.files import replacing
+from ..timing import results
+from ..timing.rule_file import check_rules, load_rules
+from ..waveform.causes.explain import explain_edges
+from ..waveform.selection import ON_A_PAGE, Shown, choose_signals
+from ..waveform.trace import Trace
 from ..waveform.units import engineering_time, parse_time
+from ..waveform.view.html import wave_page
+from ..waveform.view.text import Axis, draw, moments
+from ..waveform.view.wavejson import wavejson as convert
 from .console import ASCII_OPTION, canvas_for, standard_output
 from .signals import CLOCK_OPTION, RADIX_OPTION, load_trace
-
-if TYPE_CHECKING:
-    from ..waveform.selection import Shown
-    from ..waveform.trace import Trace
 
 MOST_CYCLES = 1000
 """Cycles that the terminal view draws unless told to."""
@@ -44,16 +48,11 @@ def check_command(
       irq13 run && irq13 check dos-divide-by-zero.vcd contract
       irq13 check trace.vcd rules.toml --strict --junit results.xml
     """
-    from ..timing import results
-    from ..timing.rule_file import check_rules, load_rules
-
     chosen = load_rules(rules)
     loaded = load_trace(trace)
     reports = check_rules(chosen, loaded, clock)
     lines = [line for line, _ in chosen.rules]
     if junit:
-        from ..support.files import replacing
-
         with replacing(junit) as file:
             file.write(results.as_junit(reports, lines, chosen.source.name, strict))
     if as_data:
@@ -98,20 +97,13 @@ def view_command(
       irq13 view theirs.fst --from 1.5us --to 2us --radix dec
       irq13 view dos-divide-by-zero.vcd --html run.html
     """
-    from ..waveform.selection import ON_A_PAGE, choose_signals
-    from ..waveform.view.text import draw
-
     loaded = load_trace(trace, clock)
     shown = choose_signals(loaded, signals)
     first, last, length = _bounds(loaded, shown, start, end, trace)
     if html:
-        from ..waveform.view.html import wave_page
-
         title = loaded.title or trace.name
         _write(html, wave_page(loaded, choose_signals(loaded, signals, ON_A_PAGE), title, radix))
     if wavejson:
-        from ..waveform.view.wavejson import wavejson as convert
-
         _write(wavejson, json.dumps(convert(loaded, shown, first, last, radix), indent=1) + "\n")
     if html or wavejson:
         return
@@ -140,8 +132,6 @@ def _bounds(
     trace: "Trace", shown: Sequence["Shown"], start: str, end: str | None, path: Path
 ) -> tuple[int, int, int]:
     """First cycle, or moment, and the one behind the last, and how many there are."""
-    from ..waveform.view.text import Axis, moments
-
     if trace.edges is not None:
         # What comes after the last edge is a cycle too, if something happens in it.
         length = len(Axis(trace, shown, 0, len(trace.edges) + 1).starts)
@@ -181,7 +171,6 @@ def _parsed(text: str, trace: "Trace", option: str) -> int | None:
 
 
 def _write(path: Path, text: str) -> None:
-    from ..support.files import replacing
 
     with replacing(path) as file:
         file.write(text)
@@ -199,8 +188,6 @@ def explain_command(trace: Path, target: str) -> None:
       irq13 explain dos-divide-by-zero.vcd irq13
       irq13 explain dos-divide-by-zero.vcd ignne_n@22
     """
-    from ..waveform.causes.explain import explain_edges
-
     console = standard_output()
     for tree in explain_edges(load_trace(trace), target):
         console.print(tree)

@@ -119,7 +119,8 @@ def cache_folder() -> Path:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if os.access(folder, os.W_OK) and folder.stat().st_uid == owner:
                 return folder
-    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folders[0]))
+    why = "cannot be written, nor can a temporary folder (XDG_CACHE_HOME says where kernels are kept)"
+    raise PermissionError(errno.EACCES, why, str(folders[0]))
 
 
 def c_source(plan: StepPlan, bits: int, ternary: bool, toggles: bool) -> str:

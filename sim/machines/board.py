@@ -8,6 +8,7 @@
 The packets are described in `irq13.hdl.board.packets`.
 """
 
+import os
 import time
 import warnings
 from typing import Any
@@ -71,7 +72,7 @@ class Board:
         try:
             self._port: Any = serial.serial_for_url(port, baud, timeout=timeout)
         except serial.SerialException as error:
-            raise BoardError(f"{port}: {error}") from error
+            raise BoardError(f"{port}: {os.strerror(error.errno) if error.errno else error}") from error
         self._lost: type[Exception] = serial.SerialException
         self._sequence = 0
         self._timeout = timeout

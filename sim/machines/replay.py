@@ -63,11 +63,40 @@ def read_measured(path: str | Path) -> list[dict[str, Any]]:
     data = Path(path).read_bytes()
     try:
         document = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
-        return list(document["vectors"])
+        vectors = list(document["vectors"])
     except (ValueError, KeyError, TypeError, EOFError, OSError, zlib.error) as error:
         raise InputError(
             f"{path}: expected JSON with a list 'vectors' ({type(error).__name__}: {error})"
         ) from None
+    for number, vector in enumerate(vectors):
+        if not _is_vector(vector):
+            said = f"{json.dumps(vector)[:60]}..."
+            raise InputError(
+                f"{path}: vector {number}: not a sequence of steps with what is expected: {said}"
+            )
+    return vectors
+
+
+def _is_vector(vector: Any) -> bool:
+    """It has all that `replay_vectors` looks at."""
+    kinds = {"id": str, "init_cw": int, "on_trap": str, "steps": list, "expect": list}
+    if not _has(vector, kinds) or len(vector["steps"]) != len(vector["expect"]):
+        return False
+    return all(map(_is_step, vector["steps"])) and all(isinstance(one, dict) for one in vector["expect"])
+
+
+def _is_step(step: Any) -> bool:
+    if not _has(step, {"op": str, "class": str, "effect": str, "raises": list}):
+        return False
+    effects = {*_EFFECTS, *_CONTROL, *(f"f{name}" for name in _CONTROL)}
+    words = [step.get("arg_cw", 0), step.get("arg_sw", 0)]
+    known = step["effect"] in effects and step["class"] in ("waiting", "nonwaiting", "nonx87", "ud")
+    raised = all(isinstance(name, str) and name in ExceptionFlag.__members__ for name in step["raises"])
+    return known and raised and all(isinstance(word, int) for word in words)
+
+
+def _has(data: Any, kinds: Mapping[str, type]) -> bool:
+    return isinstance(data, dict) and all(isinstance(data.get(name), kind) for name, kind in kinds.items())
 
 
 def replay_vectors(vectors: Iterable[Mapping[str, Any]], machine: Machine) -> Iterator[Difference]:

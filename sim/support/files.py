@@ -36,6 +36,20 @@ def replacing(path: str | Path, binary: bool = False) -> Iterator[IO[Any]]:
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
+def ensure_replaceable(path: str | Path) -> None:
+    """Refuse before long work what `replacing` would refuse behind it. Raises OSError as that does."""
+    target = Path(os.path.realpath(path))
+    code = None
+    if target.is_dir():
+        code = errno.EISDIR
+    elif not target.parent.is_dir():
+        code = errno.ENOTDIR if target.parent.exists() else errno.ENOENT
+    elif not os.access(target if _is_special(target) else target.parent, os.W_OK):
+        code = errno.EACCES
+    if code is not None:
+        raise OSError(code, os.strerror(code), str(path))
+
+
 def _mode(binary: bool) -> dict[str, Any]:
     """How it is opened."""
     return {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": "\n"}

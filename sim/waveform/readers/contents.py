@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ...support.text import printable
 from ..causes.cause import Cause, Edge
 from ..wave import TraceError, Wave
 
@@ -36,8 +37,8 @@ def record_in(comment: str, path: str) -> tuple[str, Mapping[Edge, Cause]]:
         causes = {}
         for line in lines:
             signal, cycle, text, because = json.loads(line)
-            causes[Edge(signal, cycle)] = Cause(text, tuple(Edge(*edge) for edge in because))
-        return json.loads(first)["title"], causes
+            causes[Edge(signal, cycle)] = Cause(printable(text), tuple(Edge(*edge) for edge in because))
+        return printable(json.loads(first)["title"]), causes
     except (ValueError, TypeError, KeyError) as error:
         raise TraceError(f"{path}: its record of causes is damaged ({error})") from error
 
@@ -59,6 +60,8 @@ class Names(dict[str, Wave]):
 
     def add(self, wave: Wave) -> None:
         """One more, unless the very same is there under its name."""
+        if (name := printable(wave.name)) != wave.name:
+            wave = wave.renamed(name)
         same = self._several.setdefault(wave.name, [])
         if any(other.is_same(wave) for other in same):
             return
