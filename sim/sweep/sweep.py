@@ -7,13 +7,15 @@ the scenario has come to rest finds what the first such event finds, so it is no
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from ...model.registers import Generation
+from ...model.registers import Generation, Parameters
 from ..lanes.cache import cached
 from ..lanes.lanes import Lanes, Recipe, cores, recipe_of
+from ..netlist.netlist import Netlist
 from ..scenarios.run import ScenarioRun, run_scenario
 from ..scenarios.scenario import NO_SMM, Scenario
 from ..support.errors import InputError
@@ -205,12 +207,19 @@ def _checked(scenario: Scenario, generation: Generation, pulses: Sequence[PinPul
 
 
 def _recipe(scenario: Scenario, generation: Generation, pulses: Sequence[PinPulse]) -> Recipe:
-    from ... import hdl
-    from ..netlist.lowering import lower
     from .design import netlist_of
 
-    pc = lower(hdl.Pc(scenario.parameters_for(generation)))
+    pc = _lowered_pc(scenario.parameters_for(generation))
     return recipe_of(netlist_of(scenario, generation, pulses, pc))
+
+
+@lru_cache(maxsize=4)
+def _lowered_pc(parameters: Parameters) -> Netlist:
+    """The same for every sweep of a scenario; what is made from it leaves it as it is."""
+    from ... import hdl
+    from ..netlist.lowering import lower
+
+    return lower(hdl.Pc(parameters))
 
 
 def _set_times(lanes: Lanes, pulses: Sequence[PinPulse], times: Sequence[np.ndarray]) -> int:

@@ -165,9 +165,12 @@ def check(seeds, pc, lanes, codes, hypervisor=True):
     assert {"enters", "returns", "flushes", "stops", "init"} <= {kind for kind, _ in kinds}
 
 
+HYPERVISOR_SEEDS = (8, 17, 18, 22, 27, 30)
+
+
 @pytest.mark.slow
 def test_hypervisor_programs_in_lanes_are_those_of_the_cpu(pc):
-    check((8, 17, 18, 22, 27, 30), pc, 16, {0x60, 0x61, 0x64, 0x7B, 0x7E, 0x80})
+    check(HYPERVISOR_SEEDS, pc, 16, {0x60, 0x61, 0x64, 0x7B, 0x7E, 0x80})
 
 
 @pytest.mark.slow
@@ -177,4 +180,5 @@ def test_programs_with_smm_in_lanes_are_those_of_the_cpu(pc):
 
 @pytest.mark.slow
 def test_more_of_them(pc):
-    check(range(24), pc, 24, {0x60, 0x61, 0x64, 0x7B, 0x7E, 0x80, 0x84})
+    seeds = [seed for seed in range(24) if seed not in HYPERVISOR_SEEDS]
+    check(seeds, pc, 24, {0x60, 0x61, 0x64, 0x7B, 0x7E, 0x80, 0x84})
