@@ -12,12 +12,10 @@ from ..cpu.events import CpuEvent
 from ..cpu.program import Program
 from ..cpu.state import PINS as CPU_PINS
 from ..machines.machine import Machine, machine_for
-from ..machines.two_processors import two_processor_machine_for
 from ..waveform.recorder import Recorder, SignalRecorder
 from ..waveform.trace import Trace
 from .expectations import Verdict
 from .scenario import PINS, PinEvent, Scenario, SecondProcessor
-from .two_driver import TwoProcessorDriver
 from .unexpected import unexpected
 
 TAIL = 6
@@ -67,6 +65,10 @@ def run_scenario(scenario: Scenario, generation: Generation, on: str | Machine =
 def _run_two(
     scenario: Scenario, second: SecondProcessor, generation: Generation, on: str | Machine
 ) -> ScenarioRun:
+    # Most scenarios have one processor and need not wait for these.
+    from ..machines.two_processors import two_processor_machine_for
+    from .two_driver import TwoProcessorDriver
+
     machine = two_processor_machine_for(on, scenario.parameters_for(generation), second.wired)
     driver = TwoProcessorDriver(machine, scenario, second)
     stuck = driver.run(scenario.limit, TAIL)
