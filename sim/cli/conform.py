@@ -87,12 +87,12 @@ def image_command(out: Path, names: tuple[str, ...], mode: str | None, stay: boo
       irq13 image --case frozen-store --mode real --stay
       irq13 image --list
     """
+    runs = _runs(names, mode)
     if as_list:
         width = max(len(case.name) for case in CASES)
-        for case in CASES:
+        for case in dict.fromkeys(CASES[number] for number, _ in runs):
             click.echo(f"{case.family:10} {case.name:{width}} {case.rule}")
         return
-    runs = _runs(names, mode)
     write_image(out, runs, STAY if stay else 0)
     click.echo(f"{out}: {len(runs)} runs of {len({number for number, _ in runs})} cases")
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ...model.registers import Generation
 from ..support.errors import InputError
-from .image import Run
+from .image import START, Run
 from .image_cases import CASES
 from .image_reference import LogLine
 
@@ -94,8 +94,11 @@ def read_log(path: Path) -> Log:
     InputError
         If it is not a log of the image. OSError if it cannot be read.
     """
+    text = path.read_text("utf-8", "replace")
+    if START.decode() in text:
+        raise InputError(f"{path}: the image itself, and not what it logs to COM1")
     try:
-        log = parse_log(path.read_text("utf-8", "replace"))
+        log = parse_log(text)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     if log.generation is None:

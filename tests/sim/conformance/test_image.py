@@ -50,12 +50,16 @@ def test_the_image_is_a_bootable_floppy_of_known_cases(tool, tmp_path):
     at = data.index(b"IRQ13START") + 10
     words = [int.from_bytes(path.read_bytes()[at + 2 * n : at + 2 * n + 2], "little") for n in range(4)]
     assert words == [1, 2 * names.index("frozen-store"), 0, 0xFFFF]
+    result = invoke("conform", str(path))
+    assert result.stderr == f"irq13: {path}: the image itself, and not what it logs to COM1\n"
 
 
 def test_the_list_has_each_case_and_its_rule():
     lines = invoke("image", "--list").stdout.splitlines()
     assert [line.split()[1] for line in lines] == [case.name for case in CASES]
     assert all(case.rule in line for case, line in zip(CASES, lines, strict=True))
+    some = invoke("image", "--list", "--case", "frozen-store", "--mode", "real").stdout
+    assert some.split()[:2] == ["freeze", "frozen-store"]
 
 
 def test_expectations_come_from_the_reference():
@@ -118,7 +122,7 @@ def test_without_nasm_it_is_said_how_to_get_it(monkeypatch):
             "no target 'vmware': expected qemu, bochs, a log file, or a command behind --",
         ),
         (["conform", "qemu", "--case", "foo"], "no case 'foo'"),
-        (["image", "--case", "frozen-stor"], "no case 'frozen-stor' (did you mean frozen-store or"),
+        (["image", "--list", "--case", "frozen-stor"], "no case 'frozen-stor' (did you mean frozen-store or"),
         (["conform", "--", "my-emulator", "irq13.img"], "the command has no {image}"),
         (["conform", "qemu", "--known", "nowhere.toml"], "'nowhere.toml' does not exist"),
         (["conform", str(ROOT / "LICENSE")], "not a log of the image: expected a line 'processor I486'"),
