@@ -57,7 +57,7 @@ def _text() -> str:
     """Code, tables and expectations of all cases."""
     lines = ["align 4", "table:"]
     for number, case in enumerate(CASES):
-        needs = case.amd + 2 * case.circuit
+        needs = case.amd + 2 * case.circuit + 4 * case.nmi
         lines.append(
             f"dw c{number}_name, {needs}, c{number}_16, c{number}_32, c{number}_16_at, c{number}_32_at, "
             f"c{number}_expected, c{number}_handlers"

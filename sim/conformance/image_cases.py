@@ -38,6 +38,11 @@ class ImageCase(NamedTuple):
     """What it may do: the case finds out which of them it is."""
 
     @property
+    def nmi(self) -> bool:
+        """Only where the timer can raise an NMI."""
+        return "timer-nmi" in self.main
+
+    @property
     def circuit(self) -> bool:
         """Only where the chipset's enable bit is known."""
         return any(operation.startswith("circuit") for operation in self.main)
@@ -149,6 +154,7 @@ _TABLE: dict[str, list[tuple[str, str, str] | tuple[str, str, str, dict[str, str
         ("frozen-load", _D21, _HELD + "fld1, mark, top 6", {"handler": "top 7, out f0, fnclex, eoi"}),
         ("frozen-until-f0", _D21, _QUIET + "clear, timer-opens, fstp, mark, mem 3f80, sw, fnclex", {"handler": "out f0, eoi"}),
         ("nm-before-freeze", _TS, _QUIET + "cr0.ts 1, timer-opens, fld1, mark"),
+        ("frozen-with-if-0", _D21, _QUIET + "clear, cli, unmask, timer-nmi, fstp, mark, mem 3f80, top 0, sw, fnclex, settle, sti, mark"),
         ("masked-slave-hangs", "SDM1 D.3.2.2", _QUIET + "fwait, mark"),
     ],
     "state": [
@@ -187,6 +193,7 @@ _TABLE: dict[str, list[tuple[str, str, str] | tuple[str, str, str, dict[str, str
     ],
     "watchdog": [
         ("timer-ends-it", "the image itself: the timer ends what never ends", "fninit, spin, mark"),
+        ("nmi-ends-it", "the image itself: the timer's NMI ends it with IF = 0", "fninit, cli, timer-nmi, spin, mark"),
     ],
 }  # fmt: skip
 """By family: name, rule, what runs, and where it is not the usual one the handler of 75h or of #MF."""

@@ -7,9 +7,10 @@ fip 4, fdp zero, fop     pointers of the environment that FNSTENV or FNSAVE stor
                          operand, and its opcode; logged is the difference to that
 mark                     a line in the log
 out f1, other            port F1h; interrupt 75h as another device on the line raises it, by INT
-out f0, eoi, mask, unmask, irr, isr, cli, settle
+out f0, eoi, mask, unmask, irr, isr, cli, sti, settle
 timer-opens              the timer opens the slave 8259A, in a while
 timer-f0                 the timer writes port F0h, in a while
+timer-nmi                the same by NMI, which goes to the log
 waited 1                 whether the timer has come since; it has to be this
 clear                    zeros where FSTP stores
 reset                    RESET or INIT, whichever the machine has, after which the case goes on
@@ -20,14 +21,14 @@ rdmsr HWCR 180           bits of an MSR go to the log; wrmsr IGNNE 1
 """
 
 STATUS_MASK = 0x80FF
-MARK, SW, CW, PIC, INT, MF, NM, UD, GP, MSR, TIMEOUT, MEM, TOP, POINTER, WAITED = range(1, 16)
+MARK, SW, CW, PIC, INT, MF, NM, UD, GP, MSR, TIMEOUT, MEM, TOP, POINTER, WAITED, NMI = range(1, 17)
 KINDS = {
     MARK: "mark", SW: "SW", CW: "CW", PIC: "IR5", INT: "INT 75h at", MF: "#MF at", NM: "#NM at", UD: "#UD at",
     GP: "#GP at", MSR: "MSR", TIMEOUT: "stuck at", MEM: "stored", TOP: "TOP", POINTER: "pointer off by",
-    WAITED: "waited",
+    WAITED: "waited", NMI: "NMI at",
 }  # fmt: skip
 """Kinds of lines in the log; what stands behind 'at' is the operation that is interrupted or faults."""
-AT = (MARK, INT, MF, NM, UD, GP, TIMEOUT)
+AT = (MARK, INT, MF, NM, UD, GP, TIMEOUT, NMI)
 
 X87 = {
     # In the language of scenarios, and in NASM's.
@@ -55,7 +56,7 @@ X87 = {
 """Instructions without operands."""
 LOADS = ("fldcw", "fldenv", "frstor")
 """Those with an image: the masks that are 0 (none for all masked, all), and for the others flags or es."""
-_SILENT = ("mem", "fip", "fdp", "fop", "clear", "timer-opens", "timer-f0", "waited", "mark")
+_SILENT = ("mem", "fip", "fdp", "fop", "clear", "timer-opens", "timer-f0", "timer-nmi", "waited", "mark")
 """What is nothing to the error logic."""
 MSRS = {"HWCR": 0xC0010015, "IGNNE": 0xC0010115, "VM_CR": 0xC0010114}
 HANDLER, FAULT = 64, 96
@@ -104,6 +105,7 @@ def steps_of(operation: str) -> list[str]:
         "settle": ["nop 30"],
         "spin": ["wait irq13"],
         "cli": ["cli"],
+        "sti": ["sti"],
         "reset": ["reset", "bios", "sti"],
     }[verb]
 
@@ -154,12 +156,14 @@ def assembly(operation: str, bits: int, label: str, number: int, first: str) -> 
         "unmask": ["mov al, 0DFh", "out 0A1h, al"],
         "timer-opens": ["mov al, [ticks]", "mov [since], al", "mov byte [opens], 2"],
         "timer-f0": ["mov al, [ticks]", "mov [since], al", "mov byte [opens], 82h"],
+        "timer-nmi": ["mov byte [nmi_in], 2", f"call nmi_on{bits}"],
         "clear": ["mov dword [area], 0"],
         "circuit": [f"mov al, {words[0] if words else 0}", f"call circuit{bits}"],
         "settle": [f"waiting wait_{label}"],
         "spin": ["jmp $"],
         "reset": [f"mov word [begin], {label}_over", f"jmp reset_{bits}", f"{label}_over:"],
         "cli": ["cli"],
+        "sti": ["sti"],
     }[verb]
 
 

@@ -65,7 +65,7 @@ def parse_log(text: str) -> Log:
             seen[run] = Seen(None, "skipped") if found[5] == "skipped" else Seen(lines)
         elif found := _BEGUN.match(line):
             under_way = _run(found)
-        elif line.startswith(("cpu ", "chipset: ")):
+        elif line.startswith(("cpu ", "chipset: ", "nmi: ")):
             machine.append(line)
         elif line.startswith("left: "):
             left = True

@@ -27,6 +27,7 @@ from .image_language import (
     MF,
     MSR,
     NM,
+    NMI,
     PIC,
     POINTER,
     SW,
@@ -39,6 +40,8 @@ from .image_language import (
 
 TICK = 80
 """Cycles after which the timer opens the slave, and again: longer than any case takes to get there."""
+TIMERS = {"timer-opens": "irq0", "timer-f0": "irq0", "timer-nmi": "nmi"}
+"""What the timer raises."""
 LIMIT = 4000
 """Cycles within which a case ends, or never does."""
 
@@ -104,13 +107,13 @@ def run_case(
         0x75: [*block(case.handler, HANDLER), _step("iret")],
         16: [*block(case.fault, FAULT), _step("iret")],
         7: [_step("mov cr0.ts 0"), _step("mov cr0.em 0"), _step("iret")],
+        2: [_step("out 0xf0"), _step("iret")],
         8: [_step(opens), _step("out 0x20, 0x20"), _step("iret")],
     }
-    ticks = sum(operation in ("timer-opens", "timer-f0") for operation in case.main)
     pins = [
         event
-        for tick in range(1, ticks + 1)
-        for event in (PinEvent(TICK * tick, "irq0", True), PinEvent(TICK * tick + 20, "irq0", False))
+        for tick, pin in enumerate((TIMERS[one] for one in case.main if one in TIMERS), 1)
+        for event in (PinEvent(TICK * tick, pin, True), PinEvent(TICK * tick + 20, pin, False))
     ]
     driver = drive(machine, Program(main, handlers), pins)
     driver.run(LIMIT)
@@ -136,7 +139,7 @@ def _line(
     event: CpuEvent, operation: str, number: int, last: bool, outputs: list[PcOutputs]
 ) -> LogLine | None:
     if event.kind == "enters":
-        kind = {0x75: INT, 16: MF, 7: NM}.get(event.value)
+        kind = {0x75: INT, 16: MF, 7: NM, 2: NMI}.get(event.value)
         return LogLine(kind, number) if kind else None
     if event.kind in ("#UD", "#GP"):
         return LogLine(UD if event.kind == "#UD" else GP, number)

@@ -16,7 +16,7 @@ DEFECTS: dict[str, list[tuple[str, str, str]]] = {
     "frozen-instruction-skipped": [
         ("small_pc.c", _FROZEN, "    case IRQ13_FREEZE: behind = ip, ip = start; return;"),
         ("small_pc.c", "wide_code, generation, shadow;", "wide_code, generation, shadow;\nstatic u32 behind;"),
-        ("small_pc.c", "        interrupt(acknowledge(), ip);\n", "        interrupt(acknowledge(), behind ? behind : ip);\n        behind = 0;\n"),
+        ("small_pc.c", "        interrupt(vector, ip);\n", "        interrupt(vector, behind ? behind : ip);\n        behind = 0;\n"),
         ("small_pc.c", "    operand = address = wide_code", "    behind = 0;\n    operand = address = wide_code"),
     ],
     "f0-needs-ferr": [

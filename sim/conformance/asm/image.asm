@@ -23,6 +23,9 @@ SETTLE equ 11932                        ; clocks in which an interrupt comes if 
 SETTLE_MOST equ 60000                   ; looks at a timer that stands still
 MASTER equ 20h
 SLAVE equ 0A0h
+IO_APIC equ 0FEC00000h                  ; its index, and its data 10h behind that
+TIMER_ENTRY equ 14h                     ; the timer is on its input 2
+LOCAL_APIC equ 0FEE00000h
 PIC_BASE equ 20h                        ; vectors of the master: not those of exceptions
 
 ; Wait until an interrupt has come if it ever does. Inline, so that it is interrupted within its operation.
@@ -151,6 +154,7 @@ main:   call serial
         call print
 .plain: call newline
         call chipset
+        call find_nmi
         mov word [run_at], runs
         jmp .case
 .lost:  mov ah, 0                       ; it has booted, and does not know any more what it was at
@@ -211,15 +215,19 @@ one_case:
         call title
         call newline
         mov bx, [case]
-        mov ax, [bx + 2]                ; what the case needs: 1 AMD's MSRs, 2 the chipset's enable bit
+        mov ax, [bx + 2]                ; what the case needs: 1 AMD's MSRs, 2 the chipset's enable bit, 4 an NMI
         test al, 1
         jz .chipset
         cmp byte [is_amd], 0
         je .skip
 .chipset:
         test al, 2
-        jz .run
+        jz .nmi
         cmp byte [circuit_kind], 0
+        je .skip
+.nmi:   test al, 4
+        jz .run
+        cmp byte [has_nmi], 0
         jne .run
 .skip:  inc word [skipped]
         mov si, case_text
@@ -257,6 +265,7 @@ one_protected:
         call start_pics
         call protected
 ended:  mov byte [running], 0
+        call nmi_off
         call quiet
         cmp byte [resetting], 0         ; nothing resets this machine
         je .ran
@@ -348,7 +357,10 @@ back_from_reset:
         mov byte [silent], 1
         call chipset
         mov byte [silent], 0
-.pics:  call start_pics
+.pics:  mov byte [silent], 1
+        call find_nmi
+        mov byte [silent], 0
+        call start_pics
         push word after_case
         cmp byte [mode], 0
         jne .protected
@@ -556,6 +568,9 @@ detect: mov ecx, 40000h                 ; AC, from the 486 on
         call print
         mov eax, 1
         cpuid
+        shr edx, 9
+        and dl, 1
+        mov [has_apic], dl
         push eax
         mov al, ' '
         call putc
@@ -666,17 +681,7 @@ chipset:
         and eax, 0FFFFC000h
         add eax, 31FFh
         mov [circuit_address], eax
-        in al, 92h                      ; A20
-        or al, 2
-        out 92h, al
-        lgdt [gdt_pointer]
-        mov eax, cr0
-        or al, 1
-        mov cr0, eax
-        mov bx, 10h
-        mov fs, bx
-        and al, 0FEh
-        mov cr0, eax
+        call all_of_memory
 .say:   push si
         mov si, chipset_text
         call print
@@ -702,6 +707,60 @@ chipset:
         jmp .more
 .off:   mov byte [circuit_kind], 0
         jmp .more
+
+; FS reaches 4 GB.
+all_of_memory:
+        in al, 92h                      ; A20
+        or al, 2
+        out 92h, al
+        lgdt [gdt_pointer]
+        mov eax, cr0
+        or al, 1
+        mov cr0, eax
+        mov bx, 10h
+        mov fs, bx
+        and al, 0FEh
+        mov cr0, eax
+        ret
+
+; An I/O APIC, which can make an NMI of the timer's interrupt: that ends a freeze with IF = 0 too.
+find_nmi:
+        cmp byte [has_apic], 0
+        je .end
+        call all_of_memory
+        mov ecx, LOCAL_APIC + 20h
+        mov eax, [fs:ecx]
+        mov [apic_id], eax
+        mov ecx, IO_APIC
+        mov dword [fs:ecx], 1
+        mov eax, [fs:ecx + 10h]         ; its version, and its number of entries less 1
+        cmp al, 10h
+        jb .end
+        cmp al, 2Fh
+        ja .end
+        shr eax, 16
+        cmp ax, 15
+        jb .end
+        cmp ax, 239
+        ja .end
+        mov byte [has_nmi], 1
+        mov si, nmi_text
+        jmp print
+.end:   ret
+
+; The timer's interrupt is no NMI any more.
+nmi_off:
+        cmp byte [has_nmi], 0
+        je .end
+        mov byte [nmi_in], 0
+        mov ecx, IO_APIC
+        mov dword [fs:ecx], TIMER_ENTRY
+        mov dword [fs:ecx + 10h], 10000h
+        pushf                           ; a case that an NMI has ended left NMIs blocked
+        push cs
+        push word .end
+        iret
+.end:   ret
 
 ; Off, in the ways of emulators and of machines; it returns where none works.
 power_off:
@@ -777,6 +836,7 @@ vectors:
         mov word [di + 6], 0
         add di, 8
         loop .idt
+        vector 2, nmi
         vector 6, undefined
         vector 7, unavailable
         vector 13, protection
@@ -1030,10 +1090,39 @@ timer_%1:
         inc byte [ticks]
         cmp byte [ticks], LIMIT
         jb .end
-        call address%1
+.over:  call address%1
         mov eax, 11 << 16
         call log_index%1
         jmp case_over%1
+.end:   popad
+        iret
+
+; The timer as NMI from now on.
+nmi_on%1:
+        mov ecx, IO_APIC
+        mov dword [fs:ecx], TIMER_ENTRY + 1
+        mov eax, [apic_id]
+        mov [fs:ecx + 10h], eax
+        mov dword [fs:ecx], TIMER_ENTRY
+        mov dword [fs:ecx + 10h], 400h
+        ret
+
+; NMI: for a case that waits for it writes port F0h; and ends a case that has taken too long.
+nmi_%1:
+        pushad
+        cmp byte [running], 0
+        je .end
+        cmp byte [nmi_in], 0
+        je .late
+        dec byte [nmi_in]
+        jnz .late
+        call address%1
+        mov eax, 16 << 16
+        call log_index%1
+        out 0F0h, al
+.late:  inc byte [ticks]
+        cmp byte [ticks], LIMIT
+        jae timer_%1.over
 .end:   popad
         iret
 
@@ -1188,6 +1277,7 @@ same_text: db " ok", 10, 0
 other_text: db " differs", 10, 0
 skip_text: db ": skipped", 10, 0
 left_text: db "left: IRQ 13 stays requested", 10, 0
+nmi_text: db "nmi: of the timer, by the I/O APIC", 10, 0
 lost_text: db "lost: a reset does not keep memory here", 10, "done: 0 passed, 0 failed, 1 skipped", 10, 0
 ends_text: db "ends here: start again for the cases that are left", 10, 0
 done_text: db "done: ", 0
@@ -1241,6 +1331,10 @@ ticks:  db 0
 running: db 0
 mode:   db 0
 is_amd: db 0
+has_apic: db 0
+has_nmi: db 0
+nmi_in: db 0                            ; ticks after which the timer's NMI does what the case waits for
+apic_id: dd 0
 differs: db 0
 faulted: db 0
 state_end:

@@ -32,7 +32,10 @@ def native_cases():
     """Each case with #MF in the place of interrupt 75h."""
     found = []
     for case in CASES:
-        if any(one.startswith(("cr0.ts", "cr0.em", "cr0.mp", "rdmsr", "wrmsr", "spin")) for one in case.main):
+        if any(
+            one.startswith(("cr0.ts", "cr0.em", "cr0.mp", "rdmsr", "wrmsr", "spin", "cli"))
+            for one in case.main
+        ):
             continue
         handler = case.fault if "cr0.ne 1" in case.main else case.handler
         if "fnclex" not in " ".join(handler) and "fninit" not in handler and "fnsave" not in handler:

@@ -36,14 +36,20 @@ static void lacks(const char *what, u32 value) {
     exit(4);
 }
 
-/* Memory. */
+/* Memory. An I/O APIC, of which there is the timer's entry, and the ID of the local APIC; not in an I486's PC. */
+static u32 apic_index, apic[64] = {[1] = 0x170011, [0x14] = 0x10000};
+static int nmi, nmi_blocked;
 static u32 get(u32 at, int size) {
     u32 value = 0;
+    if (generation && at == 0xFEC00010u) return apic[apic_index & 63];
+    if (generation && at == 0xFEE00020u) return 0;
     if (at > sizeof memory - 8) lacks("memory", at);
     memcpy(&value, memory + at, (size_t)size);
     return value;
 }
 static void put(u32 at, u32 value, int size) {
+    if (generation && at == 0xFEC00000u) { apic_index = value; return; }
+    if (generation && at == 0xFEC00010u) { apic[apic_index & 63] = value; return; }
     if (at > sizeof memory - 8) lacks("memory", at);
     memcpy(memory + at, &value, (size_t)size);
 }
@@ -122,11 +128,11 @@ static void on_irq(void *user, int level) {
 static u32 reload = 65536, latched;
 static int timer_bytes, latch_bytes;
 static void tick(void) {
-    u32 before = (u32)(now * 1193 / 1000 % reload), after;
+    u32 count;
     now++;
-    after = (u32)(now * 1193 / 1000 % reload);
-    line(0, after < reload / 2);
-    (void)before;
+    count = (u32)(now * 1193 / 1000 % reload);
+    nmi |= count < reload / 2 && !(pics[0].line & 1) && (apic[0x14] & 0x10700) == 0x400;
+    line(0, count < reload / 2);
     while (queued && queue[first].when <= now) {
         line(13, queue[first].level);
         first = (first + 1) % 64;
@@ -496,7 +502,7 @@ static void run_x87(int opcode) {
         ip = start;
         /* An interrupt that is there is taken before it; else it is asked again, and executes. */
         tick();
-        if (flags & IF && intr()) irq13_withdraw(&x87);
+        if ((flags & IF && intr()) || (nmi && !nmi_blocked)) irq13_withdraw(&x87);
         return;
     case IRQ13_EXECUTE:
         execute_x87(kind, &one);
@@ -538,7 +544,7 @@ static void cpuid(void) {
         memcpy(&reg[BX], vendor, 4), memcpy(&reg[DX], vendor + 4, 4), memcpy(&reg[CX], vendor + 8, 4);
     } else {
         reg[AX] = generation == 2 ? 0xF00 : 0x600;
-        reg[BX] = reg[CX] = 0, reg[DX] = 1;
+        reg[BX] = reg[CX] = 0, reg[DX] = 1 | (generation ? 0x200 : 0);
     }
 }
 static void msr(int write) {
@@ -665,6 +671,7 @@ static void one_byte(int opcode) {
     switch (opcode) {
     case 0x06: push(segment[ES], operand); return;
     case 0x07: load_segment(ES, pop(operand)); return;
+    case 0x0E: push(segment[CS], operand); return;
     case 0x1E: push(segment[DS], operand); return;
     case 0x1F: load_segment(DS, pop(operand)); return;
     case 0x0F: two_bytes(); return;
@@ -723,6 +730,7 @@ static void one_byte(int opcode) {
         value = pop(operand);
         flags = (flags & kept) | pop(operand);
         load_segment(CS, value);
+        nmi_blocked = 0;
         return;
     }
     case 0xE0: case 0xE1: case 0xE2:
@@ -761,8 +769,10 @@ static void step(void) {
     int opcode, held = shadow;
     start = ip;
     shadow = 0;
-    if (!held && flags & IF && intr()) {
-        interrupt(acknowledge(), ip);
+    if ((nmi && !nmi_blocked) || (!held && flags & IF && intr())) {
+        int vector = nmi && !nmi_blocked ? 2 : acknowledge();
+        if (vector == 2) nmi = 0, nmi_blocked = 1;
+        interrupt(vector, ip);
         return;
     }
     if (!(cr0 & 1) && segment[CS] == 0xF000) {
@@ -796,7 +806,7 @@ static void reset(void) {
     struct irq13_instruction fninit = {IRQ13_FNINIT, 0, 0, 0, 0};
     asked_to_reset = 0;
     if (has('n')) return;
-    flags = 2, cr0 = 0, shadow = 0;
+    flags = 2, cr0 = 0, shadow = nmi = nmi_blocked = 0;
     for (int n = ES; n <= GS; n++) load_segment(n, 0);
     if (has('i')) {
         irq13_init(&x87);
