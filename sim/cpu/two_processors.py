@@ -93,7 +93,8 @@ def cause_in_pair(name: str, pair: Pair, parameters: Parameters, irq: int) -> Ho
 
 def _with_the_line(name: str, pair: Pair, cause: HoldUp) -> HoldUp:
     """FERR# made no edge since the other processor held the line."""
-    if cause.reason != "irq13-cleared" or not pair.joined[name]:
+    waits = (pair.a if name == "a" else pair.b).waiting
+    if cause.reason != "irq13-cleared" or waits != "frozen" or not pair.joined[name]:
         return cause
     other = "b" if name == "a" else "a"
     own = pair.seen[name].outputs.hwcr

@@ -155,6 +155,14 @@ def test_each_hang_of_b_has_its_reason(a, b, settings, reason, words):
     assert "'\nstuck" not in own
 
 
+def test_what_is_not_frozen_does_not_wait_for_an_edge_of_its_own():
+    """Its FERR# fell on a low line, but that is over: it halts, and the other one, muted, holds the line."""
+    a = f"{START}fldcw masks=none\nwait b.freeze\nfdiv raises=ZE\nfwait\nlast: hlt"
+    assert go(
+        a, FROZEN, "last is stuck: irq13-cleared\nb.check executes\nfinally b.es = 1", on="model"
+    ).passed
+
+
 STEPS = [
     step.strip()
     for step in """
