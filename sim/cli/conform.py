@@ -191,6 +191,8 @@ def _rows(
         if log.under_way:
             seen[log.under_way] = conform.Seen(None, "hung")
         return conform.judged(runs, log.generation, seen), target[0], log.machine
+    if len(target) > 1 and target[0] in PRESETS and "{image}" not in " ".join(target):
+        raise click.BadParameter(f"{' and '.join(target)}: expected one target", param_hint="'TARGET'")
     if len(target) == 1 and "{image}" not in target[0]:
         raise click.BadParameter(
             f"no target {target[0]!r}: expected {', '.join(PRESETS)}, a log file, or a command behind --",

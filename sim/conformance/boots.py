@@ -14,15 +14,15 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from ...model.registers import Generation
 from ..support.errors import InputError, ToolError
-from .emulators import Emulator, Terminal
+from .emulators import Emulator, Terminal, last_words
 from .image import END_AT_DIFFERENCE, Run, image, only
 from .image_cases import CASES
 from .image_language import INT, MF, PIC, SW
@@ -31,6 +31,8 @@ from .image_reference import expected_logs
 
 LIMIT = 60.0
 """Seconds for one start of an emulator."""
+LOG_MOST = 1_000_000
+"""Bytes of a log: several times those of all cases. An emulator that writes more has gone wild."""
 BOOTS = ("auto", "each", "all")
 """A new boot where it matters, for each run, or as few as possible."""
 _OVER = re.compile(r"^done: .* skipped$", re.MULTILINE)
@@ -85,7 +87,7 @@ def run_all(
     image()
     job = Job(emulator, generation, limit, boots, threading.Event(), progress)
     shares = [list(runs[number::jobs]) for number in range(min(jobs, len(runs)))] if runs else []
-    with ThreadPoolExecutor(max(1, len(shares))) as pool:
+    with _ends_when_terminated(), ThreadPoolExecutor(max(1, len(shares))) as pool:
         futures = [pool.submit(_share, job, share) for share in shares]
         try:
             parts = [future.result() for future in futures]
@@ -96,6 +98,23 @@ def run_all(
     seen = {run: one for part in parts for run, one in part.seen.items()}
     first = parts[0]
     return Boots(first.generation, first.machine, seen, sum(part.boots for part in parts))
+
+
+@contextmanager
+def _ends_when_terminated() -> Iterator[None]:
+    """SIGTERM ends what was started too, as Ctrl-C does."""
+
+    def end(number: int, _: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _share(job: Job, runs: list[Run]) -> Boots:
@@ -138,7 +157,10 @@ def _judged(
     assert generation is not None
     found = {run: log.seen[run] for run in now if run in log.seen}
     if not log.over:
-        lost = log.under_way or next(run for run in now if run not in found)
+        # Of a log that makes no sense, it is the first that it has not.
+        lost = (
+            log.under_way if log.under_way in now else next((run for run in now if run not in found), now[0])
+        )
         found[lost] = Seen(None, f"{ending}: {said[-1]}" if ending == "crashed" and said else ending)
     if job.boots == "auto":
         shown = not silent or log.left
@@ -178,7 +200,7 @@ def _agrees(run: Run, seen: Seen, generation: Generation) -> bool:
 
 def _no_boot(job: Job, text: str, ending: str, said: list[str]) -> str:
     how = "did not end" if ending == "hung" else "ended"
-    last = [line for line in text.splitlines() if line.strip()][-2:] or said
+    last = last_words(text, 2) or said
     words = " | ".join(last) or "it said nothing"
     return f"{job.emulator.name} did not boot the image ({how} without a line 'processor ...'): {words}"
 
@@ -234,12 +256,19 @@ def _wait(process: subprocess.Popen, log: Path, job: Job) -> str:
         ended = process.poll() is not None
         if _OVER.search(_text(log)):
             return "done"
-        if ended:
+        if ended or _size(log) > LOG_MOST:
             return "crashed"
         time.sleep(0.02)
     return "hung"
 
 
 def _text(log: Path) -> str:
-    # Where a carriage return goes before each new line, it does not belong to a word.
-    return log.read_text("ascii", "replace").replace("\r", "") if log.exists() else ""
+    # A device has no end. Where a carriage return goes before each new line, it does not belong to a word.
+    if not log.is_file():
+        return ""
+    with log.open("rb") as file:
+        return file.read(LOG_MOST).decode("ascii", "replace").replace("\r", "")
+
+
+def _size(log: Path) -> int:
+    return log.stat().st_size if log.is_file() else 0

@@ -10,6 +10,7 @@ from ...model.registers import Generation, Parameters
 from ..machines.machine import KeptMachine
 from ..support.errors import InputError
 from ..support.files import replacing
+from ..support.text import printable
 from ..waveform.vcd_writer import write_waveform
 from .image import MODES, Run
 from .image_cases import CASES, FAMILIES, ImageCase
@@ -143,12 +144,12 @@ def conformance_document(rows: Sequence[JudgedCase], target: str, machine: Seque
 
 def write_junit(rows: Sequence[JudgedCase], target: str, path: Path) -> None:
     """The verdicts as a JUnit file, a suite for each generation. Raises OSError."""
-    root = ElementTree.Element("testsuites", name=target)
+    root = ElementTree.Element("testsuites", name=printable(target))
     for generation in dict.fromkeys(row.generation for row in rows):
         chosen = [row for row in rows if row.generation is generation]
         failed = sum(1 for _ in differences(chosen))
         skipped = counts(chosen).get("skipped", 0)
-        numbers = {"tests": str(len(chosen)), "failures": str(failed), "skipped": str(skipped)}
+        numbers = {"tests": str(len(chosen)), "failures": str(failed), "errors": "0", "skipped": str(skipped)}
         suite = ElementTree.SubElement(root, "testsuite", {"name": generation.value, **numbers})
         for row in chosen:
             name = f"{row.case.name} ({MODES[row.mode]} mode)"

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ...model.registers import Generation
 from ..support.errors import InputError, ToolError
+from ..support.text import printable
 
 
 class Emulator(NamedTuple):
@@ -89,6 +90,12 @@ def said_to(
     return done.stdout + done.stderr
 
 
+def last_words(text: str, count: int) -> list[str]:
+    """The last lines of what somebody else's program said, without what would command a terminal."""
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]", "", text)
+    return [printable(line.strip()[:200]) for line in plain.splitlines() if line.strip()][-count:]
+
+
 class Terminal:
     """A pseudo-terminal that swallows what a program draws, and keeps the end of it."""
 
@@ -105,8 +112,7 @@ class Terminal:
         os.close(self.slave)
         self._thread.join(5)
         os.close(self._master)
-        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]", "", self._said.decode("utf-8", "replace"))
-        return [line.strip()[:200] for line in text.splitlines() if line.strip()][-5:]
+        return last_words(self._said.decode("utf-8", "replace"), 5)
 
     def _read(self) -> None:
         while True:

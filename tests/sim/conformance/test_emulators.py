@@ -1,5 +1,7 @@
 """The image on emulators: to its end, in spite of crashes and hangs, and with nothing left running."""
 
+import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -172,6 +174,21 @@ def test_an_emulator_that_does_not_boot_is_one_failure_and_not_many(tmp_path, to
         run_all(fake, None, ALL_RUNS, limit=5)
 
 
+def test_a_log_without_sense_or_end_costs_its_runs_and_no_more(tmp_path, tool):
+    """A run that was not asked for, a device for a log, a flood; what was said last can be printed."""
+    tool("nasm")
+    runs = runs_of("dos-handshake")
+    fake = _fake(f"{HEAD} echo 'begin 0 r baseline' >> $2; printf '\\033[31m\\001oops'; exit 7", tmp_path)
+    rows = judged(runs, Generation.P6, run_all(fake, None, runs, limit=5).seen)
+    assert [row.seen.why for row in rows] == [r"crashed: \x01oops"] * 2
+    for script, words in (
+        ("ln -s /dev/zero $2; sleep 1000", r"\(did not end .*\): it said nothing"),
+        ("yes > $2", r"\(ended .*\): y | y"),
+    ):
+        with pytest.raises(ToolError, match=f"did not boot the image {words}"):
+            run_all(_fake(script, tmp_path), None, runs, limit=0.5)
+
+
 def test_an_interrupt_does_not_wait_for_an_emulator_that_hangs(tmp_path, tool):
     """The first run is over at once, the others would take an hour; nothing is left running."""
     tool("nasm")
@@ -184,9 +201,18 @@ sleep 3600
     def interrupt(_):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        run_all(_fake(script, tmp_path), None, ALL_RUNS[:4], 3600, 2, "each", interrupt)
-    assert not _left_over()
+    sent = []
+
+    def terminate(_):
+        if not sent:
+            sent.append(os.kill(os.getpid(), signal.SIGTERM))
+
+    before = signal.getsignal(signal.SIGTERM)
+    for end, error in ((interrupt, KeyboardInterrupt), (terminate, SystemExit)):
+        with pytest.raises(error):
+            run_all(_fake(script, tmp_path), None, ALL_RUNS[:4], 3600, 2, "each", end)
+        assert not _left_over()
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_command_without_an_image_is_one_line():
