@@ -95,6 +95,8 @@ def run_command(
     chosen = replace(chosen, parameters=replace(chosen.parameters, **parameters))
     if machine and (generation or board):
         raise click.UsageError("--machine stands alone: --generation and --board are for AT486, P6 and AMD64")
+    if board and chosen.second:
+        raise click.UsageError("--board: a board has one processor, [processor.b] is a second")
     if parameters and machine and machine != "all" and machine not in MACHINES_OF_ALL_TIMES[:3]:
         own = f"a scenario's [machine.{machine}.parameters] has those of {machine}"
         raise click.UsageError(f"--parameter is for AT486, P6 and AMD64; {own}")

@@ -6,7 +6,8 @@
     wired = false                      # FERR# and IGNNE# are not connected (MP Specification 3.6.4)
     [processor.b.handlers]             # as [handlers]
 
-Generation and parameters are one for both. Labels are each processor's own; bytes of memory are shared.
+Generation and parameters are one for both. Labels are each processor's own; bytes of memory are shared. Both
+begin in cycle 0 (**choice**: nothing here has a STARTUP IPI; `wait` and memory hold one back for the other).
 """
 
 from typing import TYPE_CHECKING

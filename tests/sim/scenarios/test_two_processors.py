@@ -4,7 +4,9 @@ import random
 import re
 
 import pytest
+from click.testing import CliRunner
 from irq13.model.registers import Generation
+from irq13.sim.cli.run import run_command
 from irq13.sim.cpu.diagnosis import REASONS
 from irq13.sim.play.scenarios import recording
 from irq13.sim.scenarios.report import timeline
@@ -350,5 +352,7 @@ def test_what_has_one_processor_refuses_it_by_name():
         sweep(scenario, generation, [pin_pulse("nmi")], [range(2)])
     with pytest.raises(InputError, match=r"\[processor.b\] is not supported on the page"):
         recording(scenario, generation, "P6")
+    refused = CliRunner().invoke(run_command, ["two-processors-dos", "--board", "COM9"])
+    assert (refused.exit_code, "[processor.b] is a second" in refused.output) == (2, True)
     with pytest.raises(InputError, match=r"\[processor.b\]: two processors run on hdl, model, lockstep"):
         run_scenario(scenario, generation, object())
