@@ -43,6 +43,10 @@ class Pins:
         for name, level in levels.items():
             self._handles[name].value = int(level)
 
+    def has(self, name: str) -> bool:
+        """It is one of the ports."""
+        return name in self._handles
+
     def level(self, name: str) -> int:
         """The level of a port now. Raises PinError if a bit of it is x or z."""
         value = self._handles[name].value
@@ -97,31 +101,45 @@ def parameters_for(dut: Any, parameters: Parameters | None) -> Parameters:
     return identify(dut)[1] if parameters is None else parameters
 
 
-async def power_up(dut: Any, period: float = 10, unit: str = "ns", *, clock: str = "clk") -> None:
+async def power_up(
+    dut: Any,
+    period: float = 10,
+    unit: str = "ns",
+    *,
+    clock: str = "clk",
+    pcs: Mapping[str, Parameters] | None = None,
+) -> None:
     """Idle levels on every input, then the clock, then RESET for a cycle, for blocks that have one.
 
     Parameters
     ----------
-    dut: a module of the exported Verilog.
+    dut: a module of the exported Verilog, or a design around some.
     period: of the clock, in `unit`.
+    pcs: those in a design of your own, by the prefix of their ports.
 
     Raises
     ------
     PinError
-        If it is another module.
+        If it is another module and `pcs` is not given, or lacks an input of one.
     """
-    idle = idle_levels(*identify(dut))
-    pins = Pins(dut, idle, clock=clock)
-    pins.drive(**idle)
-    pins.clock.value = 0
+    blocks = {"": identify(dut)} if pcs is None else {prefix: ("pc", one) for prefix, one in pcs.items()}
+    cores = []
+    for prefix, (block, parameters) in blocks.items():
+        idle = idle_levels(block, parameters)
+        cores.append(Pins(dut, idle, prefix=prefix, clock=clock))
+        cores[-1].drive(**idle)
+    handle = _handle(dut, clock)
+    handle.value = 0
     await Timer(period, unit)  # pyright: ignore[reportArgumentType]
-    if "reset" in idle:
-        pins.drive(reset=1)
-    Clock(pins.clock, period, unit).start()  # pyright: ignore[reportArgumentType]
-    await pins.edge()
-    if "reset" in idle:
-        await pins.edge()
-        pins.drive(reset=0)
+    resets = [core for core in cores if core.has("reset")]
+    for core in resets:
+        core.drive(reset=1)
+    Clock(handle, period, unit).start()  # pyright: ignore[reportArgumentType]
+    await RisingEdge(handle)
+    if resets:
+        await RisingEdge(handle)
+    for core in resets:
+        core.drive(reset=0)
 
 
 def idle_levels(block: str, parameters: Parameters) -> Mapping[str, int]:

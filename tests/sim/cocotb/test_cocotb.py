@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from irq13.hdl import Pc, flat_ports
 from irq13.model import Parameters
 from irq13.sim.hardware.parameters import block_of_module, suffix_of
 from irq13.sim.hardware.verilog import export, write_verilog
@@ -104,6 +105,53 @@ async def a_difference_is_found(dut):
     await io.inp(0x21)
     await io.inp(0x21)
 """
+
+
+TWO = """
+import cocotb
+import pytest
+from irq13.cocotb import OperationPort, PinError, Scoreboard, power_up
+from irq13.model import Parameters
+
+@cocotb.test()
+async def two_generations(dut):
+    pcs = {"old_": Parameters("I486"), "new_": Parameters("P6")}
+    with pytest.raises(PinError, match="is no module of irq13 verilog: give"):
+        await power_up(dut, clock="sys_clk")
+    await power_up(dut, clock="sys_clk", pcs=pcs)
+    boards = [Scoreboard(dut, one, prefix=prefix, clock="sys_clk") for prefix, one in pcs.items()]
+    for prefix, one in pcs.items():
+        fpu = OperationPort(dut, one, prefix=prefix, clock="sys_clk")
+        await fpu.issue("fldcw", masks="none")
+        await fpu.issue("fdiv", raises="ZE")
+    for _ in range(3):
+        await cocotb.triggers.RisingEdge(dut.sys_clk)
+    # Reported by the next waiting instruction, and at once.
+    assert [dut.old_ferr_n.value, dut.new_ferr_n.value] == [1, 0]
+    assert all(board.cycles > 5 for board in boards)
+"""
+
+
+@pytest.mark.slow
+def test_two_generations_in_one_design(tool, tmp_path):
+    """With ports and a clock of other names, each against its model."""
+    tool("iverilog")
+    source, instances, nets = "", "", ["input sys_clk"]
+    for prefix, one in (("old_", Parameters("I486")), ("new_", Parameters("P6"))):
+        exported = export("pc", one)
+        source += exported.files[f"{exported.name}.v"]
+        pins = [".clk(sys_clk)"]
+        for port in flat_ports(Pc(one)):
+            direction = "input" if port.is_input else "output"
+            nets.append(f"{direction} [{len(port.signal) - 1}:0] {prefix}{port.name}")
+            pins.append(f".{port.name}({prefix}{port.name})")
+        instances += f"{exported.name} {prefix}pc({', '.join(pins)});\n"
+    (tmp_path / "rtl").mkdir()
+    (tmp_path / "rtl/two.v").write_text(f"{source}module two({', '.join(nets)});\n{instances}endmodule\n")
+    (tmp_path / "generations.py").write_text(TWO)
+    run = RUN.replace("irq13_pc_i486", "two").replace("divide_by_zero", "generations")
+    said = ran(tmp_path, "icarus", run)
+    assert "PASS=1 FAIL=0" in said, said[-4000:]
 
 
 def test_msrs_interrupts_and_a_difference(tool, tmp_path):
