@@ -141,14 +141,14 @@
 
   const busy = (block) => {
     const { cpu } = session;
-    return !cpu.idle && !cpu.waiting && !cpu.taking && cpu.place.block === block;
+    return !cpu.idle && !cpu.waiting && !cpu.taking && cpu.position.block === block;
   };
 
   // An instruction, and as many cycles as it takes; none where the processor is frozen.
   const press = (id) => {
     if (session.recording || session.over) return;
     stop();
-    const block = session.cpu.place.block;
+    const block = session.cpu.position.block;
     session.press(id);
     let cycles = 0;
     const from = session.cycle;
@@ -360,12 +360,12 @@
       for (const [text, deep] of recording.listing) add(text, deep >= 0 && text.includes(session.now.view.step) && session.now.view.step !== "-", deep > 0);
     } else {
       const { cpu } = session;
-      const active = [...cpu.frames.map((frame) => frame.place), cpu.place];
-      active.forEach((place, depth) => {
-        if (depth) add(place.block.name || "75h", false, false);
-        place.block.slice(-40).forEach((one, index, all) => {
-          const at = place.block.length - all.length + index;
-          if (one.text !== "-" && (one.last !== false || at === place.at)) add(stepName(one), at === place.at, depth);
+      const active = [...cpu.frames.map((frame) => frame.position), cpu.position];
+      active.forEach((position, depth) => {
+        if (depth) add(position.block.name || "75h", false, false);
+        position.block.slice(-40).forEach((one, index, all) => {
+          const at = position.block.length - all.length + index;
+          if (one.text !== "-" && (one.last !== false || at === position.at)) add(stepName(one), at === position.at, depth);
         });
       });
     }

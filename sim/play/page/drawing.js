@@ -25,11 +25,11 @@ class Drawing {
     this.svg.replaceChildren();
     this.svg.setAttribute("viewBox", tall ? "0 0 460 1490" : "0 0 1290 626");
     this.svg.classList.toggle("tall", tall);
-    const place = tall ? { processor: [10, 44], chipset: [120, 668], pics: [76, 1010] } : { processor: [10, 34], chipset: [610, 147], pics: [970, 34] };
-    const tags = this.wires(place, tall);
+    const corners = tall ? { processor: [10, 44], chipset: [120, 668], pics: [76, 1010] } : { processor: [10, 34], chipset: [610, 147], pics: [970, 34] };
+    const tags = this.wires(corners, tall);
     const blocks = { processor: this.processor(stages), chipset: this.chipset(), pics: this.pics() };
     for (const name in blocks) {
-      blocks[name].setAttribute("transform", `translate(${place[name]})`);
+      blocks[name].setAttribute("transform", `translate(${corners[name]})`);
       this.svg.append(blocks[name]);
     }
     this.svg.append(...tags);

@@ -78,13 +78,13 @@ class Pc {
 }
 
 // A word of planes as a number; as a BigInt where it has more than 32 bits.
-function read(planes, places) {
-  if (places.length > 32) {
+function read(planes, positions) {
+  if (positions.length > 32) {
     let wide = 0n;
-    for (let bit = places.length - 1; bit >= 0; bit--) wide = wide << 1n | BigInt(planes[places[bit]] & 1);
+    for (let bit = positions.length - 1; bit >= 0; bit--) wide = wide << 1n | BigInt(planes[positions[bit]] & 1);
     return wide;
   }
   let value = 0;
-  for (let bit = 0; bit < places.length; bit++) value |= (planes[places[bit]] & 1) << bit;
+  for (let bit = 0; bit < positions.length; bit++) value |= (planes[positions[bit]] & 1) << bit;
   return value >>> 0;
 }

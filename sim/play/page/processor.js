@@ -35,7 +35,7 @@ class Processor {
   // One more instruction, behind what the present block has. In a cycle in which the processor has nothing to
   // do it is presented at once. Returns the block, or null where none can be added.
   push(instruction) {
-    const block = this.place.block;
+    const block = this.position.block;
     if (!block.live) return null;
     if (this.idle) {
       block.pop();
@@ -52,7 +52,7 @@ class Processor {
     this.cr0 = { mp: 0, em: 0, ts: 0, ne: 0 };
     this.interrupts = false;
     this.nmiBlocked = this.nmiPending = false;
-    this.place = { block: this.live("main"), at: 0 };
+    this.position = { block: this.live("main"), at: 0 };
     this.frames = [];
     this.shadow = false;
   }
@@ -95,9 +95,9 @@ class Processor {
     return inputs;
   }
 
-  next(place) { return { block: place.block, at: place.at + 1 }; }
+  next(position) { return { block: position.block, at: position.at + 1 }; }
 
-  here() { return this.place.block[this.place.at]; }
+  here() { return this.position.block[this.position.at]; }
 
   *run() {
     if (this.held) {
@@ -114,10 +114,10 @@ class Processor {
         continue;
       }
       fresh = false;
-      const shadow = this.shadow, place = this.place;
+      const shadow = this.shadow, position = this.position;
       this.shadow = false;
       if (!this.here()) {
-        place.block.push(NOP);
+        position.block.push(NOP);
         this.idle = true;
       }
       this.current = this.here();
@@ -130,7 +130,7 @@ class Processor {
         continue;
       }
       this.waiting = null;
-      if (over && this.place === place) this.place = this.next(place);
+      if (over && this.position === position) this.position = this.next(position);
     }
   }
 
@@ -174,7 +174,7 @@ class Processor {
       // The shadow of STI lasts one instruction, and only if IF was 0.
       case "flag": this.shadow = value && !this.interrupts; this.interrupts = value; break;
       case "popf": this.interrupts = value; break;
-      case "int": this.place = this.next(this.place); this.enter(value); break;
+      case "int": this.position = this.next(this.position); this.enter(value); break;
       case "iret": this.iret(); break;
     }
   }
@@ -222,9 +222,9 @@ class Processor {
 
   enter(vector) {
     this.record("enters", vector);
-    this.frames = [...this.frames, { place: this.place, interrupts: this.interrupts, vector }];
+    this.frames = [...this.frames, { position: this.position, interrupts: this.interrupts, vector }];
     this.interrupts = false;
-    this.place = { block: this.handlers[vector] || this.live(`${hex(vector, 2)}h`), at: 0 };
+    this.position = { block: this.handlers[vector] || this.live(`${hex(vector, 2)}h`), at: 0 };
   }
 
   // Only #MF goes to a handler that has no block: whoever presses the buttons would come back to any other fault
@@ -241,7 +241,7 @@ class Processor {
     if (!this.frames.length) return;
     const frame = this.frames[this.frames.length - 1];
     this.frames = this.frames.slice(0, -1);
-    this.place = frame.place;
+    this.position = frame.position;
     this.interrupts = frame.interrupts;
     const target = this.here() || null;
     this.events.push({ cycle: this.cycle - 1, step: target, kind: "returns", value: frame.vector });

@@ -66,8 +66,8 @@ class Session {
 
   // Instructions that wait behind the present one.
   queued() {
-    const { place, idle } = this.cpu;
-    return idle ? 0 : place.block.length - place.at - 1 + (this.cpu.taking ? 1 : 0);
+    const { position, idle } = this.cpu;
+    return idle ? 0 : position.block.length - position.at - 1 + (this.cpu.taking ? 1 : 0);
   }
 
   wanted() {
@@ -140,7 +140,7 @@ class Session {
   levels() {
     const { pc } = this, view = this.view(), o = pc.output;
     const now = { view, ...this.inner, freeze: o("op_freeze"), window: o("op_window"), ready: o("op_ready") };
-    for (const [name, places] of this.shown) now[name] = places.length === 1 ? this.machine.o[places[0]] & 1 : read(this.machine.o, places);
+    for (const [name, positions] of this.shown) now[name] = positions.length === 1 ? this.machine.o[positions[0]] & 1 : read(this.machine.o, positions);
     now.inta = pc.input("inta");
     now.op = pc.input("op_valid") ? pc.input("op_code") : -1;
     now.f0_write = pc.signal("f0_write", view);

@@ -348,7 +348,7 @@ def test_a_notebook_plays_what_was_done(opened):
 
 
 def _paths(value, path=""):
-    """Every text with its place."""
+    """Every text with its position."""
     if isinstance(value, str):
         return {path: value}
     items = value.items() if isinstance(value, dict) else enumerate(value)

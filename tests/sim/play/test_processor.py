@@ -94,8 +94,8 @@ class LiveCpu(Cpu):
         self._queue = iter(blocks)
         super().__init__(program, parameters)
 
-    def _begin(self, place, init=False):
-        super()._begin(place._replace(block=next(self._queue)), init)
+    def _begin(self, position, init=False):
+        super()._begin(position._replace(block=next(self._queue)), init)
 
     def _enter(self, vector):
         own = vector not in self._handlers
