@@ -38,7 +38,17 @@ def Input(description: Any, says: str, *, init: Any = None) -> Described:
 
 
 def Output(description: Any, says: str, *, init: Any = None) -> Described:
-    """A port, or a group of ports, that the component drives; parameters as of `Input`."""
+    """A port, or a group of ports, that the component drives.
+
+    Parameters
+    ----------
+    description : shape or signature
+        Bits, a structure, or the signature of a group.
+    says : str
+        What it is, in half a sentence.
+    init : int
+        Level before the first edge.
+    """
     return Described(wiring.Member(wiring.Out, description, init=init), says)  # pyright: ignore[reportCallIssue]
 
 
@@ -119,7 +129,20 @@ class Component(wiring.Component):
 
 
 def of_kind(parameters: object, kind: type[Kind]) -> Kind:
-    """The parameters of a component, checked. Raises TypeError if they are not of this kind."""
+    """The parameters of a component, checked.
+
+    Parameters
+    ----------
+    parameters : object
+        What was given.
+    kind : type
+        What it has to be.
+
+    Raises
+    ------
+    TypeError
+        If they are not of this kind.
+    """
     if not isinstance(parameters, kind):
         raise TypeError(f"parameters must be {kind.__name__}, not {parameters!r}")
     return parameters

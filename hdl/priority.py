@@ -9,7 +9,17 @@ def above(levels):
 
 
 def any_before(levels, others, before):
-    """Some of these levels has none of the others before it, and nor is there anything else before all."""
+    """Some of these levels has none of the others before it, and nor is there anything else before all.
+
+    Parameters
+    ----------
+    levels : value
+        A bit for each level, the wanted ones.
+    others : value
+        As wide: those that are in the way.
+    before : value
+        One bit: something stands before all levels.
+    """
     found = []
     for level in range(0, 8, 2):
         pair = levels[level] | (levels[level + 1] & ~others[level])
@@ -18,7 +28,15 @@ def any_before(levels, others, before):
 
 
 def any_in_pairs(word, levels):
-    """Each pair of neighbours that has some of these levels: any of them. Pairs are shared between levels."""
+    """Each pair of neighbours that has some of these levels: any of them. Pairs are shared between levels.
+
+    Parameters
+    ----------
+    word : value
+        A bit for each of eight levels.
+    levels : iterable of int
+        The levels that count.
+    """
     pairs = {}
     for level in levels:
         pairs.setdefault(level // 2, []).append(word[level])
@@ -26,5 +44,18 @@ def any_in_pairs(word, levels):
 
 
 def number_of(levels, of=1):
-    """Which level it is, of at most one; 0 for none. With `of` = 0 the complement of that number."""
+    """Which level it is, of at most one; 0 for none. With `of` = 0 the complement of that number.
+
+    Parameters
+    ----------
+    levels : value
+        A bit for each of eight levels, at most one of them 1.
+    of : int
+        1, or 0 for the complement.
+
+    Returns
+    -------
+    Cat
+        3 bits.
+    """
     return Cat(Cat(levels[level] for level in range(8) if level >> bit & 1 == of).any() for bit in range(3))

@@ -15,9 +15,13 @@ class Property(NamedTuple):
     """Something that holds always, or that can be reached."""
 
     name: str
+    """As `irq13 prove` takes it."""
     says: str
+    """In words."""
     build: Callable[["Proof"], None]
+    """Puts the block and the assertions into a proof."""
     generations: tuple[Generation, ...]
+    """Those on which it is shown."""
     depth: int
     """Steps of the induction, or cycles within which a state has to be reached."""
     is_cover: bool = False
@@ -28,11 +32,21 @@ class Property(NamedTuple):
 class Proof(Elaboratable):
     """A property around a block.
 
+    Parameters
+    ----------
+    prop : Property
+        What is shown; its `build` adds the block and the assertions.
+    parameters : Parameters or OlderParameters
+        Of the block.
+
     Attributes
     ----------
-    m: the module to add to.
-    parameters: of the block.
-    ports: what is free.
+    m : Module
+        What a property adds to.
+    parameters : Parameters or OlderParameters
+        Of the block.
+    ports : list of Signal
+        What is free: the inputs of the block, and the clock.
     """
 
     def __init__(self, prop: Property, parameters: Any) -> None:
@@ -49,35 +63,70 @@ class Proof(Elaboratable):
         return self.m
 
     def free(self, component, name: str):
-        """A block of which every input is free."""
+        """A block of which every input is free.
+
+        Parameters
+        ----------
+        component : Component
+            The block; it becomes a submodule.
+        name : str
+            The submodule's name.
+
+        Returns
+        -------
+        Component
+            The same.
+        """
         self.m.submodules[name] = component
         self.ports += [Value.cast(value) for _, member, value in inputs_of(component)]
         return component
 
     def past(self, value):
-        """What it was in the cycle before; its initial value is not looked at."""
+        """What it was in the cycle before; its initial value is not looked at.
+
+        Parameters
+        ----------
+        value : value
+            Of any width.
+
+        Returns
+        -------
+        Signal
+            A register as wide, which takes it at each edge.
+        """
         value = Value.cast(value)
         kept = Signal(len(value))
         self.m.d.sync += kept.eq(value)
         return kept
 
     def always(self, condition) -> None:
-        """In every cycle."""
+        """Assert one bit in every cycle."""
         self.m.d.comb += Assert(condition)
 
     def after_first(self, condition) -> None:
-        """In every cycle that has one before it."""
+        """Assert one bit in every cycle that has one before it."""
         self.m.d.comb += Assert(~self._started | condition)
 
     def assume(self, condition) -> None:
-        """Nothing else is looked at."""
+        """Look only at cycles in which one bit is 1."""
         self.m.d.comb += Assume(condition)
 
     def reached(self, condition) -> None:
-        """A state that has to be reachable: its denial has to fail."""
+        """One bit has to become 1 some time: its denial has to fail."""
         self.m.d.comb += Assert(~condition)
 
 
 def inputs_of(component) -> Iterator:
-    """The free members of a component's signature."""
+    """The free members of a component's signature.
+
+    Parameters
+    ----------
+    component : Component
+        With its ports made.
+
+    Yields
+    ------
+    tuple
+        Path, member and value, as of `Signature.flatten`.
+    """
     return (entry for entry in component.signature.flatten(component) if entry[1].flow is In)

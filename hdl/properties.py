@@ -33,17 +33,20 @@ def _f0_write(io) -> Value:
 
 
 def ferr_only_for_an_unmasked_flag(proof: Proof) -> None:
+    """FERR# falls only in the cycle after one in which a flag was set and not masked (SDM1 D.2.1)."""
     pc = _pc(proof)
     fell = ~pc.ferr_n & proof.past(pc.ferr_n)
     proof.after_first(~fell | (proof.past(pc.state.flags)[:6] & ~proof.past(pc.state.masks)).any())
 
 
 def es_is_any_unmasked_flag(proof: Proof) -> None:
+    """ES is 1 exactly when a flag is set whose mask is 0 (SDM1 8.1.3.3)."""
     pc = _pc(proof)
     proof.always(pc.state.es == (Value.cast(pc.state.flags)[:6] & ~Value.cast(pc.state.masks)).any())
 
 
 def waiting_never_executes_unserved(proof: Proof) -> None:
+    """With ES = 1, NE = 0 and no IGNNE in effect a waiting instruction freezes, or exits (SDM1 8.7.2)."""
     pc = _pc(proof)
     stuck = _waits(pc.op) & pc.state.es & ~pc.cr0.ne & ~pc.state.ignne
     proof.always(~(stuck & pc.op.ready))
@@ -64,11 +67,13 @@ def non_waiting_is_never_held_beyond_its_window(proof: Proof) -> None:
 
 
 def mf_only_in_native_mode(proof: Proof) -> None:
+    """#MF needs CR0.NE = 1 (SDM1 8.7.1)."""
     pc = _pc(proof)
     proof.always(~(pc.op.mf & ~pc.cr0.ne))
 
 
 def one_answer_to_each_operation(proof: Proof) -> None:
+    """Exactly one answer in each cycle in which an operation is presented, and none in another."""
     op = _pc(proof).op
     answers = [op.ready, op.freeze, op.window, op.mf, op.nm, op.ud, op.vmexit]
     total = sum(answers, start=Value.cast(0))
@@ -76,6 +81,7 @@ def one_answer_to_each_operation(proof: Proof) -> None:
 
 
 def ignne_n_never_active_without_ferr(proof: Proof) -> None:
+    """The chipset never drives IGNNE# low while FERR# is high (SDM1 figure D-1)."""
     pc = _pc(proof)
     proof.always(pc.chipset_ignne_n | ~pc.ferr_n)
 
@@ -94,6 +100,7 @@ def an_error_is_never_lost(proof: Proof) -> None:
 
 
 def a_faulting_msr_write_changes_nothing(proof: Proof) -> None:
+    """What ends in #GP(0) leaves HWCR and IGNNE as they were (SDM2 WRMSR)."""
     pc = _pc(proof)
     state = Cat(pc.state.ignne_em, pc.state.allow_ferr_on_ne)
     unchanged = (state == proof.past(state)) & (

@@ -244,6 +244,7 @@ def _open(pic: Pic, level: int) -> Value:
 
 
 def a_request_of_the_slave_reaches_intr(proof: Proof) -> None:
+    """What the slave passes on is a request of the master, and so INTR, if nothing holds it back."""
     pair = _Pair(proof)
     asks = Cat(pair.slave.irr[level] & _open(pair.slave, level) for level in range(8)).any()
     intr = _within(proof, pair.quiet & pair.connected & asks, TO_INTR)

@@ -64,7 +64,17 @@ KINDS: Mapping[HwcrLayout, tuple[HwcrBit, ...]] = {
 
 
 def refusal(layout: HwcrLayout, mode: ReservedBits, data: int) -> str | None:
-    """Why a WRMSR of `data` is #GP(0), in words, or None if it is legal."""
+    """Why a WRMSR of `data` is #GP(0), in words, or None if it is legal.
+
+    Parameters
+    ----------
+    layout : HwcrLayout
+        Which bits HWCR has.
+    mode : ReservedBits
+        Whether reserved bits are refused as the manual says, or as parts do.
+    data : int
+        64 bits.
+    """
     kinds = KINDS[layout]
     ones = [bit for bit in range(64) if data >> bit & 1]
     for bit in ones:
@@ -86,7 +96,17 @@ def refusal(layout: HwcrLayout, mode: ReservedBits, data: int) -> str | None:
 
 
 def written(layout: HwcrLayout, old: int, data: int) -> int:
-    """HWCR after a legal WRMSR of `data`."""
+    """HWCR after a legal WRMSR of `data`.
+
+    Parameters
+    ----------
+    layout : HwcrLayout
+        Which bits HWCR has.
+    old : int
+        HWCR before, 64 bits.
+    data : int
+        64 bits, for which `refusal` is None.
+    """
     new = 0
     for bit, kind in enumerate(KINDS[layout]):
         was, wanted = old >> bit & 1, data >> bit & 1

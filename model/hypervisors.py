@@ -90,7 +90,15 @@ class HypervisorRegisters:
         return index in self.msrs
 
     def write(self, index: int, data: int) -> bool:
-        """WRMSR: whether it is accepted; #GP(0) otherwise, and nothing is changed."""
+        """WRMSR: whether it is accepted; #GP(0) otherwise, and nothing is changed.
+
+        Parameters
+        ----------
+        index : int
+            The MSR's number, 32 bits.
+        data : int
+            64 bits.
+        """
         after = self.msrs[index].write(self.values[index], data)
         if after is None:
             return False

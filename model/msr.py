@@ -28,7 +28,15 @@ class MsrResponse(NamedTuple):
 
 
 def violation(request: MsrRequest, parameters: Parameters) -> str | None:
-    """The rule that `request` breaks, in words, or None if it is legal."""
+    """The rule that `request` breaks, in words, or None if it is legal.
+
+    Parameters
+    ----------
+    request : MsrRequest
+        RDMSR or WRMSR.
+    parameters : Parameters
+        Of the processor.
+    """
     if request.cpl != 0:
         return f"{'WRMSR' if request.write else 'RDMSR'} needs CPL 0, not {request.cpl}"
     if request.address not in list(Msr):
@@ -62,6 +70,7 @@ class MsrFile:
         self.reset()
 
     def reset(self) -> None:
+        """RESET: the layout's own HWCR, IGNNE 0."""
         there = self.parameters.generation is Generation.AMD64
         self._set_hwcr(hwcr.RESET_VALUES[self.parameters.hwcr] if there else 0)
         self.ignne = False

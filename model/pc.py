@@ -127,7 +127,15 @@ class Pc:
         )
 
     def clock(self, inputs: PcInputs, outputs: PcOutputs) -> None:
-        """The rising edge, after `outputs` have settled."""
+        """The rising edge, after `outputs` have settled.
+
+        Parameters
+        ----------
+        inputs : PcInputs
+            Of this cycle.
+        outputs : PcOutputs
+            What `settle` gave for them.
+        """
         master = self._pic_inputs(inputs, PIC_MASTER)
         slave = self._pic_inputs(inputs, PIC_SLAVE, cas=self.master.settle(master).cas)
         requests = self._requests(inputs, outputs.irq13)

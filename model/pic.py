@@ -82,6 +82,7 @@ class Pic:
         self.reset()
 
     def reset(self) -> None:
+        """As after power-up."""
         # The lines as they were in the cycle before, and those that were low since their last acknowledge.
         self.sampled = 0
         self.armed = 0

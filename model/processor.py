@@ -99,7 +99,15 @@ class Processor:
         )
 
     def clock(self, inputs: ProcessorInputs, decision: Decision) -> None:
-        """The rising edge; `decision` is what has settled for these inputs."""
+        """The rising edge; `decision` is what has settled for these inputs.
+
+        Parameters
+        ----------
+        inputs : ProcessorInputs
+            Of this cycle.
+        decision : Decision
+            As `settle` gave it.
+        """
         was_asserted = self.reporting.ferr
         self._clock_reporting(inputs, decision)
         emulated = self._emulated_port(was_asserted, inputs.f0_write)

@@ -62,6 +62,7 @@ class Reporting:
         self.reset()
 
     def reset(self) -> None:
+        """RESET: FERR# is high, and no window is open."""
         self.ferr = False
         self.immediate = ExceptionFlag(0)
         self.window = 0
@@ -90,7 +91,17 @@ class Reporting:
         return Decision.VMEXIT if svm and now.intercepts_freeze else Decision.FREEZE
 
     def clock(self, now: ReportingContext, decision: Decision, after: ErrorState) -> None:
-        """The rising edge: `after` is the error state that follows `now.state`."""
+        """The rising edge: `after` is the error state that follows `now.state`.
+
+        Parameters
+        ----------
+        now : ReportingContext
+            This cycle's state, operation and modes.
+        decision : Decision
+            What became of the operation.
+        after : ErrorState
+            Flags and masks in the next cycle.
+        """
         self._clock_latch(now, decision)
         self._clock_window(decision)
         self._clock_immediate(now, decision, after)

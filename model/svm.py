@@ -36,6 +36,15 @@ def next_vm_cr(old: int, data: int, svme: bool) -> int | None:
 
     LOCK makes writes of LOCK and SVMDIS silently ignored; setting SVMDIS while EFER.SVME = 1 is a fault,
     whatever LOCK is.
+
+    Parameters
+    ----------
+    old : int
+        VM_CR before, 64 bits.
+    data : int
+        What is written, 64 bits.
+    svme : bool
+        EFER.SVME.
     """
     if data & ~VM_CR_VALID or (svme and data & VmCr.SVMDIS):
         return None
@@ -44,7 +53,15 @@ def next_vm_cr(old: int, data: int, svme: bool) -> int | None:
 
 
 def is_hsave_pa(data: int, physical_bits: int) -> bool:
-    """A 4-Kbyte aligned physical address (APM2 15.30.4)."""
+    """A 4-Kbyte aligned physical address (APM2 15.30.4).
+
+    Parameters
+    ----------
+    data : int
+        64 bits.
+    physical_bits : int
+        Width of a physical address, in bits.
+    """
     return not data & 0xFFF and data < 1 << physical_bits
 
 
@@ -86,6 +103,17 @@ class HardwareRegisters:
         return index in {*Msr, SMM_CTL, *self.values, *ABSENT}
 
     def set_msr(self, index: int, data: int, host: bool) -> int:
+        """WRMSR: OK, or FAULT, which changes nothing and leaves its reason in `rule`.
+
+        Parameters
+        ----------
+        index : int
+            The MSR's number, 32 bits.
+        data : int
+            64 bits.
+        host : bool
+            Not looked at: hardware knows no host.
+        """
         self.rule = ""
         if index in list(Msr):
             return self._bus(MsrRequest(index, True, data))[0]
@@ -97,6 +125,15 @@ class HardwareRegisters:
         return OK
 
     def get_msr(self, index: int, host: bool) -> tuple[int, int]:
+        """RDMSR: OK and the value, or FAULT and 0.
+
+        Parameters
+        ----------
+        index : int
+            The MSR's number, 32 bits.
+        host : bool
+            Not looked at.
+        """
         if index in list(Msr):
             return self._bus(MsrRequest(index))
         # SMM_CTL is write-only.

@@ -88,7 +88,15 @@ class ErrorState(NamedTuple):
 
 
 def execute(state: ErrorState, operation: OperationRequest) -> ErrorState:
-    """The error state after `operation` has executed. ES follows by itself."""
+    """The error state after `operation` has executed. ES follows by itself.
+
+    Parameters
+    ----------
+    state : ErrorState
+        Flags and masks before.
+    operation : OperationRequest
+        What executes, with its operand and what it raises.
+    """
     match operation.code:
         case Operation.ARITHMETIC:
             return state._replace(flags=state.flags | operation.detected)
@@ -112,6 +120,13 @@ def device_not_available(operation: Operation, cr0: Cr0) -> bool:
 
     MMX instructions are stopped by TS alone: EM makes them undefined (SDM3 table 12-1). XSAVE and XRSTOR are
     stopped by TS alone too: they ignore EM (SDM2 XSAVE).
+
+    Parameters
+    ----------
+    operation : Operation
+        What is presented.
+    cr0 : Cr0
+        EM, TS and MP count.
     """
     match operation:
         case Operation.FWAIT:
@@ -129,6 +144,13 @@ def missing(operation: Operation, parameters: Parameters) -> bool:
 
     MMX came with the Pentium MMX, FXSAVE and FXRSTOR with the Pentium II, XSAVE and XRSTOR after the P6
     generation (SDM2).
+
+    Parameters
+    ----------
+    operation : Operation
+        What is presented.
+    parameters : Parameters
+        The generation, `mmx` and `sse3` count.
     """
     match operation:
         case Operation.MMX:
@@ -142,7 +164,15 @@ def missing(operation: Operation, parameters: Parameters) -> bool:
 
 
 def undefined(operation: Operation, cr0: Cr0) -> bool:
-    """#UD: an undefined x87 opcode (SDM3 22.18.6.6), or MMX while EM is set (SDM3 table 12-1)."""
+    """#UD: an undefined x87 opcode (SDM3 22.18.6.6), or MMX while EM is set (SDM3 table 12-1).
+
+    Parameters
+    ----------
+    operation : Operation
+        What is presented.
+    cr0 : Cr0
+        EM counts.
+    """
     return operation == Operation.UNDEFINED or (operation == Operation.MMX and Cr0.EM in cr0)
 
 

@@ -19,9 +19,11 @@ class BoardSpec(NamedTuple):
     """A board that the design goes onto."""
 
     title: str
+    """For a reader, with its FPGA."""
     platform: str
     """Module and class of amaranth-boards."""
     connector: tuple[str, int]
+    """Name and number of the header with the pins, as amaranth-boards has them."""
     pins: tuple[str, str, str, str]
     """Pins of the connector for FERR#, IGNNE#, IRQ 13, INTR."""
     attributes: Mapping[str, str | int]
@@ -29,6 +31,7 @@ class BoardSpec(NamedTuple):
     pull_up: Mapping[str, str | int]
     """More of them, for the open-drain ones."""
     button: str | None = None
+    """The resource of its button, or None."""
     lights: int = 0
     """How many of the three: FERR#, freeze, IGNNE in effect."""
     bitstream: str | None = None
@@ -108,7 +111,12 @@ class Top(Elaboratable):
 
     Parameters
     ----------
-    design: makes it from parameters and a clock: `BoardDesign`, or another with its ports.
+    spec : BoardSpec
+        The board, whose platform the design is built for.
+    parameters : Parameters
+        Of the PC.
+    design : callable
+        Makes it from parameters and `clock`, in Hz: `BoardDesign`, or another with the ports of `pins`.
     """
 
     def __init__(

@@ -42,6 +42,7 @@ def a_strobe_of_ior_reads_once(proof: Proof) -> None:
 
 
 def a_transfer_of_wishbone_accesses_once(proof: Proof) -> None:
+    """In its first cycle, answered in the second."""
     bus = proof.free(WishboneBridge(), "wishbone")
     proof.assume(~bus.reset)
     access = bus.io.read | bus.io.write
@@ -59,6 +60,7 @@ def a_transfer_of_wishbone_accesses_once(proof: Proof) -> None:
 
 
 def a_transfer_of_axi_accesses_once(proof: Proof) -> None:
+    """A write and a read each make one access and get one answer; neither waits for ever (AXI4-Lite)."""
     bus = proof.free(AxiLiteBridge(), "axi")
     proof.assume(~bus.reset)
     # What is valid stays so until it is taken.

@@ -14,7 +14,15 @@ _TWO = ("10111---", "101000--", "11101001", "00100101")
 
 
 def operand_bytes(opcode: Value, modrm: Value) -> Value:
-    """How many bytes follow an opcode; of ModRM only a register or a 16-bit address is known."""
+    """How many bytes follow an opcode; of ModRM only a register or a 16-bit address is known.
+
+    Parameters
+    ----------
+    opcode : Value
+        8 bits, the first byte of an instruction.
+    modrm : Value
+        8 bits, the second.
+    """
     address = Mux(modrm.matches("00---110"), 2, 0)
     immediate = Mux(opcode == 0xC7, 2, 0)
     plain = Mux(opcode.matches(*_TWO), 2, Mux(opcode.matches(*_ONE), 1, 0))

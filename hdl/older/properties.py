@@ -50,6 +50,7 @@ def _edge(proof: Proof, pc) -> Value:
 
 
 def the_latch_is_set_only_by_a_rising_error(proof: Proof) -> None:
+    """L is 1 only where it was, or where ERROR has risen."""
     pc = _pc(proof)
     set_ = pc.latch & ~proof.past(pc.latch)
     proof.after_first(~set_ | proof.past(_edge(proof, pc)))
@@ -71,6 +72,7 @@ def an_edge_is_never_lost(proof: Proof) -> None:
 
 
 def no_mf_in_at_wiring(proof: Proof) -> None:
+    """An AT ties ERROR# of the processor off, so there is no #MF."""
     pc = _pc(proof)
     proof.always(~pc.op.mf & ~pc.cpu_error)
 
@@ -94,6 +96,7 @@ def wait_never_passes_busy(proof: Proof) -> None:
 
 
 def one_answer_to_each(proof: Proof) -> None:
+    """Exactly one answer in each cycle in which an instruction is presented, and none in another."""
     op = _pc(proof).op
     total = sum([op.ready, op.hold, op.mf, op.nm], start=Value.cast(0))
     proof.always(total == op.valid)

@@ -8,7 +8,20 @@ from .msrs import VMX_CAPABILITIES, Common, Options
 
 
 def advertised(vendor: str, options: Options) -> tuple[frozenset[int], frozenset[int]]:
-    """The two lists for a module: "svm", "vmx" or "common" (what every module lists)."""
+    """The two lists for a module: "svm", "vmx" or "common" (what every module lists).
+
+    Parameters
+    ----------
+    vendor : str
+        As above.
+    options : Options
+        Of the kernel and its guest.
+
+    Returns
+    -------
+    tuple of frozenset of int
+        Numbers that KVM_GET_MSR_INDEX_LIST and KVM_GET_MSR_FEATURE_INDEX_LIST give.
+    """
     listed = {
         *(0x1D9, 0x1DB, 0x1DC, 0x1DD, 0x1DE),
         *(Msr.HWCR, Common.SMI_COUNT, Common.UCODE_REV, Common.PLATFORM_INFO, Common.ARCH_CAPABILITIES),

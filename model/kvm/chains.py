@@ -31,14 +31,30 @@ def ioctl(*names: str) -> Chain:
 
 
 def guest_wrmsr(backend: str, kernel: Kernel) -> Chain:
-    """A guest's WRMSR exits."""
+    """A guest's WRMSR exits.
+
+    Parameters
+    ----------
+    backend : str
+        "svm" or "vmx".
+    kernel : Kernel
+        Its version.
+    """
     exit_ = ("kvm_vcpu_ioctl", "kvm_arch_vcpu_ioctl_run", f"{backend}_handle_exit", "kvm_emulate_wrmsr")
     inner = ("__kvm_emulate_wrmsr",) if kernel >= (6, 18) else ()
     return ioctl(*exit_, *inner, *filtered(kernel))
 
 
 def emulated_wrmsr(backend: str, kernel: Kernel) -> Chain:
-    """The instruction emulator executes the guest's WRMSR."""
+    """The instruction emulator executes the guest's WRMSR.
+
+    Parameters
+    ----------
+    backend : str
+        "svm" or "vmx".
+    kernel : Kernel
+        Its version.
+    """
     exit_ = ("kvm_vcpu_ioctl", "kvm_arch_vcpu_ioctl_run", f"{backend}_handle_exit", "kvm_emulate_instruction")
     name = "emulator_set_msr" if kernel < (5, 18) else "emulator_set_msr_with_filter"
     return ioctl(*exit_, "x86_emulate_instruction", "x86_emulate_insn", "em_wrmsr", name, *filtered(kernel))
@@ -78,7 +94,15 @@ def shown(chain: Chain) -> Chain:
 
 
 def full_chains(backend: str, kernel: Kernel) -> dict[str, Chain]:
-    """Every way to `set_msr` by its name, innermost function first."""
+    """Every way to `set_msr` by its name, innermost function first.
+
+    Parameters
+    ----------
+    backend : str
+        "svm" or "vmx".
+    kernel : Kernel
+        Its version.
+    """
     check = ignored_check(kernel)
     ways = {
         "guest": (*guest_wrmsr(backend, kernel), *check),

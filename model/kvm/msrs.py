@@ -125,9 +125,27 @@ class Backing(Protocol):
     """What KVM_GET_MSR_INDEX_LIST lists."""
 
     def set_msr(self, index: int, data: int, host: bool) -> int:
-        """Write; a `Return`. `host` is an access of user space, which some rules spare."""
+        """Write; a `Return`. `host` is an access of user space, which some rules spare.
+
+        Parameters
+        ----------
+        index : int
+            The MSR's number, 32 bits.
+        data : int
+            64 bits.
+        host : bool
+            By user space.
+        """
         ...
 
     def get_msr(self, index: int, host: bool) -> tuple[int, int]:
-        """Read; a `Return` and the value."""
+        """Read; a `Return` and the value.
+
+        Parameters
+        ----------
+        index : int
+            The MSR's number, 32 bits.
+        host : bool
+            By user space.
+        """
         ...

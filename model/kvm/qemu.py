@@ -78,7 +78,15 @@ class Qemu:
         self.kvm_buf_set_msrs(vcpu, entries)
 
     def kvm_buf_set_msrs(self, vcpu: Settable, buffer: list[tuple[int, int]]) -> None:
-        """One KVM_SET_MSRS with the whole buffer; all have to be taken."""
+        """One KVM_SET_MSRS with the whole buffer; all have to be taken.
+
+        Parameters
+        ----------
+        vcpu : Settable
+            Whose they are.
+        buffer : list of (int, int)
+            Number and value of each MSR.
+        """
         taken = vcpu.set_msrs(buffer)
         if taken != len(buffer):
             index, data = buffer[taken]
@@ -96,14 +104,30 @@ class Qemu:
             self.kvm_put_one_msr(vcpu, Common.FEATURE_CONTROL, int(value))
 
     def kvm_arch_put_registers(self, vcpu: Settable, level: Level) -> None:
-        """Registers to KVM; from `Level.RESET` on with FEATURE_CONTROL before the rest."""
+        """Registers to KVM; from `Level.RESET` on with FEATURE_CONTROL before the rest.
+
+        Parameters
+        ----------
+        vcpu : Settable
+            Whose they are.
+        level : Level
+            How much is written: at run time, after a reset, or all.
+        """
         if level >= Level.RESET:
             self.kvm_put_msr_feature_control(vcpu)
         self.kvm_put_msrs(vcpu, level)
 
     def kvm_put_msrs(self, vcpu: Settable, level: Level) -> None:
         """The long list, as far as this model has its MSRs. HWCR is in it since October 2024; VM_CR and
-        IGNNE never were."""
+        IGNNE never were.
+
+        Parameters
+        ----------
+        vcpu : Settable
+            Whose they are.
+        level : Level
+            How much is written: at run time, after a reset, or all.
+        """
         entries = [(Common.SYSCALL_MASK, 0), (Common.GS_BASE, 0), (Msr.HWCR, 0)]
         if Common.VM_HSAVE_PA in vcpu.advertised:
             entries.append((Common.VM_HSAVE_PA, 0))

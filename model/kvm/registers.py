@@ -61,7 +61,15 @@ class KernelLog(list[str]):
         self._seen: Counter[str] = Counter()
 
     def limited(self, caller: str, text: str) -> None:
-        """A line from one call in the source."""
+        """A line from one call in the source.
+
+        Parameters
+        ----------
+        caller : str
+            Which call: each has a rate limit of its own.
+        text : str
+            The line.
+        """
         self._seen[caller] += 1
         if self._seen[caller] <= BURST:
             self.append(text)
@@ -193,7 +201,17 @@ class KvmRegisters:
     def unimplemented(
         self, index: int, data: int, old: str = "unimplemented wrmsr: {index:#x} data {data:#x}"
     ) -> None:
-        """`kvm_pr_unimpl_wrmsr`; `old` is the text of kernels before 6.3."""
+        """`kvm_pr_unimpl_wrmsr`; `old` is the text of kernels before 6.3.
+
+        Parameters
+        ----------
+        index : int
+            The MSR's number, 32 bits.
+        data : int
+            64 bits.
+        old : str
+            A format for `index` and `data`.
+        """
         if self.since(6, 3) and not self.options.report_ignored_msrs:
             return
         text = "Unhandled WRMSR({index:#x}) = {data:#x}" if self.since(6, 3) else old

@@ -22,7 +22,17 @@ from .registers import KernelLog, KvmRegisters, Rule
 
 
 class SvmRegisters(KvmRegisters):
-    """`svm_set_msr` and `svm_get_msr`."""
+    """`svm_set_msr` and `svm_get_msr`.
+
+    Parameters
+    ----------
+    options : Options
+        Of the kernel and its guest.
+    log : KernelLog
+        Where the kernel's lines go.
+    number : int
+        Of the vCPU.
+    """
 
     vendor = "svm"
     microcode = 0x0100_0065
@@ -79,7 +89,17 @@ class SvmRegisters(KvmRegisters):
 
 
 class VmxRegisters(KvmRegisters):
-    """`vmx_set_msr` and `vmx_get_msr`."""
+    """`vmx_set_msr` and `vmx_get_msr`.
+
+    Parameters
+    ----------
+    options : Options
+        Of the kernel and its guest.
+    log : KernelLog
+        Where the kernel's lines go.
+    number : int
+        Of the vCPU.
+    """
 
     vendor = "vmx"
     microcode = 1 << 32

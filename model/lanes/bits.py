@@ -46,39 +46,99 @@ class Logic:
         return result
 
     def mux(self, condition: Bit, yes: Bit, no: Bit) -> Bit:
-        """`yes` where the condition holds, else `no`."""
+        """`yes` where the condition holds, else `no`.
+
+        Parameters
+        ----------
+        condition : Bit
+            1 for `yes`.
+        yes, no : Bit
+            What is chosen from.
+        """
         return (condition & yes) | (self.invert(condition) & no)
 
     def select(self, condition: Bit, yes: Word, no: Word) -> Word:
-        """The same of words as wide as each other."""
+        """The same of words as wide as each other.
+
+        Parameters
+        ----------
+        condition : Bit
+            1 for `yes`.
+        yes, no : Word
+            As wide as each other.
+        """
         return [self.mux(condition, a, b) for a, b in zip(yes, no, strict=True)]
 
     def one_of(self, chosen: Iterable[tuple[Bit, Word]], width: int) -> Word:
-        """The word whose condition holds, of conditions of which at most one does; else 0."""
+        """The word whose condition holds, of conditions of which at most one does; else 0.
+
+        Parameters
+        ----------
+        chosen : iterable of (Bit, Word)
+            Conditions with their words.
+        width : int
+            Of the words, in bits.
+        """
         pairs = list(chosen)
         return [self.any(condition & word[index] for condition, word in pairs) for index in range(width)]
 
     def constant(self, value: int, width: int) -> Word:
-        """A number as a word."""
+        """A number as a word.
+
+        Parameters
+        ----------
+        value : int
+            Of which the lowest bits count.
+        width : int
+            In bits.
+        """
         return [self.one if value >> index & 1 else self.zero for index in range(width)]
 
     def equal(self, word: Word, value: int) -> Bit:
-        """A word has a value."""
+        """A word has a value.
+
+        Parameters
+        ----------
+        word : Word
+            Of any width.
+        value : int
+            Of which as many bits count.
+        """
         return self.all(bit if value >> index & 1 else self.invert(bit) for index, bit in enumerate(word))
 
     def same(self, one: Word, other: Word) -> Bit:
-        """Two words are equal."""
+        """Two words are equal.
+
+        Parameters
+        ----------
+        one, other : Word
+            As wide as each other.
+        """
         return self.all(self.invert(a ^ b) for a, b in zip(one, other, strict=True))
 
     def less(self, one: Word, other: Word) -> Bit:
-        """A word is less than another, both without a sign."""
+        """A word is less than another, both without a sign.
+
+        Parameters
+        ----------
+        one, other : Word
+            As wide as each other.
+        """
         result = self.zero
         for a, b in zip(one, other, strict=True):
             result = self.mux(a ^ b, b, result)
         return result
 
     def plus(self, word: Word, carry: Bit) -> Word:
-        """A word and one bit, without the carry out."""
+        """A word and one bit, without the carry out.
+
+        Parameters
+        ----------
+        word : Word
+            Of any width.
+        carry : Bit
+            What is added.
+        """
         result = []
         for bit in word:
             result.append(bit ^ carry)
@@ -98,7 +158,15 @@ class Logic:
 
 
 def words_of(numbers: Mapping[str, int], widths: Mapping[str, int]) -> dict[str, Word]:
-    """Numbers as words of Python's 0 and 1; widths in bits."""
+    """Numbers as words of Python's 0 and 1; widths in bits.
+
+    Parameters
+    ----------
+    numbers : mapping of str to int
+        At least those that `widths` names.
+    widths : mapping of str to int
+        In bits.
+    """
     return {name: [numbers[name] >> index & 1 for index in range(width)] for name, width in widths.items()}
 
 

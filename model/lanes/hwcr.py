@@ -44,6 +44,7 @@ MASKS = {
 
 
 def bits_of(mask: int) -> list[int]:
+    """The numbers of the bits that are 1 in a mask of 64 bits, the lowest first."""
     return [bit for bit in range(64) if mask >> bit & 1]
 
 
@@ -59,7 +60,19 @@ def readable_bits(layout: HwcrLayout) -> list[int]:
 
 
 def faults(layout: HwcrLayout, mode: ReservedBits, data: Word, any_of: Callable[[Word], Bit]) -> Bit:
-    """It is #GP(0) to write this."""
+    """It is #GP(0) to write this.
+
+    Parameters
+    ----------
+    layout : HwcrLayout
+        Which bits HWCR has.
+    mode : ReservedBits
+        How reserved bits are treated.
+    data : Word
+        64 bits.
+    any_of : callable
+        The OR of any number of bits.
+    """
     masks = MASKS[layout]
     wrong = [data[bit] for bit in bits_of(masks.refused)]
     if mode is ReservedBits.MANUAL:
@@ -70,7 +83,17 @@ def faults(layout: HwcrLayout, mode: ReservedBits, data: Word, any_of: Callable[
 
 
 def after_write(layout: HwcrLayout, old: dict[int, Bit], data: Word) -> dict[int, Bit]:
-    """The bits that can change, by number, after a write that is no fault."""
+    """The bits that can change, by number, after a write that is no fault.
+
+    Parameters
+    ----------
+    layout : HwcrLayout
+        Which bits HWCR has.
+    old : dict of int to Bit
+        Those bits before the write.
+    data : Word
+        64 bits.
+    """
     masks = MASKS[layout]
     new = {bit: data[bit] for bit in bits_of(masks.writable)}
     new |= {bit: data[bit] | old[bit] for bit in bits_of(masks.sticky)}

@@ -76,6 +76,13 @@ class LanePc:
     ) -> tuple[dict[str, Word], dict[str, Word]]:
         """One cycle.
 
+        Parameters
+        ----------
+        state : mapping of str to Word
+            The registers of `lane_registers`.
+        inputs : mapping of str to Word
+            By port.
+
         Returns
         -------
         The outputs before the rising edge, and the registers after it.

@@ -66,12 +66,29 @@ class LanePic:
         self.logic = Logic(~zero)
 
     def settle(self, state: Mapping[str, Word], bus: PicBus) -> "PicState":
-        """A chip in a cycle."""
+        """A chip in a cycle.
+
+        Parameters
+        ----------
+        state : mapping of str to Word
+            The registers of PIC_STATE.
+        bus : PicBus
+            What the chip sees.
+        """
         return PicState(self, state, bus)
 
 
 class PicState:
     """One cycle of a chip.
+
+    Parameters
+    ----------
+    pic : LanePic
+        The chip.
+    state : mapping of str to Word
+        Its registers.
+    bus : PicBus
+        What it sees.
 
     Attributes
     ----------

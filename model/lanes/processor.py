@@ -20,7 +20,19 @@ from .hwcr import MASKS, after_write, faults, held_bits, readable_bits
 
 
 class ProcessorCycle:
-    """The processor's part of one cycle, section by section."""
+    """The processor's part of one cycle, section by section.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        The same in all lanes.
+    zero : Bit
+        The constant 0.
+    state : mapping of str to Word
+        The registers of `lane_registers`.
+    inputs : mapping of str to Word
+        By port.
+    """
 
     def __init__(
         self, parameters: Parameters, zero: Bit, state: Mapping[str, Word], inputs: Mapping[str, Word]

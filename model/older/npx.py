@@ -81,7 +81,15 @@ class Npx:
         )
 
     def clock(self, operation: OperationRequest | None, reset: bool) -> None:
-        """The rising edge; `operation` is what executes in this cycle."""
+        """The rising edge; `operation` is what executes in this cycle.
+
+        Parameters
+        ----------
+        operation : OperationRequest or None
+            None if nothing executes.
+        reset : bool
+            RESET of the coprocessor in this cycle.
+        """
         self.left = max(self.left - 1, 0)
         if operation is not None:
             self._execute(operation)

@@ -135,7 +135,15 @@ class OlderPc:
         )
 
     def clock(self, inputs: OlderInputs, outputs: OlderOutputs) -> None:
-        """The rising edge, after `outputs` have settled."""
+        """The rising edge, after `outputs` have settled.
+
+        Parameters
+        ----------
+        inputs : OlderInputs
+            Of this cycle.
+        outputs : OlderOutputs
+            What `settle` gave for them.
+        """
         wiring = self.parameters.pics
         requests = inputs.irq
         if self.parameters.npx_irq is not None:

@@ -18,11 +18,29 @@ class XtNmi:
         self.enable = False
 
     def nmi(self, int_: bool, parity: bool, iochk: bool) -> bool:
-        """The NMI pin in this cycle. Enabling with a source active makes an edge [A15]."""
+        """The NMI pin in this cycle. Enabling with a source active makes an edge [A15].
+
+        Parameters
+        ----------
+        int_ : bool
+            INT of the 8087.
+        parity : bool
+            A parity error of the memory.
+        iochk : bool
+            I/O channel check.
+        """
         return self.enable and ((int_ and self.installed) or parity or iochk)
 
     def clock(self, io: IoAccess | None, reset: bool) -> None:
-        """The rising edge."""
+        """The rising edge.
+
+        Parameters
+        ----------
+        io : IoAccess or None
+            The access of this cycle.
+        reset : bool
+            RESET.
+        """
         if io is not None and io.write and io.address == PORT_A0:
             self.enable = bool(io.data & NMI_ENABLE)
         if reset:

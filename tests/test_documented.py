@@ -1,0 +1,56 @@
+"""What others build on says what it takes: the two halves, but for the kernel's functions in model/kvm/."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+OF_THE_KERNEL = "model/kvm/"
+"""Its functions are the kernel's, under the kernel's names, and are read beside its sources."""
+MOST = 1
+"""Parameters that a sentence can speak of."""
+
+
+def undocumented(root):
+    """Public functions, classes and methods without a docstring, or whose parameters nobody describes."""
+    missing = []
+    for path in sorted(path for part in ("hdl", "model") for path in (root / part).rglob("*.py")):
+        name = path.relative_to(root).as_posix()
+        if not name.startswith(OF_THE_KERNEL):
+            tree = ast.parse(path.read_text("utf-8"))
+            missing += [f"{name}: {one}" for node in tree.body for one in _missing(node)]
+    return missing
+
+
+def _missing(node, within=""):
+    if (
+        not isinstance(node, ast.FunctionDef | ast.ClassDef)
+        or node.name[0] == "_"
+        or node.name == "elaborate"
+    ):
+        return
+    text = ast.get_docstring(node) or ""
+    made_by = node
+    if isinstance(node, ast.ClassDef):
+        inits = [one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"]
+        made_by = inits[0] if inits else None
+        for inner in node.body:
+            yield from _missing(inner, f"{node.name}.")
+    own = [] if made_by is None else [*made_by.args.posonlyargs, *made_by.args.args, *made_by.args.kwonlyargs]
+    taken = [one.arg for one in own if one.arg not in ("self", "cls")]
+    if not text or (len(taken) > MOST and "Parameters\n---" not in text):
+        yield f"{within}{node.name}"
+
+
+def test_what_the_two_halves_take_is_described():
+    assert undocumented(ROOT) == []
+
+
+def test_what_is_not_described_is_found(tmp_path):
+    (tmp_path / "hdl").mkdir()
+    (tmp_path / "model" / "kvm").mkdir(parents=True)
+    text = 'class A:\n    """One."""\n    def __init__(self, a, b): ...\n    def f(self): ...\n'
+    text += "    def _g(self): ...\n"
+    text += 'def h(a, b):\n    """Two.\n\n    Parameters\n    ----------\n    a, b : int\n    """\n'
+    (tmp_path / "hdl" / "a.py").write_text(text)
+    (tmp_path / "model" / "kvm" / "vm.py").write_text("def f(a, b): ...\n")
+    assert undocumented(tmp_path) == ["hdl/a.py: A.f", "hdl/a.py: A"]
