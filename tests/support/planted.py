@@ -84,16 +84,15 @@ def small_pc(folder, defect=None):
     return compile_c(folder / "small_pc", *sources, libraries=("-lm",), include=folder)
 
 
-def rows_of(program, generation, runs, latency=3, boots="all", kind=""):
-    """What comes of cases and modes on it."""
+def judged_on(program, generation, runs, latency=3, boots="all", kind=""):
+    """What comes of cases and modes on it, and in how many boots."""
     words = [str(program), "{image}", str(list(Generation).index(generation)), str(latency), kind]
     found = run_all(given_command(words), None, runs, boots=boots)
     assert found.generation is generation
-    return judged(runs, generation, found.seen)
+    return judged(runs, generation, found.seen), found.boots
 
 
 def failing(program, generation, runs, latency=3, boots="all"):
     """Cases and modes that fail on it."""
-    return {
-        (row.case.name, row.mode) for row in differences(rows_of(program, generation, runs, latency, boots))
-    }
+    rows, _ = judged_on(program, generation, runs, latency, boots)
+    return {(row.case.name, row.mode) for row in differences(rows)}

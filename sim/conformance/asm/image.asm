@@ -157,9 +157,7 @@ main:   call serial
         call find_nmi
         mov word [run_at], runs
         jmp .case
-.lost:  mov ah, 0                       ; it has booted, and does not know any more what it was at
-        mov al, ALARM
-        call cmos_write
+.lost:  call forget_reset               ; it has booted, and does not know any more what it was at
         mov si, lost_text
         call print
         jmp nothing

@@ -128,7 +128,9 @@ def test_a_log_that_agrees_in_all_has_status_0(tmp_path):
             )
     path = tmp_path / "com1.log"
     path.write_text("\n".join([*lines, "done: "]))
-    assert invoke("conform", str(path)).exit_code == 0
+    result = invoke("conform", str(path))
+    assert result.exit_code == 0
+    assert "found: port F1h does nothing\nfound: the reset is a RESET\n" in result.output
 
 
 def test_a_log_of_another_version_is_refused(tmp_path):

@@ -7,7 +7,8 @@
  * KIND has a letter for each thing that PCs have otherwise. Without any a reset is a RESET, and the BIOS jumps to the
  * address at 467h if it is asked to. i: it is an INIT; b: the BIOS boots from the disk; f: it executes FNINIT; 8: by
  * port 64h alone; m: memory is lost; n: there is no reset; 1: port F1h is F0h once more.
- * COM1 goes to standard output. Status 0 when it is powered off, 3 if that never happens, 4 for what it lacks. */
+ * COM1 goes to standard output. Status 0 when it is powered off, 5 with a reset still asked for in the RTC's
+ * memory, 3 if that never happens, 4 for what it lacks. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,7 +188,7 @@ static void out_port(u16 port, u32 value, int size) {
     case 0xCF9: asked_to_reset |= value == 6 && !has('8'); return;
     case 0x3F8: putchar((int)value & 0xFF); return;
     case 0xCF8: config_address = value; return;
-    case 0x501: fflush(stdout); exit(0);
+    case 0x501: fflush(stdout); exit(cmos[0x0F] || cmos[1] ? 5 : 0);
     }
     if (port >= 0xCFC && port <= 0xCFF && (config_address & 0xFFFFFF00u) == 0x80000800u) {
         memcpy(bridge + (config_address & 0xFC) + (port & 3), &value, (size_t)size);
@@ -840,7 +841,7 @@ int main(int count, char **words) {
     x87.generation = (u8)generation;
     x87.irq = on_irq;
     irq13_reset(&x87);
-    while (now < 2000000000u) {
+    while (now < 100000000u) {
         step();
         tick();
         if (asked_to_reset) reset();
