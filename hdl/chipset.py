@@ -1,8 +1,8 @@
-"""The PC/AT's side: the two flip-flops behind port F0h (SDM1 D.2.1.2, figure D-1)."""
+"""The PC/AT's side: the two flip-flops behind port F0h (SDM1 D.2.1.2, figure D-1); F8h on a PC-98."""
 
 from amaranth.hdl import Module, Mux, Signal
 
-from ..model.registers import PORT_F0, Parameters
+from ..model.registers import Parameters
 from .component import Input, Output, Parametrised
 from .ports import FerrEnableSignature, IoSignature
 
@@ -15,7 +15,7 @@ class Chipset(Parametrised):
     Parameters
     ----------
     parameters : Parameters
-        Of which `ferr_enable` and `chipset` matter here.
+        Of which `ferr_enable`, `chipset` and `wiring` matter here.
     """
 
     PORTS = {
@@ -41,7 +41,7 @@ class Chipset(Parametrised):
         error_before = Signal()
         next_enable = Mux(self.enable.write, self.enable.value, self.ferr_enable)
         m.d.comb += [
-            f0_write.eq(self.io.write & (self.io.address == PORT_F0)),
+            f0_write.eq(self.io.write & (self.io.address == self.parameters.fpu_port)),
             self.io.read_data.eq(0xFF),
             error.eq(self.ferr_enable & ~self.ferr_n),
             stay.eq(next_enable & ~self.reset),

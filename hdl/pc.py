@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib.wiring import connect, flipped
 
-from ..model.registers import CASCADE_IRQ, PIC_MASTER, PIC_SLAVE, PORT_F0, Parameters
+from ..model.registers import PORT_F0, Parameters, Wiring
 from .chipset import Chipset
 from .component import DescribedSignature, Input, Output, Parametrised
 from .pic import Pic
@@ -75,9 +75,9 @@ class Pc(Parametrised):
         self._elaborate_pics(m, chipset)
         connect(m, flipped(self.enable), chipset.enable)
         m.d.comb += [
-            processor.reset.eq(self.reset),
+            processor.reset.eq(self._processor_reset()),
             processor.cr0.eq(self.cr0),
-            processor.f0_write.eq(self.io.write & (self.io.address == PORT_F0)),
+            processor.f0_write.eq(self.io.write & (self.io.address == self.parameters.fpu_port)),
             processor.ignne_n.eq(self.ignne_n),
             chipset.reset.eq(self.reset),
             chipset.ferr_n.eq(processor.ferr_n),
@@ -89,9 +89,15 @@ class Pc(Parametrised):
         ]
         return m
 
+    def _processor_reset(self):
+        """RESET; on a PC-98 a write of port F0h too, which nothing but the processor sees (choice)."""
+        if self.parameters.wiring is Wiring.PC98:
+            return self.reset | (self.io.write & (self.io.address == PORT_F0))
+        return self.reset
+
     def _elaborate_pics(self, m, chipset):
         """The cascaded pair, and the I/O bus between all that answer on it."""
-        io = self.io
+        io, wiring = self.io, self.parameters.pics
         m.submodules.master = master = self._master
         m.submodules.slave = slave = self._slave
         requests = Signal(16)
@@ -100,7 +106,7 @@ class Pc(Parametrised):
             self.ir13.eq(requests[self.parameters.fpu_irq]),
             master.sp.eq(1),
             master.ir.eq(requests[:8]),
-            master.ir[CASCADE_IRQ].eq(slave.int_),
+            master.ir[wiring.cascade].eq(slave.int_),
             slave.sp.eq(0),
             slave.ir.eq(requests[8:]),
             slave.cas.eq(master.cas_out),
@@ -117,14 +123,16 @@ class Pc(Parametrised):
             io.read_data.eq(chipset.io.read_data),
         ]
         for pic, port, registers in (
-            (master, PIC_MASTER, self.master),
-            (slave, PIC_SLAVE, self.slave),
+            (master, wiring.master, self.master),
+            (slave, wiring.slave, self.slave),
         ):
-            selected = io.address[1:] == port >> 1
+            assert port is not None
+            decoded = Cat(io.address[: wiring.a0], io.address[wiring.a0 + 1 :])
+            selected = decoded == wiring.decoded(port)
             m.d.comb += [
                 pic.reset.eq(self.reset),
                 pic.inta.eq(self.inta),
-                pic.a0.eq(io.address[0]),
+                pic.a0.eq(io.address[wiring.a0]),
                 pic.write.eq(selected & io.write),
                 pic.read.eq(selected & io.read & ~io.write),
                 pic.write_data.eq(io.write_data),

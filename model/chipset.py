@@ -1,8 +1,8 @@
-"""The PC/AT's side: the two flip-flops behind port F0h (SDM1 D.2.1.2, figure D-1)."""
+"""The PC/AT's side: the two flip-flops behind port F0h (SDM1 D.2.1.2, figure D-1); F8h on a PC-98."""
 
 from typing import NamedTuple
 
-from .registers import PORT_F0, Parameters
+from .registers import Parameters
 
 
 class IoAccess(NamedTuple):
@@ -78,7 +78,7 @@ class Chipset:
 
     def clock(self, inputs: ChipsetInputs) -> None:
         """The rising edge. An edge of FERR# beats a write to F0h: no error is lost (**choice**)."""
-        f0_write = inputs.io is not None and inputs.io.write and inputs.io.address == PORT_F0
+        f0_write = inputs.io is not None and inputs.io.write and inputs.io.address == self.parameters.fpu_port
         sees = self.enabled and not inputs.ferr_n
         if f0_write:
             self.ff1 = False

@@ -6,7 +6,7 @@ from .chipset import FLOATING, Chipset, ChipsetInputs, IoAccess
 from .msr import MsrRequest, MsrResponse
 from .pic import Pic, PicInputs, PicRegisters
 from .processor import Processor, ProcessorInputs
-from .registers import CASCADE_IRQ, PIC_MASTER, PIC_SLAVE, PORT_F0, Cr0, ExceptionFlag, Hwcr, Parameters
+from .registers import PORT_F0, Cr0, ExceptionFlag, Hwcr, Parameters, Wiring
 from .reporting import Decision
 from .x87 import OperationRequest
 
@@ -97,8 +97,9 @@ class Pc:
         chipset = self.chipset.settle(self._chipset_inputs(inputs))
         ignne_n = chipset.ignne_n and inputs.ignne_n
         processor = self.processor.settle(self._processor_inputs(inputs, ignne_n))
-        master = self.master.settle(self._pic_inputs(inputs, PIC_MASTER))
-        slave = self.slave.settle(self._pic_inputs(inputs, PIC_SLAVE, cas=master.cas))
+        pics = self.parameters.pics
+        master = self.master.settle(self._pic_inputs(inputs, pics.master))
+        slave = self.slave.settle(self._pic_inputs(inputs, pics.slave, cas=master.cas))
         vectors = [vector for vector in (master.vector, slave.vector) if vector is not None]
         return PcOutputs(
             decision=processor.decision,
@@ -136,11 +137,12 @@ class Pc:
         outputs : PcOutputs
             What `settle` gave for them.
         """
-        master = self._pic_inputs(inputs, PIC_MASTER)
-        slave = self._pic_inputs(inputs, PIC_SLAVE, cas=self.master.settle(master).cas)
+        pics = self.parameters.pics
+        master = self._pic_inputs(inputs, pics.master)
+        slave = self._pic_inputs(inputs, pics.slave, cas=self.master.settle(master).cas)
         requests = self._requests(inputs, outputs.irq13)
-        cascade = outputs.slave_int << CASCADE_IRQ
-        self.master.clock(master._replace(ir=requests & 0xFF & ~(1 << CASCADE_IRQ) | cascade))
+        cascade = outputs.slave_int << pics.cascade
+        self.master.clock(master._replace(ir=requests & 0xFF & ~(1 << pics.cascade) | cascade))
         self.slave.clock(slave._replace(ir=requests >> 8))
         self.chipset.clock(self._chipset_inputs(inputs))
         self.processor.clock(self._processor_inputs(inputs, outputs.ignne_n), outputs.decision)
@@ -149,27 +151,27 @@ class Pc:
         """The request lines: FF1 and another device may drive the same one."""
         return inputs.irq | irq13 << self.parameters.fpu_irq
 
-    @staticmethod
-    def _io_data(io: IoAccess | None, master: int, slave: int) -> int:
+    def _io_data(self, io: IoAccess | None, master: int, slave: int) -> int:
         if io is None or io.write:
             return FLOATING
-        return {PIC_MASTER: master, PIC_SLAVE: slave}.get(io.address & ~1, FLOATING)
+        pics = self.parameters.pics
+        return {pics.master: master, pics.slave: slave}.get(pics.chip(io.address), FLOATING)
 
-    @staticmethod
-    def _pic_inputs(inputs: PcInputs, port: int, cas: int = 0) -> PicInputs:
-        """What an 8259A at an even port sees of the buses; its IR inputs are added at the edge."""
+    def _pic_inputs(self, inputs: PcInputs, port: int | None, cas: int = 0) -> PicInputs:
+        """What an 8259A with that lower port sees of the buses; its IR inputs are added at the edge."""
         quiet = PicInputs(reset=inputs.reset, inta=inputs.inta, cas=cas)
-        io = inputs.io
-        if io is None or io.address & ~1 != port:
+        io, pics = inputs.io, self.parameters.pics
+        if io is None or pics.chip(io.address) != port:
             return quiet
-        return quiet._replace(write=io.write, read=not io.write, a0=bool(io.address & 1), data=io.data)
+        a0 = bool(io.address >> pics.a0 & 1)
+        return quiet._replace(write=io.write, read=not io.write, a0=a0, data=io.data)
 
     def _chipset_inputs(self, inputs: PcInputs) -> ChipsetInputs:
         return ChipsetInputs(inputs.reset, self.processor.ferr_n, inputs.io, inputs.ferr_enable)
 
     def _processor_inputs(self, inputs: PcInputs, ignne_n: bool) -> ProcessorInputs:
         return ProcessorInputs(
-            reset=inputs.reset,
+            reset=inputs.reset or resets_processor(inputs.io, self.parameters),
             ignne_n=ignne_n,
             cr0=inputs.cr0,
             operation=inputs.operation,
@@ -177,5 +179,17 @@ class Pc:
             msr_response_ready=inputs.msr_response_ready,
             guest_mode=inputs.guest_mode,
             intercept_ferr_freeze=inputs.intercept_ferr_freeze,
-            f0_write=inputs.io is not None and inputs.io.write and inputs.io.address == PORT_F0,
+            f0_write=_writes(inputs.io, self.parameters.fpu_port),
         )
+
+
+def resets_processor(io: IoAccess | None, parameters: Parameters) -> bool:
+    """A write of a PC-98's port F0h: RESET of the processor with its x87 unit, and of nothing else [N6].
+
+    (**choice**: what else SHUT0 and SHUT1 restart is not modelled.)
+    """
+    return parameters.wiring is Wiring.PC98 and _writes(io, PORT_F0)
+
+
+def _writes(io: IoAccess | None, port: int) -> bool:
+    return io is not None and io.write and io.address == port

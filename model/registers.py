@@ -5,6 +5,7 @@ Nothing here behaves. Whatever has a rule behind it is written twice, once in `m
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class ParameterError(ValueError):
@@ -209,16 +210,64 @@ PIC_MASTER = 0x20
 """Even port of the master 8259A; the odd one is 21h."""
 PIC_SLAVE = 0xA0
 """Even port of the slave 8259A; the odd one is A1h."""
-BIOS_WORDS = (
-    # SDM1 D.2.1.2 takes the PC/AT's programming for granted: edge triggered, cascaded on IR2, 8086 mode,
-    # vectors 08h-0Fh and 70h-77h, nothing masked.
-    *((PIC_MASTER, 0x11), (PIC_MASTER + 1, 0x08), (PIC_MASTER + 1, 0x04), (PIC_MASTER + 1, 0x01)),
-    *((PIC_SLAVE, 0x11), (PIC_SLAVE + 1, 0x70), (PIC_SLAVE + 1, 0x02), (PIC_SLAVE + 1, 0x01)),
-    *((PIC_MASTER + 1, 0x00), (PIC_SLAVE + 1, 0x00)),
-)
-"""What a BIOS writes to the two 8259As: port and byte."""
+PORT_F8 = 0xF8
+"""I/O port F8h: what F0h is on a PC/AT, on a PC-98 [N3]; F0h resets the processor there [N6]."""
 CASCADE_IRQ = 2
-"""The master's input that the slave's INT goes to."""
+"""The master's input that the slave's INT goes to, on a PC/AT."""
+
+
+class PicWiring(NamedTuple):
+    """Where the 8259As are, and what is wired to them."""
+
+    master: int
+    """Its lower port."""
+    slave: int | None
+    """Its lower port; None where there is no slave."""
+    a0: int
+    """Bit of the address that goes to A0."""
+    cascade: int
+    """IR of the master that the slave's INT goes to."""
+    base: int = 0x70
+    """The slave's first vector, as its BIOS programs it."""
+
+    def chip(self, address: int) -> int:
+        """The lower port of the 8259A that an address belongs to, if it is one of theirs."""
+        return address & ~(1 << self.a0)
+
+    def decoded(self, port: int) -> int:
+        """A lower port as the decoder has it: 15 bits, without A0 of the 8259A."""
+        return port >> self.a0 + 1 << self.a0 | port & (1 << self.a0) - 1
+
+    @property
+    def bios_words(self) -> tuple[tuple[int, int], ...]:
+        """What a BIOS writes to both: port and byte.
+
+        SDM1 D.2.1.2 takes the programming for granted: edge triggered, cascaded, 8086 mode, vectors from 08h
+        and from `base` on, nothing masked.
+        """
+        assert self.slave is not None
+        odd = 1 << self.a0
+        words: list[tuple[int, int]] = []
+        chips = (self.master, 0x08, 1 << self.cascade), (self.slave, self.base, self.cascade)
+        for port, vector, cascade in chips:
+            words += [(port, 0x11), (port + odd, vector), (port + odd, cascade), (port + odd, 0x01)]
+        return (*words, (self.master + odd, 0), (self.slave + odd, 0))
+
+
+AT_PICS = PicWiring(PIC_MASTER, PIC_SLAVE, 0, CASCADE_IRQ)
+PC98_PICS = PicWiring(0x00, 0x08, 1, 7, 0x10)
+"""Master at 00h and 02h, slave at 08h and 0Ah, vectors from 10h [N1]."""
+BIOS_WORDS = AT_PICS.bios_words
+"""What a BIOS writes to the two 8259As of a PC/AT: port and byte."""
+
+
+class Wiring(enum.Enum):
+    """The PC around the processor: ports, cascade, and the interrupt that an error is."""
+
+    AT = "AT"
+    """PC/AT: 8259As at 20h and A0h, IRQ 13, port F0h."""
+    PC98 = "PC98"
+    """NEC PC-98: 8259As at 00h and 08h, cascade on IR7, IRQ 8, port F8h; F0h resets the processor [N1-N6]."""
 
 
 @dataclass(frozen=True)
@@ -246,23 +295,29 @@ class Parameters:
     sse3: bool = False
     """A P6 that is a Pentium 4 with SSE3: it has FISTTP. AMD64 always has it, I486 never."""
     fpu_irq: int = 13
-    """The interrupt request that FF1 drives: 13 on a PC/AT, 8 on a PC-98; 0..15, not 2."""
+    """The interrupt request that FF1 drives: 0..15, not that of the cascade. 13, which is a PC/AT's, becomes
+    8 with the wiring of a PC-98."""
     hwcr: HwcrLayout = HwcrLayout.MINIMAL
     """The bits of HWCR on AMD64."""
     chipset: SouthBridge = SouthBridge.NONE
     """The part whose enable bit it is. After reset the bit is 0 on each that is named: of the PIIX that is
     known (4Eh is 03h), of the others that firmware sets it (**choice**)."""
+    wiring: Wiring = Wiring.AT
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "generation", _member(Generation, "generation", self.generation))
         object.__setattr__(self, "reserved_bits", _member(ReservedBits, "reserved_bits", self.reserved_bits))
         object.__setattr__(self, "hwcr", _member(HwcrLayout, "hwcr", self.hwcr))
         object.__setattr__(self, "chipset", _member(SouthBridge, "chipset", self.chipset))
+        object.__setattr__(self, "wiring", _member(Wiring, "wiring", self.wiring))
+        if self.wiring is Wiring.PC98 and self.fpu_irq == 13:
+            object.__setattr__(self, "fpu_irq", 8)
         _at_least("synchroniser_stages", self.synchroniser_stages, 2)
         _at_least("nowait_window", self.nowait_window, 1)
         _at_least("fpu_irq", self.fpu_irq, 0)
-        if self.fpu_irq > 15 or self.fpu_irq == CASCADE_IRQ:
-            raise ParameterError(f"fpu_irq must be 0..15 and not {CASCADE_IRQ}, not {self.fpu_irq!r}")
+        cascade = self.pics.cascade
+        if self.fpu_irq > 15 or self.fpu_irq == cascade:
+            raise ParameterError(f"fpu_irq must be 0..15 and not {cascade}, not {self.fpu_irq!r}")
         for name in ("port_emulation", "ferr_enable", "mmx", "sse3"):
             if not isinstance(getattr(self, name), bool):
                 raise ParameterKindError(f"{name} must be True or False, not {getattr(self, name)!r}")
@@ -271,6 +326,16 @@ class Parameters:
     def enabled_at_reset(self) -> bool:
         """Reset value of the chipset's enable bit."""
         return self.ferr_enable and self.chipset is SouthBridge.NONE
+
+    @property
+    def pics(self) -> PicWiring:
+        """Where the 8259As are."""
+        return PC98_PICS if self.wiring is Wiring.PC98 else AT_PICS
+
+    @property
+    def fpu_port(self) -> int:
+        """The port that clears FF1 and sets FF2: F0h, on a PC-98 F8h."""
+        return PORT_F8 if self.wiring is Wiring.PC98 else PORT_F0
 
 
 def _member(kind: type[enum.Enum], name: str, value: object) -> enum.Enum:

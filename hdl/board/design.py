@@ -15,6 +15,7 @@ from ...model.registers import (
     PORT_F0,
     Generation,
     Parameters,
+    Wiring,
 )
 from ..component import Output, Parametrised
 from ..flat import flat_ports
@@ -60,6 +61,8 @@ class BoardDesign(Parametrised):
 
     def __init__(self, parameters: Parameters, *, clock: float, baud: int = 115_200):
         super().__init__(parameters)
+        if parameters.wiring is not Wiring.AT:
+            raise ValueError(f"a board has the wiring of a PC/AT, not {parameters.wiring.value}")
         self.divisor = round(clock / baud)
         if self.divisor < 3:
             raise ValueError(f"a clock of {clock:g} Hz is too slow for {baud} baud: at least 3 cycles a bit")

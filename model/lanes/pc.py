@@ -11,13 +11,12 @@ A word is a list of bits, the lowest first. Inputs and outputs go by the names o
 from collections.abc import Mapping
 
 from ..registers import (
-    CASCADE_IRQ,
     CONTROL_RESET,
-    PIC_MASTER,
-    PIC_SLAVE,
+    PORT_F0,
     Generation,
     HwcrLayout,
     Parameters,
+    Wiring,
 )
 from .bits import Bit, Word
 from .hwcr import held_bits, readable_bits
@@ -102,12 +101,21 @@ class _Cycle(ProcessorCycle):
         self._chipset()
         self._interrupts()
         (reset,) = self._in["reset"]
+        processor_reset = reset | self._resets_processor()
         for name, (width, value) in lane_registers(self._parameters).items():
             # The synchroniser and the edge detector follow their wires whatever RESET does.
             if name not in ("pin", "ferr_seen"):
                 begun = self._logic.constant(value, width)
-                self._after[name] = self._logic.select(reset, begun, self._after[name])
+                outside = name in ("ff1", "ff2", "enabled") or name.startswith(("master.", "slave."))
+                resets = reset if outside else processor_reset
+                self._after[name] = self._logic.select(resets, begun, self._after[name])
         return self._out, self._after
+
+    def _resets_processor(self) -> Bit:
+        """A PC-98's port F0h, which nothing but the processor sees (**choice**)."""
+        if self._parameters.wiring is not Wiring.PC98:
+            return self._logic.zero
+        return self._input("io_write") & self._logic.equal(self._in["io_address"], PORT_F0)
 
     # The two flip-flops behind port F0h (SDM1 D.2.1.2, figure D-1)
 
@@ -128,12 +136,12 @@ class _Cycle(ProcessorCycle):
 
     def _interrupts(self) -> None:
         lines = list(self._in["irq"])
-        number = self._parameters.fpu_irq
+        number, cascade = self._parameters.fpu_irq, self._parameters.pics.cascade
         lines[number] = lines[number] | self._one_bit("ff1")
         self._out["ir13"] = [lines[number]]
         master = self._chip("master", self._one, [self._zero] * 3)
         slave = self._chip("slave", self._zero, master.cas)
-        lines[CASCADE_IRQ] = slave.int_
+        lines[cascade] = slave.int_
         for name, chip, ir in (("master", master, lines[:8]), ("slave", slave, lines[8:])):
             self._after |= {f"{name}.{key}": word for key, word in chip.clock(ir).items()}
             self._out |= {f"{name}_irr": chip.irr, f"{name}_isr": chip.isr, f"{name}_imr": chip.imr}
@@ -145,8 +153,11 @@ class _Cycle(ProcessorCycle):
         self._out |= {"intr": [master.int_], "slave_int": [slave.int_]}
 
     def _selected(self, chip: str) -> Bit:
-        port = {"master": PIC_MASTER, "slave": PIC_SLAVE}[chip]
-        return self._logic.equal(self._in["io_address"][1:], port >> 1)
+        pics = self._parameters.pics
+        port = pics.master if chip == "master" else pics.slave
+        assert port is not None
+        address = self._in["io_address"]
+        return self._logic.equal([*address[: pics.a0], *address[pics.a0 + 1 :]], pics.decoded(port))
 
     def _reads(self, chip: str) -> Bit:
         return self._selected(chip) & self._input("io_read")
@@ -157,7 +168,7 @@ class _Cycle(ProcessorCycle):
         bus = PicBus(
             write=selected & self._input("io_write"),
             read=selected & self._input("io_read"),
-            a0=self._in["io_address"][0],
+            a0=self._in["io_address"][self._parameters.pics.a0],
             data=self._in["io_write_data"],
             inta=self._input("inta"),
             cas=cas,

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from ..registers import (
     CONTROL_FNINIT,
-    PORT_F0,
     VMEXIT_FERR_FREEZE,
     Generation,
     HwcrLayout,
@@ -295,4 +294,4 @@ class ProcessorCycle:
         return (bit | sets) & ~clears
 
     def _f0_written(self) -> Bit:
-        return self._input("io_write") & self._logic.equal(self._in["io_address"], PORT_F0)
+        return self._input("io_write") & self._logic.equal(self._in["io_address"], self._parameters.fpu_port)

@@ -5,9 +5,8 @@ Nothing here behaves. Numbers in brackets, such as [B2], are those of the list o
 
 import enum
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from ..registers import Operation, ParameterError, ParameterKindError
+from ..registers import AT_PICS, PC98_PICS, PORT_F8, Operation, ParameterError, ParameterKindError, PicWiring
 
 
 class OlderMachine(enum.Enum):
@@ -52,8 +51,6 @@ CONTROL_8087 = 0x03FF
 """Control word of 8087 and 80287 after RESET and FNINIT [A18, B14]."""
 INTERRUPT_MASK = 1 << 7
 """Control word bit 7 of the 8087: M, or IEM; 1 = interrupts masked [A4]."""
-PORT_F8 = 0xF8
-"""I/O port F8h: clears the latch of a PC-98 [N3]."""
 PORT_A0 = 0xA0
 """I/O port A0h of a PC or PC/XT: the NMI mask register."""
 NMI_ENABLE = 1 << 7
@@ -79,22 +76,6 @@ SUPPORTED = (
 nothing is #UD on 8087 and 80287, which execute aliases or nothing; no program gets as far as that)."""
 
 
-class PicWiring(NamedTuple):
-    """Where the 8259As are, and what is wired to them."""
-
-    master: int
-    """Its lower port."""
-    slave: int | None
-    """Its lower port; None where there is no slave."""
-    a0: int
-    """Bit of the address that goes to A0."""
-    cascade: int
-    """IR of the master that the slave's INT goes to."""
-
-
-AT_PICS = PicWiring(0x20, 0xA0, 0, 2)
-PC98_PICS = PicWiring(0x00, 0x08, 1, 7)
-"""Master at 00h and 02h, slave at 08h and 0Ah [N1]."""
 XT_PICS = PicWiring(0x20, None, 0, 2)
 
 
@@ -191,8 +172,7 @@ class OlderParameters:
             return 16
         if self.npx_irq is None:
             return 2
-        base = 0x10 if self.machine is OlderMachine.PC98 else 0x70
-        return base + self.npx_irq - 8
+        return self.pics.base + self.npx_irq - 8
 
     @property
     def bios_words(self) -> tuple[tuple[int, int], ...]:
@@ -202,14 +182,7 @@ class OlderParameters:
         if wiring.slave is None:
             pic = ((0, 0x13), (odd, 0x08), (odd, 0x09), (odd, 0))
             return (*((wiring.master + port, word) for port, word in pic), (PORT_A0, NMI_ENABLE))
-        base = 0x10 if self.machine is OlderMachine.PC98 else 0x70
-        words: list[tuple[int, int]] = []
-        for port, vector, cascade in (
-            (wiring.master, 0x08, 1 << wiring.cascade),
-            (wiring.slave, base, wiring.cascade),
-        ):
-            words += [(port, 0x11), (port + odd, vector), (port + odd, cascade), (port + odd, 0x01)]
-        return (*words, (wiring.master + odd, 0), (wiring.slave + odd, 0))
+        return wiring.bios_words
 
 
 _CPU = {

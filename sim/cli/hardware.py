@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from ...model.older import OlderMachine, OlderParameters
+from ...model.older import OlderMachine
 from ...model.registers import Generation, Parameters
 from ..hardware.bitstream import BOARDS, build_bitstream, prepare_build
 from ..hardware.mutate import mutate
 from ..hardware.older_verilog import export_older
-from ..hardware.parameters import BLOCK_NAMES, OLDER_BLOCK_NAMES
+from ..hardware.parameters import BLOCK_NAMES, OLDER_BLOCK_NAMES, GivenParameters
 from ..hardware.prove import prove, selected
 from ..hardware.size import FAMILIES, size_of
 from ..hardware.verilog import export, write_verilog
@@ -19,6 +19,7 @@ from .console import stderr_status
 from .fail import fail
 from .options import generation_option, parameter_option
 
+_OLDER_MACHINES = click.Choice([one.value for one in OlderMachine], case_sensitive=False)
 GENERATION_OPTION = generation_option(default=Generation.AMD64.value, show_default=True)
 
 
@@ -33,10 +34,10 @@ GENERATION_OPTION = generation_option(default=Generation.AMD64.value, show_defau
 @GENERATION_OPTION
 @click.option(
     "--machine",
-    type=click.Choice([one.value for one in OlderMachine], case_sensitive=False),
+    type=_OLDER_MACHINES,
     help="A PC before the 486, with blocks pc, npx, waits, at_latch, xt_nmi, in place of a generation.",
 )
-@parameter_option("nowait_window=7, port_emulation=1, hwcr=zen")
+@parameter_option("nowait_window=7, port_emulation=1, hwcr=zen, irq13_from=error", of_all_times=True)
 @click.option(
     "--language",
     type=click.Choice(["verilog", "systemverilog", "vhdl"]),
@@ -50,7 +51,7 @@ def verilog_command(
     block: str,
     generation: str,
     machine: str | None,
-    parameters: dict[str, Any],
+    parameters: GivenParameters,
     language: str,
     out: Path,
     force: bool,
@@ -66,13 +67,13 @@ def verilog_command(
       irq13 verilog --block reporting --generation I486 --parameter nowait_window=7 --out rtl
       irq13 verilog --language vhdl --out rtl
       irq13 verilog --machine AT286 --block at_latch --out rtl
+      irq13 verilog --machine PC98 --parameter cpu=8086 --out rtl
     """
-    if machine:
-        if parameters:
-            raise click.UsageError("--parameter is for generations; a machine is written with its defaults")
-        exported = export_older(block, OlderParameters(OlderMachine(machine)), language)
+    design = parameters.on(OlderMachine(machine) if machine else Generation(generation))
+    if isinstance(design, Parameters):
+        exported = export(block, design, language)
     else:
-        exported = export(block, Parameters(Generation(generation), **parameters), language)
+        exported = export_older(block, design, language)
     out.mkdir(parents=True, exist_ok=True)
     for path in write_verilog(exported, out, force=force):
         click.echo(path)
@@ -203,30 +204,43 @@ def prove_command(names: tuple[str, ...], generation: str | None, parameters: di
 
 
 @click.command("mutate")
-@GENERATION_OPTION
-@parameter_option("hwcr=zen")
+@generation_option(help="AMD64 without --machine.")
+@click.option("--machine", type=_OLDER_MACHINES, help="A PC before the 486, in place of a generation.")
+@parameter_option("hwcr=zen, irq13_from=error", of_all_times=True)
 @click.option("--count", type=click.IntRange(1), default=200, show_default=True, help="Mutants, at most.")
 @click.option("--cycles", type=click.IntRange(1), default=20_000, show_default=True, help="Of stimulus.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Chooses both.")
-def mutate_command(generation: str, parameters: dict[str, Any], count: int, cycles: int, seed: int) -> None:
+@click.option("--source", default="", metavar="TEXT", help="Only points of files with this in their path.")
+def mutate_command(
+    generation: str | None,
+    machine: str | None,
+    parameters: GivenParameters,
+    count: int,
+    cycles: int,
+    seed: int,
+    source: str,
+) -> None:
     """Break the netlist at COUNT points, one at a time, and see whether the lockstep stimulus notices.
 
     For a mutant that survives it ABC finds inputs that show it, which are run too, or proves that it behaves
-    as the design does; what is neither is listed, and the exit status is 1. There are some 25,000 points:
-    a count above that takes all of them, and over an hour; Ctrl-C ends it with what is known by then. Needs
-    pip install 'irq13[mutate]', g++, make, perl and berkeley-abc.
+    as the design does; what is neither is listed, and the exit status is 1. There are some 25,000 points
+    (13,000 of an XT8087): a count above that takes all of them, and over an hour; Ctrl-C ends it with what is
+    known by then. Needs pip install 'irq13[mutate]', g++, make, perl and berkeley-abc.
 
     \b
     Example:
       irq13 mutate --generation I486 --count 2000
+      irq13 mutate --machine XT8087 --source hdl/older --count 100000
     """
+    if generation and machine:
+        raise click.UsageError("--machine stands alone: without --generation")
+    design = parameters.on(OlderMachine(machine) if machine else Generation(generation or Generation.AMD64))
     noticed: list[int] = []
     found: list[int] = []
     equivalent = survivors = 0
     try:
         with stderr_status("mutating") as status:
-            design = Parameters(Generation(generation), **parameters)
-            for one in mutate(design, count, cycles, seed, status.update):
+            for one in mutate(design, count, cycles, seed, status.update, source):
                 if one.killed_in is not None:
                     (found if one.searched else noticed).append(one.killed_in)
                 elif one.equivalent:

@@ -12,25 +12,29 @@ from rich.table import Table
 from rich.text import Text
 
 from ... import hdl
+from ...model.older import OlderMachine
 from ...model.registers import Generation, Parameters
 from ..fuzz import campaign as fuzz
 from ..fuzz.campaign import CampaignResult, describe_failure
 from ..fuzz.dask import over_dask
 from ..fuzz.failure import replay_failure
 from ..netlist.lowering import lower
-from ..scenarios.report import render
-from ..scenarios.run import run_scenario
-from ..scenarios.scenario import Scenario, load_scenario
+from ..scenarios.older import XT_PINS, parameters_on
+from ..scenarios.report import recorded_signals, render
+from ..scenarios.scenario import PINS, Scenario, load_scenario
+from ..scenarios.side_by_side import run_on_machine
 from ..support.files import ensure_replaceable, replacing
 from ..sweep.heatmap import TERMINAL, cells, heatmap_page, letter, runs
+from ..sweep.older import sweep_older
 from ..sweep.pins import pin_pulse
 from ..sweep.sweep import Sweep, phase, sweep
+from ..waveform.older_signals import older_pins
 from ..waveform.selection import choose_signals
 from ..waveform.vcd_writer import write_waveform
 from ..waveform.view.text import draw
 from .console import canvas_for, progress_bar, standard_output, stderr_status
 from .fail import fail
-from .options import generation_option
+from .options import chosen_machines, generation_option, machine_option
 
 MAP_ROWS = 40
 """Rows of a map in the terminal."""
@@ -46,13 +50,11 @@ ENGINE_OPTION = click.option(
 THREADS_OPTION = click.option("--threads", type=click.IntRange(1), help="By default one for each processor.")
 
 
-def _sweepable(name: str) -> "Scenario":
-    """A scenario for lanes, which have no machine before the 486."""
-    chosen = load_scenario(name)
-    if not chosen.generations:
-        only = ", ".join(machine.value for machine in chosen.machines)
-        raise click.UsageError(f"{name} is for {only}: sweeps are on AT486, P6 and AMD64")
-    return chosen
+def _swept(scenario: Scenario, generation: str | None, machine: str | None) -> Generation | OlderMachine:
+    """The machine of a sweep: by default the scenario's first."""
+    if generation or machine:
+        return chosen_machines(generation, machine)[0]
+    return [*scenario.generations, *scenario.machines][0]
 
 
 @click.command("sweep")
@@ -70,6 +72,7 @@ def _sweepable(name: str) -> "Scenario":
     "--second-width", type=click.IntRange(1), help="Cycles after which it is over; by default never."
 )
 @generation_option(help="Instead of the scenario's first one.")
+@machine_option(one=True, help="Instead of it: one before the 486 is run phase by phase, on the model.")
 @click.option("--html", "page", type=click.Path(path_type=Path), help="Write the map as a page.")
 @click.option("--phase", metavar="N[,M]", help="Also run this phase alone on the HDL; writes its waveform.")
 @ENGINE_OPTION
@@ -86,13 +89,15 @@ def sweep_command(
     Example:
       irq13 sweep dos-divide-by-zero --pin ignne_n --to 60
       irq13 sweep dos-divide-by-zero --pin ignne_n=low --second-pin ignne_n=high --to 60 --html map.html
+      irq13 sweep dos-divide-by-zero --machine XT8087 --pin parity --width 4 --to 30
     """
-    chosen = _sweepable(scenario)
-    generation = Generation(options["generation"]) if options["generation"] else chosen.generations[0]
-    pulses = [pin_pulse(pin, options["width"])]
+    chosen = load_scenario(scenario)
+    machine = _swept(chosen, options["generation"], options["machine"])
+    pins = PINS if isinstance(machine, Generation) else {**PINS, **dict.fromkeys(XT_PINS, False)}
+    pulses = [pin_pulse(pin, options["width"], pins)]
     ranges = [_cycles(options["start"], options["end"])]
     if second_pin:
-        pulses.append(pin_pulse(second_pin, options["second_width"]))
+        pulses.append(pin_pulse(second_pin, options["second_width"], pins))
         ranges.append(
             _cycles(
                 _either(options["second_from"], options["start"]),
@@ -105,16 +110,9 @@ def sweep_command(
     if page is not None:
         ensure_replaceable(page)
     with progress_bar() as progress:
-        task = progress.add_task("cycles", total=None)
-        done = sweep(
-            chosen,
-            generation,
-            pulses,
-            ranges,
-            engine=options["engine"],
-            threads=options["threads"],
-            progress=lambda cycle, most: progress.update(task, completed=cycle, total=most),
-        )
+        task = progress.add_task("cycles" if isinstance(machine, Generation) else "phases", total=None)
+        advance = lambda done, most: progress.update(task, completed=done, total=most)  # noqa: E731
+        done = _sweep(chosen, machine, pulses, ranges, options, advance)
     if done.note:
         click.echo(f"irq13: {done.note}", err=True)
     _print(done)
@@ -125,6 +123,16 @@ def sweep_command(
     if alone is not None:
         _run_alone(done, alone)
     sys.exit(1 if any(one.verdict == "lost" for one in done.outcomes) else 0)
+
+
+def _sweep(chosen, machine, pulses, ranges, options, advance) -> Sweep:
+    if isinstance(machine, Generation):
+        lanes = {name: options[name] for name in ("engine", "threads")}
+        return sweep(chosen, machine, pulses, ranges, **lanes, progress=advance)
+    if options["engine"] != "auto" or options["threads"]:
+        why = f"{machine.value} is run phase by phase, on the model"
+        raise click.UsageError(f"--engine and --threads are for lanes: {why}")
+    return sweep_older(chosen, machine, pulses, ranges, progress=advance)
 
 
 def _either(value: int | None, default: int) -> int:
@@ -178,17 +186,20 @@ def _print(done: "Sweep") -> None:
         )
     console.print(table)
     size = done.table.size
-    console.print(f"\n{size} phases, {done.lanes} lanes of {done.cycles} cycles")
+    how = "runs of the model, of up to" if done.on_model else "lanes of"
+    console.print(f"\n{size} phases, {done.lanes} {how} {done.cycles} cycles")
 
 
 def _run_alone(done: "Sweep", cycles: list[int]) -> None:
     """One phase on the HDL, drawn, with its waveform."""
     console = standard_output()
-    alone = run_scenario(phase(done.scenario, done.pulses, cycles), done.generation)
+    machine = done.generation
+    alone = run_on_machine(phase(done.scenario, done.pulses, cycles), machine, "hdl")
+    pins = () if isinstance(machine, Generation) else older_pins(parameters_on(alone.scenario, machine))
     path = Path(f"{done.scenario.name}.{'-'.join(map(str, cycles))}.vcd")
-    save = write_waveform(alone.trace, path)
+    save = write_waveform(alone.trace, path, recorded_signals(alone))
     console.print()
-    console.print(render(alone, choose_signals(alone.trace), canvas_for(console, False)))
+    console.print(render(alone, choose_signals(alone.trace, pins), canvas_for(console, False)))
     console.print(f"\nwaveform: {path}   (gtkwave {save})", markup=False)
 
 
@@ -211,6 +222,7 @@ class Cycles(click.ParamType):
 @click.option("--cycles", type=Cycles(), default="1e9", show_default=True, help="Over all lanes together.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Replays a campaign.")
 @generation_option(help="Only this one.")
+@machine_option(one=True, help="The same by its name as a machine: AT486, P6 or AMD64.")
 @click.option("--state", type=click.Path(path_type=Path), help="Kept here, and gone on from there.")
 @click.option("--dask", metavar="ADDRESS", help="Of a Dask scheduler, whose workers do the work.")
 @ENGINE_OPTION
@@ -219,6 +231,7 @@ def fuzz_command(
     cycles: int,
     seed: int,
     generation: str | None,
+    machine: str | None,
     state: Path | None,
     dask: str | None,
     engine: str,
@@ -233,7 +246,7 @@ def fuzz_command(
     Example:
       irq13 fuzz --cycles 1e10 --seed 7 --state campaign.json
     """
-    generations = [Generation(generation)] if generation else list(Generation)
+    generations = [_fuzzed(one) for one in chosen_machines(generation, machine)]
     plan = fuzz.plan_of(cycles, seed, generations)
     result = fuzz.resume(state, plan) if state and state.exists() else fuzz.CampaignResult(plan)
     interrupted = _campaign(result, state, dask, engine, threads)
@@ -244,6 +257,13 @@ def fuzz_command(
     if interrupted:
         hint = "the same command goes on" if state else "with --state FILE a campaign can go on"
         fail(f"interrupted: {hint}", 130)
+
+
+def _fuzzed(machine: Generation | OlderMachine) -> Generation:
+    if isinstance(machine, OlderMachine):
+        instead = f"`irq13 lockstep --machine {machine.value}` compares its model and HDL"
+        raise click.UsageError(f"fuzz runs in lanes, whose reference has AT486, P6 and AMD64: {instead}")
+    return machine
 
 
 def _campaign(

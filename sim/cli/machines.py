@@ -3,27 +3,31 @@
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ...model.registers import Generation, Parameters
+from ..hardware.parameters import GivenParameters
 from ..machines.lockstep import lockstep
 from ..machines.machine import MACHINES
+from ..machines.older import older_lockstep
 from ..machines.replay import read_measured, replay_vectors
 from ..support.errors import Divergence
 from ..support.text import printable
 from .console import progress_bar
 from .fail import fail
-from .options import generation_option, on_option, parameter_option
+from .options import chosen_machines, generation_option, machine_option, on_option, parameter_option
 
 
 @click.command("lockstep")
 @generation_option(help="Only this one.")
-@parameter_option("hwcr=zen")
-@click.option("--cycles", type=click.IntRange(1), default=10_000, show_default=True, help="Per generation.")
+@machine_option(help="This one, or all seven, in place of the three generations.")
+@parameter_option("hwcr=zen, wiring=PC98, irq13_from=error", of_all_times=True)
+@click.option("--cycles", type=click.IntRange(1), default=10_000, show_default=True, help="Per machine.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Replays a run exactly.")
-def lockstep_command(generation: str | None, parameters: dict[str, Any], cycles: int, seed: int) -> None:
+def lockstep_command(
+    generation: str | None, machine: str | None, parameters: GivenParameters, cycles: int, seed: int
+) -> None:
     """Compare model and HDL on every output, cycle by cycle, on random stimulus.
 
     Exit status 1 at the first difference, which is shown with its seed, cycle and what came before.
@@ -31,12 +35,17 @@ def lockstep_command(generation: str | None, parameters: dict[str, Any], cycles:
     \b
     Example:
       irq13 lockstep --cycles 50000 --seed 7
+      irq13 lockstep --machine AT286 --cycles 50000
     """
-    for one in [Generation(generation)] if generation else list(Generation):
+    for one in chosen_machines(generation, machine):
+        design = parameters.on(one)
         with progress_bar() as progress:
             advance = partial(progress.advance, progress.add_task(one.value, total=cycles))
             try:
-                seen = lockstep(Parameters(one, **parameters), seed, cycles, advance)
+                if isinstance(design, Parameters):
+                    seen = lockstep(design, seed, cycles, advance)
+                else:
+                    seen = older_lockstep(design, seed, cycles, advance)
             except Divergence as error:
                 progress.stop()
                 fail(str(error), 1)

@@ -7,7 +7,7 @@ import click
 
 from ...model.older import OlderMachine
 from ...model.registers import Generation
-from ..hardware.parameters import values_from
+from ..hardware.parameters import GivenParameters, given_parameters, values_from
 from ..support.errors import InputError
 
 GENERATIONS = [generation.value for generation in Generation]
@@ -23,9 +23,9 @@ def generation_option(*names: str, **settings: Any) -> Callable:
     return click.option("--generation", *names, type=kind, **settings)
 
 
-def machine_option(**settings: Any) -> Callable:
-    """`--machine`, in any case of letters; `settings` as of `click.option`."""
-    kind = click.Choice([*MACHINES_OF_ALL_TIMES, "all"], case_sensitive=False)
+def machine_option(one: bool = False, **settings: Any) -> Callable:
+    """`--machine`, in any case of letters, with `all` but for `one`; `settings` as of `click.option`."""
+    kind = click.Choice([*MACHINES_OF_ALL_TIMES, *(() if one else ("all",))], case_sensitive=False)
     return click.option("--machine", "machine", type=kind, **settings)
 
 
@@ -35,30 +35,66 @@ def on_option(default: str, **settings: Any) -> Callable:
     return click.option("--on", type=kind, default=default, show_default=True, **settings)
 
 
-def parameter_option(examples: str) -> Callable:
-    """`--parameter NAME=VALUE`, as often as needed; gives a dictionary of values of `Parameters`."""
+def named_machine(name: str) -> Generation | OlderMachine:
+    """One of MACHINES_OF_ALL_TIMES."""
+    later = dict(zip(MACHINES_OF_ALL_TIMES, Generation, strict=False))
+    return later[name] if name in later else OlderMachine(name)
+
+
+def chosen_machines(generation: str | None, machine: str | None) -> list[Generation | OlderMachine]:
+    """What --generation or --machine names; the generations without both.
+
+    Raises
+    ------
+    UsageError
+        If both are given.
+    """
+    if generation and machine:
+        raise click.UsageError("--machine stands alone: without --generation")
+    if machine == "all":
+        return [named_machine(name) for name in MACHINES_OF_ALL_TIMES]
+    if machine:
+        return [named_machine(machine)]
+    return [Generation(generation)] if generation else list(Generation)
+
+
+def parameter_option(examples: str, of_all_times: bool = False) -> Callable:
+    """`--parameter NAME=VALUE`, as often as needed; gives a dictionary of values of `Parameters`.
+
+    With `of_all_times` it gives `GivenParameters`: those of machines before the 486 too.
+    """
     return click.option(
         "--parameter",
         "parameters",
         multiple=True,
         metavar="NAME=VALUE",
-        callback=_parameters,
+        callback=_of_all_times if of_all_times else _of_later_machines,
         help=f"A parameter of the design, as often as needed: {examples}, ...",
     )
 
 
-def _parameters(ctx: click.Context, option: click.Parameter, assignments: tuple[str, ...]) -> dict[str, Any]:
-    if not assignments:
-        return {}
+def _of_later_machines(
+    ctx: click.Context, option: click.Parameter, assignments: tuple[str, ...]
+) -> dict[str, Any]:
+    return _parsed(assignments, values_from)
+
+
+def _of_all_times(
+    ctx: click.Context, option: click.Parameter, assignments: tuple[str, ...]
+) -> GivenParameters:
+    return _parsed(assignments, given_parameters)
+
+
+def _parsed(assignments: tuple[str, ...], values: Callable[[dict[str, str]], Any]) -> Any:
     given = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals:
             raise click.BadParameter(f"{assignment!r} is not NAME=VALUE", param_hint="--parameter")
-        if name == "generation":
-            raise click.BadParameter("the generation is --generation", param_hint="--parameter")
+        if name in ("generation", "machine"):
+            raise click.BadParameter(f"the {name} is --{name}", param_hint="--parameter")
         given[name] = value
     try:
-        return values_from(given)
+        return values(given)
     except InputError as error:
         raise click.BadParameter(str(error), param_hint="--parameter") from None

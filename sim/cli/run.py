@@ -12,8 +12,9 @@ from rich.markup import escape
 
 from ...model.older import OlderMachine
 from ...model.registers import Generation
+from ..hardware.parameters import GivenParameters
 from ..machines.board import Board
-from ..scenarios.older import machine_named, parameters_on
+from ..scenarios.older import machine_named, on_pc98_486, parameters_on
 from ..scenarios.report import recorded_signals, render
 from ..scenarios.run import run_scenario
 from ..scenarios.scenario import DEFAULT, Scenario, load_scenario, shipped_scenarios
@@ -29,7 +30,7 @@ from ..waveform.vcd_writer import write_waveform
 from ..waveform.view.text import draw
 from .console import ASCII_OPTION, SIGNALS_OPTION, canvas_for, standard_output
 from .fail import fail
-from .options import MACHINES_OF_ALL_TIMES, generation_option, machine_option, on_option, parameter_option
+from .options import generation_option, machine_option, on_option, parameter_option
 
 
 class Written(NamedTuple):
@@ -57,7 +58,7 @@ class Written(NamedTuple):
     "hdl",
     help="The HDL under Amaranth's simulator, the reference model, or both compared in every cycle.",
 )
-@parameter_option("hwcr=zen, reserved_bits=silicon")
+@parameter_option("hwcr=zen, wiring=PC98, irq13_from=error", of_all_times=True)
 @click.option("--board", metavar="PORT", help="On an FPGA board at this serial port, cycle by cycle.")
 @click.option("--vcd", type=click.Path(path_type=Path), help="Where the waveform goes.")
 @click.option("--fst", type=click.Path(path_type=Path), help="Where it goes as FST, smaller; needs pylibfst.")
@@ -68,7 +69,7 @@ def run_command(
     generation: str | None,
     machine: str | None,
     on: str,
-    parameters: dict[str, Any],
+    parameters: GivenParameters,
     board: str | None,
     vcd: Path | None,
     fst: Path | None,
@@ -86,37 +87,53 @@ def run_command(
       irq13 run
       irq13 run ignne-msr --on lockstep --vcd /tmp/msr.vcd
       irq13 run ignne-msr --parameter hwcr=k8
+      irq13 run --machine AT286 --parameter irq13_from=error
       irq13 run --machine all
     """
 
     if fst:
         fst_library()
     chosen = load_scenario(DEFAULT if scenario is None else scenario)
-    chosen = replace(chosen, parameters=replace(chosen.parameters, **parameters))
     if machine and (generation or board):
         raise click.UsageError("--machine stands alone: --generation and --board are for AT486, P6 and AMD64")
     if board and chosen.second:
         raise click.UsageError("--board: a board has one processor, [processor.b] is a second")
-    if parameters and machine and machine != "all" and machine not in MACHINES_OF_ALL_TIMES[:3]:
-        own = f"a scenario's [machine.{machine}.parameters] has those of {machine}"
-        raise click.UsageError(f"--parameter is for AT486, P6 and AMD64; {own}")
+    if machine == "PC98" and parameters.older.get("cpu") == "486":
+        # A machine of its own: the chipset of the 486 and later on a PC-98.
+        parameters.on(OlderMachine.PC98)
+        chosen, machine, parameters = on_pc98_486(chosen), "AT486", parameters._replace(older={})
+    chosen = replace(chosen, parameters=replace(chosen.parameters, **parameters.later))
     written = Written(vcd or (None if fst else Path(f"{chosen.name}.vcd")), fst)
     console = standard_output()
     try:
         if machine == "all":
-            passed = _all(chosen, on, written, console, signals, as_ascii)
+            passed = _all(chosen, on, parameters.older, written, console, signals, as_ascii)
         else:
-            passed = _each(chosen, generation, machine, on, board, written, console, signals, as_ascii)
+            machines = _machines(chosen, generation, machine, parameters)
+            passed = _each(chosen, machines, on, parameters.older, board, written, console, signals, as_ascii)
     except Divergence as error:
         fail(str(error), 1)
     sys.exit(0 if passed else 1)
 
 
+def _machines(
+    chosen: Scenario, generation: str | None, machine: str | None, parameters: GivenParameters
+) -> list[Generation | OlderMachine]:
+    """What a scenario runs on; each parameter that is given is one of at least one of them."""
+    machines: list[Generation | OlderMachine] = [*chosen.generations, *chosen.machines]
+    if generation or machine:
+        machines = [Generation(generation) if generation else machine_named(machine or "")]
+    for values, kind in ((parameters.later, Generation), (parameters.older, OlderMachine)):
+        if values and not any(isinstance(one, kind) for one in machines):
+            parameters.on(machines[0])
+    return machines
+
+
 def _each(
     chosen: Scenario,
-    generation: str | None,
-    machine: str | None,
+    machines: list[Generation | OlderMachine],
     on: str,
+    older: dict[str, Any],
     port: str | None,
     written: Written,
     console: Console,
@@ -124,18 +141,15 @@ def _each(
     as_ascii: bool,
 ) -> bool:
     """One machine after the other; whether every expectation holds."""
-    machines: list[Generation | OlderMachine] = [*chosen.generations, *chosen.machines]
-    if generation or machine:
-        machines = [Generation(generation) if generation else machine_named(machine or "")]
     board = _board(port) if port else None
-    if board is not None and not generation:
+    if board is not None and len(machines) > 1:
         machines = [one for one in machines if one is board.parameters.generation] or machines[:1]
     passed = True
     for one in machines:
         if isinstance(one, Generation):
             result, pins = run_scenario(chosen, one, board or on), ()
         else:
-            result, pins = _older(chosen, one, on)
+            result, pins = _older(chosen, one, on, older)
         shown = choose_signals(result.trace, signals or pins)
         files = written.write(result.trace, recorded_signals(result), one.value if len(machines) > 1 else "")
         console.print(f"[bold]{escape(chosen.title)}[/] on {one.value} ({port or on})\n")
@@ -147,21 +161,28 @@ def _each(
     return passed
 
 
-def _older(chosen: Scenario, machine: OlderMachine, on: str):
+def _older(chosen: Scenario, machine: OlderMachine, on: str, values: dict[str, Any]):
     """A run on a machine before the 486, with what is shown of it."""
     # The HDL of those machines takes as long to load as all else that a run needs.
-    from ..scenarios.older_run import run_on_older  # noqa: PLC0415
+    from ..scenarios.side_by_side import run_on_machine  # noqa: PLC0415
 
-    return run_on_older(chosen, machine, on), older_pins(parameters_on(chosen, machine))
+    run = run_on_machine(chosen, machine, on, values)
+    return run, older_pins(parameters_on(run.scenario, machine))
 
 
 def _all(
-    chosen: Scenario, on: str, written: Written, console: Console, signals: tuple[str, ...], as_ascii: bool
+    chosen: Scenario,
+    on: str,
+    older: dict[str, Any],
+    written: Written,
+    console: Console,
+    signals: tuple[str, ...],
+    as_ascii: bool,
 ) -> bool:
     """Every machine in one picture."""
     from ..scenarios.side_by_side import joined_runs, machine_name, run_on_all  # noqa: PLC0415
 
-    runs, refused = run_on_all(chosen, on)
+    runs, refused = run_on_all(chosen, on, older)
     trace, shown, every = joined_runs(runs)
     shown = choose_signals(trace, signals) if signals else shown
     files = written.write(trace, every)

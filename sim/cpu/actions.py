@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ...model.chipset import IoAccess
 from ...model.msr import MsrRequest
-from ...model.registers import BIOS_WORDS, Cr0, Operation
+from ...model.registers import Cr0, Operation
 from ...model.x87 import NON_WAITING, OperationRequest
 
 
@@ -72,8 +72,8 @@ class Reset(NamedTuple):
 class Bios(NamedTuple):
     """The initialisation of the 8259As."""
 
-    words: tuple[tuple[int, int], ...] = BIOS_WORDS
-    """Port and byte of each OUT."""
+    words: tuple[tuple[int, int], ...] | None = None
+    """Port and byte of each OUT; by default what the 8259As of the machine need."""
 
 
 class Flag(NamedTuple):

@@ -10,7 +10,7 @@ of an interrupt take one, STPCLK# as many as it is asserted.
 from collections.abc import Generator
 
 from ...model.chipset import IoAccess
-from ...model.pc import PcInputs, PcOutputs
+from ...model.pc import PcInputs, PcOutputs, resets_processor
 from ...model.registers import VMEXIT_CLGI, VMEXIT_IOIO, VMEXIT_STGI, VMEXIT_VMRUN, Operation, Parameters
 from ...model.reporting import Decision
 from ...model.x87 import OperationRequest
@@ -286,6 +286,8 @@ class Cpu(ProcessorState):
             self._record("reads", outputs.io_data)
         elif last:
             self._record("executes")
+        if resets_processor(access, self.parameters):
+            self._again(init=False)
         return True
 
     def _x87(self, operation: OperationRequest, last: bool) -> Cycles:

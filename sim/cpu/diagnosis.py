@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ...model.pc import PcOutputs
 from ...model.pic import PicRegisters
-from ...model.registers import CASCADE_IRQ, Hwcr, Parameters, SouthBridge
+from ...model.registers import Hwcr, Parameters, SouthBridge
 from .actions import MovFerrEnable
 from .cpu import Cpu
 from .events import CpuEvent
@@ -29,7 +29,7 @@ class HoldUp(NamedTuple):
 REASONS = {
     "not-reported": "FERR# is not asserted",
     "circuit-disabled": "the chipset's error circuit is disabled",
-    "irq13-cleared": "IRQ 13 was cleared by a write to port F0h, and FERR# makes no new edge",
+    "irq13-cleared": "IRQ {} was cleared by a write to port {:X}h, and FERR# makes no new edge",
     "slave-masked": "the slave 8259A masks the request",
     "slave-in-service": "the slave 8259A still has a level in service",
     "slave-no-edge": "the slave 8259A has acknowledged the request, and the line makes no new edge",
@@ -176,16 +176,16 @@ def broken_link(
         return _disabled(events, parameters.chipset, ways_out)
     if not outputs.irq13:
         em = Hwcr.IGNNE_EM in outputs.hwcr
-        return cause_for(
-            "irq13-cleared",
-            "; HWCR.IgnneEm = 1 and the IGNNE MSR is 0, so IGNNE# has no effect" if em else "",
-            f"IGNNE MSR = 1, {without_the_pin(ways_out)}" if em else f"another interrupt, {ways_out}",
-        )
+        why = REASONS["irq13-cleared"].format(parameters.fpu_irq, parameters.fpu_port)
+        why += "; HWCR.IgnneEm = 1 and the IGNNE MSR is 0, so IGNNE# has no effect" if em else ""
+        release = f"IGNNE MSR = 1, {without_the_pin(ways_out)}" if em else f"another interrupt, {ways_out}"
+        return HoldUp("irq13-cleared", why, release)
     irq = parameters.fpu_irq
-    slave = _Link("slave", outputs.slave, outputs.slave_int, "A1h")
-    master = _Link("master", outputs.master, outputs.intr, "21h")
+    slave = _Link("slave", outputs.slave, outputs.slave_int, parameters)
+    master = _Link("master", outputs.master, outputs.intr, parameters)
     if irq >= 8:
-        return slave.broken(irq - 8, ways_out) or master.broken(CASCADE_IRQ, ways_out) or _nothing(ways_out)
+        cascade = parameters.pics.cascade
+        return slave.broken(irq - 8, ways_out) or master.broken(cascade, ways_out) or _nothing(ways_out)
     return master.broken(irq, ways_out) or _nothing(ways_out)
 
 
@@ -222,17 +222,21 @@ class _Link(NamedTuple):
     name: str
     registers: PicRegisters
     int_: bool
-    odd_port: str
+    parameters: Parameters
 
     def broken(self, level: int, ways_out: str) -> HoldUp | None:
         """What keeps it from passing the request on, or None if it does."""
         irr, isr, imr = self.registers
+        pics = self.parameters.pics
         if not irr >> level & 1:
-            cascaded = self.name == "master" and level == CASCADE_IRQ
-            edge = "a new request of the slave" if cascaded else "a write to port F0h"
+            cascaded = self.name == "master" and level == pics.cascade
+            port = f"a write to port {self.parameters.fpu_port:X}h"
+            edge = "a new request of the slave" if cascaded else port
             return self._cause("no-edge", "", f"{edge}, {ways_out}")
         if imr >> level & 1:
-            release = f"bit {level} of OCW1 cleared (port {self.odd_port}), {ways_out}"
+            chip = pics.slave if self.name == "slave" else pics.master
+            port = f"{(chip or 0) + (1 << pics.a0):02X}h"
+            release = f"bit {level} of OCW1 cleared (port {port}), {ways_out}"
             return self._cause("masked", f" (IMR = {imr:02X}h)", release)
         if self.int_:
             return None

@@ -1,10 +1,11 @@
 """The processor of a machine before the 486: an 8088, 80286 or 80386 with a coprocessor beside it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...model.chipset import IoAccess
 from ...model.older import OlderInputs, OlderOutputs, OlderParameters
-from ...model.older.registers import CONTROL_8087, HostCpu, OlderMachine
+from ...model.older.registers import CONTROL_8087, SUPPORTED, HostCpu, OlderMachine
 from ...model.registers import CONTROL_FNINIT, PORT_F1, Generation, Parameters
 from ...model.reporting import Decision
 from ...model.x87 import OperationRequest
@@ -25,6 +26,26 @@ CONTROL_WORDS = {
 
 RESET_BY_F1 = (OlderMachine.AT286, OlderMachine.AT386)
 """Machines in which OUT F1h resets the coprocessor [B4]."""
+
+
+_SINCE_387 = ("fcos", "fprem1", "fsin", "fsincos", "fucom", "fucomp", "fucompp")
+_LATER = (
+    *("fcomi", "fcomip", "fucomi", "fucomip", "fisttp", "fcmovb", "fcmovbe"),
+    *("fcmove", "fcmovnb", "fcmovnbe", "fcmovne", "fcmovnu", "fcmovu"),
+)
+_CHIPS = {HostCpu.I8086: "8087", HostCpu.I80286: "80287", HostCpu.I80386: "80387"}
+
+
+def missing_instruction(
+    verb: str, operations: Sequence[OperationRequest], parameters: OlderParameters
+) -> str:
+    """Why the coprocessor cannot do an instruction; empty if it can."""
+    chip, verb = _CHIPS[parameters.cpu or HostCpu.I80386], verb.lower()
+    if verb in _SINCE_387 and chip != "80387":
+        return f"the {chip} does not have it, the 80387 has"
+    if verb in _LATER or any(one.code not in SUPPORTED for one in operations):
+        return f"the {chip} does not have it"
+    return ""
 
 
 class OlderCpu(Cpu):

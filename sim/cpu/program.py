@@ -114,6 +114,7 @@ def block_of(steps: Sequence[Step], parameters: Parameters) -> tuple[Instruction
             case Io(access):
                 parts = (access,)
             case Bios(words):
+                words = words or parameters.pics.bios_words
                 parts = [IoAccess(port, True, word) for port, word in words]
         result += [Instruction(step, part, last=False) for part in parts]
         result[-1] = result[-1]._replace(last=True)

@@ -1,4 +1,4 @@
-"""Does a change of the netlist change what the PC does? ABC decides, by property directed reachability.
+"""Does a change of the netlist change what the machine does? ABC decides, by property directed reachability.
 
 Both netlists run side by side on the same inputs, from the state in which every register is 0. ABC finds
 inputs after which an output differs, or proves that there are none (Een, Mishchenko, Brayton: Efficient
@@ -8,13 +8,14 @@ Implementation of Property Directed Reachability, FMCAD 2011).
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from ...model.registers import Family, Operation
-from ..machines.ports import INPUT_BITS, INPUTS, OUTPUT_BITS, OUTPUTS, PAYLOAD
 from ..support.errors import ToolError
 from ..tools.yosys import FULL, last_line, run_yosys
+from .mutated import PC_PORTS, Ports
 
 ABC_NAMES = ("berkeley-abc", "yosys-abc")
 """Debian's program, and the one that comes with an installed Yosys."""
@@ -39,7 +40,7 @@ def abc() -> str:
     raise ToolError(f"{ABC_NAMES[0]} is not installed: apt install {ABC_NAMES[0]}")
 
 
-def compare_netlists(netlist: str, change: str, folder: Path) -> Equivalence:
+def compare_netlists(netlist: str, change: str, folder: Path, ports: Ports = PC_PORTS) -> Equivalence:
     """The unchanged netlist against the changed one.
 
     Parameters
@@ -47,6 +48,7 @@ def compare_netlists(netlist: str, change: str, folder: Path) -> Equivalence:
     netlist: Yosys commands that make the module dut, whose registers start as 0.
     change: Yosys commands that change the module gate, its copy.
     folder: for files in between, of nobody else meanwhile.
+    ports: of both.
 
     Raises
     ------
@@ -63,7 +65,7 @@ copy gold gate
 setattr -unset init w:*
 zinit -all
 read_verilog <<verilog
-{pair_of()}
+{pair_of(ports)}
 verilog
 hierarchy -top pair
 proc
@@ -105,7 +107,7 @@ def _inputs(folder: Path) -> list[int]:
     return [sum(int(levels[index]) << bit for index, bit in indices.items()) for levels in cycles]
 
 
-def slices(ports: dict[str, int], vector: str) -> dict[str, str]:
+def slices(ports: Mapping[str, int], vector: str) -> dict[str, str]:
     """Where each port is in a Verilog vector of all of them."""
     shift, pieces = 0, {}
     for name, width in ports.items():
@@ -119,20 +121,21 @@ def connections(inputs: dict[str, str], outputs: dict[str, str]) -> str:
     return ", ".join(f".{name}({piece})" for name, piece in (inputs | outputs).items())
 
 
-def pair_of() -> str:
+def pair_of(ports: Ports) -> str:
     """Verilog: gold and gate side by side, and whether they differ while the inputs are legal."""
-    drive, gold, gate = slices(INPUTS, "drive"), slices(OUTPUTS, "gold"), slices(OUTPUTS, "gate")
+    drive = slices(ports.inputs, "drive")
+    gold, gate = (slices(ports.outputs, name) for name in ("gold", "gate"))
     legal = (
         f"(~{drive['op_valid']} | {drive['op_code']} <= {max(Operation):d} & "
         f"{drive['op_family']} <= {max(Family):d}) & ~({drive['io_read']} & {drive['io_write']})"
     )
+    valid = f" & {gold['msr_response_valid']}" if ports.payload else ""
     differ = [
-        f"({gold[name]} != {gate[name]}" + (f" & {gold['msr_response_valid']})" if name in PAYLOAD else ")")
-        for name in OUTPUTS
+        f"({gold[name]} != {gate[name]}{valid if name in ports.payload else ''})" for name in ports.outputs
     ]
     return f"""
-module pair(input [{INPUT_BITS - 1}:0] drive, input clk, output differ);
-  wire [{OUTPUT_BITS - 1}:0] gold, gate;
+module pair(input [{ports.input_bits - 1}:0] drive, input clk, output differ);
+  wire [{ports.output_bits - 1}:0] gold, gate;
   gold of_gold(.clk(clk), {connections(drive, gold)});
   gate of_gate(.clk(clk), {connections(drive, gate)});
   reg was_illegal = 0;

@@ -18,39 +18,22 @@ from typing import NamedTuple
 
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 
-from ... import model
-from ...model.pc import PcInputs, PcOutputs
+from ...model.older import OlderParameters
 from ...model.registers import Parameters
-from ..machines.lockstep import RandomStimulus
-from ..machines.ports import (
-    INPUT_BITS,
-    INPUTS,
-    OUTPUT_BITS,
-    OUTPUTS,
-    PAYLOAD,
-    join,
-    pack,
-    pack_outputs,
-    read_inputs,
-    split,
-)
+from ..machines.ports import split
 from ..netlist.flat import Flat
-from ..support.errors import ToolError
+from ..support.errors import InputError, ToolError
 from ..tools.verilator import verilator
 from ..tools.yosys import FULL, lines_of, run_yosys
 from .equivalence import Equivalence, abc, compare_netlists, connections, slices
-from .verilog import BLOCKS
+from .mutated import Mutated, Ports, mutated
 
 SETTLE = 4
 """Cycles of RESET, unbroken, before each mutant."""
+ALL = 1_000_000
+"""More points than any machine has."""
 BATCH = 400
 """Mutants that are compiled as one design."""
-MEANS_NOTHING = {
-    "op_": "op_valid",
-    "msr_request_": "msr_request_valid",
-    "enable_": "enable_write",
-}
-"""Inputs with these prefixes mean nothing while the other input is 0."""
 
 
 class Mutant(NamedTuple):
@@ -65,7 +48,7 @@ class Mutant(NamedTuple):
         """What is done where, with the lines of the source that it comes from."""
         mode = re.search(r"-mode (\S+)", self.command)
         wire = re.search(r"-wire (\S+)(?: -wirebit (\d+))?", self.command)
-        lines = [line.rpartition("/")[2] for line in re.findall(r"-src (\S+)", self.command)]
+        lines = [line.rpartition("/")[2] for line in _sources(self.command)]
         where = f" of {wire[1]}[{wire[2]}]" if wire else ""
         return f"{mode[1] if mode else '?'}{where} at {', '.join(lines) or 'a cell without a source'}"
 
@@ -83,13 +66,18 @@ class MutantOutcome(NamedTuple):
 
 
 def mutate(
-    parameters: Parameters,
+    parameters: Parameters | OlderParameters,
     count: int,
     cycles: int,
     seed: int,
     step: Callable[[str], None] = lambda text: None,
+    source: str = "",
 ) -> Iterator[MutantOutcome]:
     """Each of about `count` mutants, or of all that there are, with what became of it.
+
+    Parameters
+    ----------
+    source: only points that come from a source file whose path contains this.
 
     Raises
     ------
@@ -98,20 +86,32 @@ def mutate(
     """
     abc()
     step("listing mutants")
-    netlist = _netlist(parameters)
-    listed = run_yosys(f"{netlist}mutate -list {count} -seed {seed}\n", FULL, quiet=False)
+    design = mutated(parameters)
+    netlist = _netlist(design)
+    listed = run_yosys(f"{netlist}mutate -list {ALL if source else count} -seed {seed}\n", FULL, quiet=False)
     # But for clocks: neither a stimulus of whole cycles nor ABC knows of them.
     commands = [one for one in listed.splitlines() if one.startswith("mutate -") and "-port C " not in one]
+    if source:
+        commands = [one for one in commands if any(source in path for path in _sources(one))]
+        if not commands:
+            raise InputError(f"no point comes from a source with {source!r} in its path")
+        chosen = set(random.Random(seed).sample(range(len(commands)), min(count, len(commands))))
+        commands = [one for index, one in enumerate(commands) if index in chosen]
     mutants = [Mutant(number, command) for number, command in enumerate(commands, start=1)]
     step("recording the model")
-    stimulus = _record(parameters, _random_inputs(parameters, cycles, seed))
+    stimulus = _record(design, design.random_inputs(cycles, seed))
     for first in range(0, len(mutants), BATCH):
         with tempfile.TemporaryDirectory() as name:
-            batch = _Batch(Path(name), netlist, mutants[first : first + BATCH], step)
-            yield from _judge(batch, parameters, stimulus, step)
+            batch = _Batch(Path(name), netlist, design.ports, mutants[first : first + BATCH], step)
+            yield from _judge(batch, design, stimulus, step)
 
 
-def _judge(batch, parameters, stimulus, step) -> Iterator[MutantOutcome]:
+def _sources(command: str) -> list[str]:
+    """The lines of the source that a point comes from."""
+    return re.findall(r"-src (\S+)", command)
+
+
+def _judge(batch, design, stimulus, step) -> Iterator[MutantOutcome]:
     """What becomes of each mutant of a batch."""
     killed = batch.run(stimulus, batch.mutants)
     left = [mutant for mutant in batch.mutants if mutant.number not in killed]
@@ -127,16 +127,16 @@ def _judge(batch, parameters, stimulus, step) -> Iterator[MutantOutcome]:
         verdict = verdicts[mutant]
         again = {}
         if verdict.difference is not None:
-            again = batch.run(_record(parameters, verdict.difference), [mutant])
+            again = batch.run(_record(design, verdict.difference), [mutant])
         yield MutantOutcome(mutant, again.get(mutant.number), True, verdict.equivalent)
 
 
-def _netlist(parameters: Parameters) -> str:
-    """Yosys commands that make the PC as single-bit cells, under the name dut.
+def _netlist(design: Mutated) -> str:
+    """Yosys commands that make the machine as single-bit cells, under the name dut.
 
     Each register starts as 0, and nothing is left open: what would not matter could matter in a mutant.
     """
-    flat = Flat(BLOCKS["pc"](parameters))
+    flat = Flat(design.component)
     text = rtlil.convert(flat, name="dut", ports=[flat.clock.clk, *(port.signal for port in flat.ports)])
     return f"""
 read_rtlil <<rtlil
@@ -158,9 +158,15 @@ class _Batch:
     """Mutants in one design, each selected by its index from 1 on, compiled; 0 is the unbroken netlist."""
 
     def __init__(
-        self, folder: Path, netlist: str, mutants: list[Mutant], step: Callable[[str], None]
+        self,
+        folder: Path,
+        netlist: str,
+        ports: Ports,
+        mutants: list[Mutant],
+        step: Callable[[str], None],
     ) -> None:
         self.mutants = mutants
+        self._ports = ports
         self._folder, self._netlist, self._step = folder, netlist, step
         self._indices = {mutant.number: index for index, mutant in enumerate(mutants, start=1)}
         width = len(mutants).bit_length()
@@ -169,7 +175,7 @@ class _Batch:
         )
         step(f"breaking the netlist at {mutants[0].number} to {mutants[-1].number}")
         verilog = run_yosys(f"{netlist}{broken}opt_clean\nwrite_verilog -noattr\n", FULL)
-        (folder / "harness.v").write_text(f"{_harness(width)}\n{verilog}", encoding="utf-8")
+        (folder / "harness.v").write_text(f"{_harness(width, ports)}\n{verilog}", encoding="utf-8")
         (folder / "main.cpp").write_text(_MAIN, encoding="utf-8")
         step(f"compiling {mutants[0].number} to {mutants[-1].number}")
         options = (
@@ -181,7 +187,8 @@ class _Batch:
         """The cycle in which each mutant that is noticed is noticed first."""
         (self._folder / "stimulus").write_bytes(stimulus)
         numbers = {self._indices[mutant.number]: mutant.number for mutant in mutants}
-        sizes = [len(stimulus) // _ROW, SETTLE, _words(INPUT_BITS), _words(OUTPUT_BITS)]
+        ports = self._ports
+        sizes = [len(stimulus) // _row(ports), SETTLE, _words(ports.input_bits), _words(ports.output_bits)]
         command = [str(self._folder / "obj_dir" / "Vharness"), "stimulus", *map(str, (*sizes, 0, *numbers))]
         killed = {}
         for line in lines_of(command, self._folder, "the simulation"):
@@ -198,63 +205,40 @@ class _Batch:
         """What ABC says of a mutant."""
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
             change = mutant.command.replace("-module dut", "-module gate")
-            return compare_netlists(self._netlist, change, Path(name))
+            return compare_netlists(self._netlist, change, Path(name), self._ports)
 
 
 def _words(bits: int) -> int:
     return -(-bits // 32)
 
 
-_ROW = 4 * (_words(INPUT_BITS) + 2 * _words(OUTPUT_BITS))
-
-
-def _random_inputs(parameters: Parameters, cycles: int, seed: int) -> Iterator[int]:
-    """The stimulus of the lockstep comparison, packed, with anything in the inputs that mean nothing."""
-    pc, pick, outputs = model.Pc(parameters), random.Random(seed), None
-    stimulus = RandomStimulus(seed, parameters.hwcr)
-    for _ in range(cycles):
-        inputs = stimulus.next(outputs)
-        outputs = pc.step(inputs)
-        levels = split(pack(inputs), INPUTS)
-        for prefix, valid in MEANS_NOTHING.items():
-            if not levels[valid]:
-                for name in levels:
-                    if name.startswith(prefix) and name != valid:
-                        levels[name] = pick.getrandbits(INPUTS[name])
-        if not levels["io_write"] | levels["io_read"]:
-            levels |= {name: pick.getrandbits(INPUTS[name]) for name in ("io_address", "io_write_data")}
-        yield join(levels, INPUTS)
-
-
-def _record(parameters: Parameters, packed: Iterable[int]) -> bytes:
+def _record(design: Mutated, packed: Iterable[int]) -> bytes:
     """For each cycle inputs, the model's outputs, and which bits of them count, in words of 32 bits."""
-    pc = model.Pc(parameters)
-    in_bytes, out_bytes = 4 * _words(INPUT_BITS), 4 * _words(OUTPUT_BITS)
+    pc, ports = design.new_model(), design.ports
+    in_bytes, out_bytes = 4 * _words(ports.input_bits), 4 * _words(ports.output_bits)
     rows = bytearray()
     for _ in range(SETTLE):
-        inputs = PcInputs(reset=True)
-        pc.step(inputs)
-        rows += pack(inputs).to_bytes(in_bytes, "little") + bytes(2 * out_bytes)
+        pc.step(design.reset)
+        rows += design.pack(design.reset).to_bytes(in_bytes, "little") + bytes(2 * out_bytes)
     for levels in packed:
-        outputs = pc.step(read_inputs(split(levels, INPUTS)))
+        outputs = design.pack_outputs(pc.step(design.read(split(levels, ports.inputs))))
         rows += levels.to_bytes(in_bytes, "little")
-        rows += pack_outputs(outputs).to_bytes(out_bytes, "little")
-        rows += _counts(outputs).to_bytes(out_bytes, "little")
+        rows += outputs.to_bytes(out_bytes, "little")
+        rows += design.counts(outputs).to_bytes(out_bytes, "little")
     return bytes(rows)
 
 
-def _counts(outputs: PcOutputs) -> int:
-    """A payload means nothing while it is not valid."""
-    valid = outputs.msr_response is not None
-    ones = {name: (1 << width) - 1 if valid or name not in PAYLOAD else 0 for name, width in OUTPUTS.items()}
-    return join(ones, OUTPUTS)
+def _row(ports: Ports) -> int:
+    """Bytes of a cycle."""
+    return 4 * (_words(ports.input_bits) + 2 * _words(ports.output_bits))
 
 
-def _harness(width: int) -> str:
-    """All ports of the PC as two vectors."""
-    pins = connections(slices(INPUTS, "drive"), slices(OUTPUTS, "got"))
+def _harness(width: int, ports: Ports) -> str:
+    """All ports of the machine as two vectors."""
+    pins = connections(slices(ports.inputs, "drive"), slices(ports.outputs, "got"))
+    vectors = f"input [{ports.input_bits - 1}:0] drive, output [{ports.output_bits - 1}:0] got"
     return f"""module harness(
-  input clk, input [31:0] number, input [{INPUT_BITS - 1}:0] drive, output [{OUTPUT_BITS - 1}:0] got
+  input clk, input [31:0] number, {vectors}
 );
   wire [{width - 1}:0] mutant = number[{width - 1}:0];
   dut dut(.clk(clk), .mutant(mutant), {pins});

@@ -9,9 +9,6 @@ from ...model.hwcr import KINDS, HwcrBit
 from ...model.msr import MsrRequest
 from ...model.pc import PcInputs, PcOutputs
 from ...model.registers import (
-    CASCADE_IRQ,
-    PIC_MASTER,
-    PIC_SLAVE,
     PORT_F0,
     PORT_F1,
     Cr0,
@@ -21,13 +18,14 @@ from ...model.registers import (
     Msr,
     Operation,
     Parameters,
+    PicWiring,
 )
 from ...model.reporting import Decision
 from ...model.x87 import OperationRequest
 from ..support.errors import Divergence
 from .machine import LockstepMachine
 
-PIC_PORTS = (PIC_MASTER, PIC_MASTER + 1, PIC_SLAVE, PIC_SLAVE + 1)
+DEFAULTS = Parameters()
 BLOCK = 500
 """Cycles between two changes of the mixture."""
 
@@ -41,12 +39,17 @@ class RandomStimulus:
     Parameters
     ----------
     seed: the same seed gives the same stimulus, as long as the outputs are the same.
-    hwcr: what is mostly written to HWCR is legal in this layout.
+    parameters: of the PC; what is mostly written to HWCR is legal in its layout, and ports are its own.
     """
 
-    def __init__(self, seed: int, hwcr: HwcrLayout = HwcrLayout.MINIMAL) -> None:
+    def __init__(self, seed: int, parameters: Parameters = DEFAULTS) -> None:
         self._random = random.Random(seed)
-        self._hwcr = hwcr
+        self._hwcr = parameters.hwcr
+        self._pics = pics = parameters.pics
+        self._fpu_port = parameters.fpu_port
+        odd = 1 << pics.a0
+        slave = pics.slave or 0
+        self._pic_ports = (pics.master, pics.master + odd, slave, slave + odd)
         self._cycle = 0
         self._held: OperationRequest | None = None
         self._pin = True
@@ -108,7 +111,7 @@ class RandomStimulus:
         self._guest_rate = choose((0.0, 0.0, 0.5))
         self._irq_rate = choose((0.0, 0.02, 0.2))
         self._inta_rate = choose((0.1, 0.9))
-        self._words = self._initialisation()
+        self._words = initialisation(self._random, self._pics)
 
     def _random_cr0(self) -> Cr0:
         cr0 = Cr0.NE if self._chance(0.4) else Cr0(0)
@@ -163,29 +166,38 @@ class RandomStimulus:
         if self._words:
             return self._words.pop(0)
         pick = self._random
-        port = pick.choice((PORT_F0,) * 6 + (*PIC_PORTS, *PIC_PORTS, PORT_F1, pick.getrandbits(16)))
+        pics = self._pic_ports
+        # On a PC-98 port F0h resets the processor: seldom, as RESET.
+        other = PORT_F1 if self._fpu_port == PORT_F0 or self._chance(0.5) else PORT_F0
+        port = pick.choice((self._fpu_port,) * 6 + (*pics, *pics, other, pick.getrandbits(16)))
         data = pick.getrandbits(8)
-        if port in PIC_PORTS and not port & 1 and self._chance(0.97):
+        odd = port in pics[1::2]
+        if port in pics and not odd and self._chance(0.97):
             data &= ~0x10  # ICW1 comes in whole initialisations, and now and then alone
-        if port in PIC_PORTS and port & 1:
+        if odd:
             data &= pick.getrandbits(8)
         return IoAccess(port, self._chance(0.8), data)
 
-    def _initialisation(self) -> list[IoAccess]:
-        """Both 8259As, mostly as a PC has them, in all modes."""
-        pick, words = self._random, []
-        for port, base, cascade in ((PIC_MASTER, 0x08, 1 << CASCADE_IRQ), (PIC_SLAVE, 0x70, CASCADE_IRQ)):
-            icw1 = 0x11 | pick.choice((0, 0, 0x08)) | pick.choice((0, 0, 0, 0x02))
-            icw4 = 0x01 | pick.choice((0, 0, 0x02)) | pick.choice((0, 0, 0x10))
-            icw4 |= pick.choice((0, 0, 0, 0x08, 0x0C))
-            words.append(IoAccess(port, True, icw1))
-            words.append(IoAccess(port + 1, True, pick.choice((base, base, pick.getrandbits(8)))))
-            if not icw1 & 0x02:
-                odd = pick.choice((1 << pick.randrange(8), pick.getrandbits(8)))
-                words.append(IoAccess(port + 1, True, pick.choice((cascade, cascade, cascade, odd))))
-            words.append(IoAccess(port + 1, True, icw4))
-            words.append(IoAccess(port + 1, True, pick.choice((0, 0, pick.getrandbits(8)))))
-        return words
+
+def initialisation(pick: random.Random, pics: PicWiring) -> list[IoAccess]:
+    """The words with which a BIOS sets its 8259As up, mostly as a PC has them, in all modes."""
+    words = []
+    cascade = 1 << pics.cascade
+    chips = [(pics.master, 0x08, cascade)] + [(pics.slave or 0, pics.base, pics.cascade)] * bool(pics.slave)
+    for port, base, cascade in chips:
+        odd = port + (1 << pics.a0)
+        single = (0, 0, 0, 0x02) if pics.slave else (0x02, 0x02, 0x02, 0)
+        icw1 = 0x11 | pick.choice((0, 0, 0x08)) | pick.choice(single)
+        icw4 = 0x01 | pick.choice((0, 0, 0x02)) | pick.choice((0, 0, 0x10))
+        icw4 |= pick.choice((0, 0, 0, 0x08, 0x0C))
+        words.append(IoAccess(port, True, icw1))
+        words.append(IoAccess(odd, True, pick.choice((base, base, pick.getrandbits(8)))))
+        if not icw1 & 0x02:
+            wrong = pick.choice((1 << pick.randrange(8), pick.getrandbits(8)))
+            words.append(IoAccess(odd, True, pick.choice((cascade, cascade, cascade, wrong))))
+        words.append(IoAccess(odd, True, icw4))
+        words.append(IoAccess(odd, True, pick.choice((0, 0, pick.getrandbits(8)))))
+    return words
 
 
 def lockstep(
@@ -210,7 +222,7 @@ def lockstep(
         At the first difference; names seed, cycle, signals, and the cycles before.
     """
     machine = LockstepMachine(parameters)
-    stimulus = RandomStimulus(seed, parameters.hwcr)
+    stimulus = RandomStimulus(seed, parameters)
     seen: Counter[str] = Counter()
     outputs = None
     for cycle in range(cycles):

@@ -12,12 +12,14 @@ from ...hdl.older import OLDER_PC_SIGNATURE
 from ...hdl.older import OlderPc as OlderDesign
 from ...model.chipset import FLOATING, IoAccess
 from ...model.older import OlderInputs, OlderMachine, OlderOutputs, OlderParameters, OlderPc
+from ...model.older.registers import NMI_ENABLE, PORT_A0
 from ...model.pic import PicRegisters
 from ...model.registers import PORT_F0, PORT_F1, Cr0, ExceptionFlag, Family, Operation
 from ...model.reporting import Decision
 from ...model.x87 import OperationRequest
 from ..support.errors import Divergence, InputError
-from .ports import join, split
+from .lockstep import initialisation
+from .ports import cr0_of, join, split
 from .simulated import OutputsCompared, SideBySide, SimulatedDesign
 
 _NO_OPERATION = OperationRequest(Operation.ARITHMETIC, Family.BASIC, control=0)
@@ -57,6 +59,30 @@ def pack_older(inputs: OlderInputs) -> int:
     """All inputs, in the order of the design's signature."""
     levels = {name: int(_GET[name](inputs)) & ((1 << width) - 1) for name, width in INPUTS.items()}
     return join(levels, INPUTS)
+
+
+def read_older_inputs(levels: Mapping[str, int]) -> OlderInputs:
+    """The inputs from the level of each; what is not valid is left out."""
+    now = levels
+    operation = io = None
+    if now["op_valid"]:
+        kind = Operation(now["op_code"]), Family(now["op_family"]), ExceptionFlag(now["op_raises"])
+        operation = OperationRequest(*kind, now["op_control"], now["op_status"])
+    if now["io_write"] or now["io_read"]:
+        io = IoAccess(now["io_address"], bool(now["io_write"]), now["io_write_data"])
+    bits = {name: bool(now[name]) for name in ("reset", "inta", "parity", "iochk")}
+    return OlderInputs(cr0=cr0_of(now), operation=operation, io=io, irq=now["irq"], **bits)
+
+
+def pack_older_outputs(outputs: OlderOutputs) -> int:
+    """All outputs, as `unpack_older` takes them."""
+    levels: dict[str, int] = {name: getattr(outputs, name) for name in _BITS}
+    levels |= {name: outputs.decision is decision for name, decision in _ANSWERS.items()}
+    for pic in ("master", "slave"):
+        registers = getattr(outputs, pic)
+        levels |= {f"{pic}_{register}": getattr(registers, register) for register in PicRegisters._fields}
+    levels |= {"flags": outputs.flags, "masks": outputs.masks, "vector": outputs.vector}
+    return join(levels | {"io_read_data": outputs.io_data}, OUTPUTS)
 
 
 def unpack_older(packed: int) -> OlderOutputs:
@@ -116,6 +142,7 @@ class OlderLockstepMachine(SideBySide[OlderInputs, OlderOutputs]):
 
     def __init__(self, parameters: OlderParameters, design: OlderDesign | None = None) -> None:
         self.parameters = parameters
+        self.parameters = parameters
         model = OlderModelMachine(parameters)
         idle = model.settle(OlderInputs())
         super().__init__(
@@ -132,8 +159,18 @@ OLDER_MACHINES: dict[str, Callable[[OlderParameters], OlderRunner]] = {
 """What a run can be on, by name."""
 
 
-def older_machine_for(on: str, parameters: OlderParameters) -> OlderRunner:
-    """A new machine by name. Raises ValueError for a name that there is not."""
+def older_machine_for(on: str | OlderRunner, parameters: OlderParameters) -> OlderRunner:
+    """A new machine by name, or the given one.
+
+    Raises
+    ------
+    ValueError
+        For a name that there is not, or a machine with other parameters.
+    """
+    if not isinstance(on, str):
+        if on.parameters != parameters:
+            raise InputError(f"the machine is {on.parameters}, and {parameters} is asked for")
+        return on
     if on not in OLDER_MACHINES:
         raise InputError(f"on must be one of {', '.join(OLDER_MACHINES)}, not {on!r}")
     return OLDER_MACHINES[on](parameters)
@@ -152,14 +189,16 @@ class OlderStimulus:
         self._held: OperationRequest | None = None
         self._inta_next = False
         self._inputs = OlderInputs()
-        self._words: list[tuple[int, int]] = []
+        self._words: list[IoAccess] = []
 
     def next(self, outputs: OlderOutputs | None) -> OlderInputs:
         """The inputs of the next cycle, after `outputs` in this one (None before the first)."""
         chance, pick = self._chance, self._random
         if self._cycle % self.BLOCK == 0:
             self._rate = {name: pick.choice((0.02, 0.2, 0.7)) for name in ("op", "io", "raise", "inta")}
-            self._words = list(self._parameters.bios_words) if chance(0.8) else []
+            self._words = initialisation(pick, self._parameters.pics) if chance(0.8) else []
+            if self._parameters.machine is OlderMachine.XT8087:
+                self._words.append(IoAccess(PORT_A0, True, NMI_ENABLE))
         self._cycle += 1
         if outputs is not None and outputs.decision is not Decision.FREEZE:
             self._held = None
@@ -192,13 +231,15 @@ class OlderStimulus:
 
     def _io(self) -> IoAccess:
         if self._words:
-            return IoAccess(self._words[0][0], True, self._words.pop(0)[1])
+            return self._words.pop(0)
         pick, wiring = self._random, self._parameters.pics
         odd = 1 << wiring.a0
         pics = [wiring.master, wiring.master + odd]
         pics += [] if wiring.slave is None else [wiring.slave, wiring.slave + odd]
         own = (self._parameters.clear_port, self._parameters.clear_port, PORT_F0, PORT_F1, 0xA0, 0xA0)
-        port = pick.choice((*own, *pics, pick.getrandbits(16)))
+        # What is decoded wrongly answers at a port of which one bit differs.
+        near = pick.choice((*own, *pics)) ^ 1 << pick.randrange(16)
+        port = pick.choice((*own, *pics, pick.choice((near, pick.getrandbits(16)))))
         data = pick.getrandbits(8)
         if port in pics and not port & odd and self._chance(0.95):
             data = pick.choice((0x20, 0x0A, 0x0B, data & ~0x10))

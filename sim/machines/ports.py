@@ -117,7 +117,7 @@ def read_inputs(levels: Mapping[str, int]) -> PcInputs:
     return PcInputs(
         reset=bool(now["reset"]),
         ignne_n=bool(now["ignne_drive_n"]),
-        cr0=_cr0(now),
+        cr0=cr0_of(now),
         operation=operation,
         msr=msr,
         msr_response_ready=bool(now["msr_response_ready"]),
@@ -138,7 +138,8 @@ def _named(kind: type[Named], name: str, now: Mapping[str, int]) -> Named:
         raise InputError(f"{name} cannot be {now[name]}") from None
 
 
-def _cr0(now: Mapping[str, int]) -> Cr0:
+def cr0_of(now: Mapping[str, int]) -> Cr0:
+    """CR0 from the level of each of its bits."""
     cr0 = Cr0(0)
     for bit in Cr0:
         if now[f"cr0_{str(bit.name).lower()}"]:

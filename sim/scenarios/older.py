@@ -16,11 +16,11 @@ or, for a scenario that other machines run too, what is otherwise on one of them
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from ...model.older import OlderMachine, OlderParameters
-from ...model.registers import Generation, ParameterError
+from ...model.registers import Generation, ParameterError, Wiring
 from ..cpu.actions import Bios, Wait
 from ..cpu.program import Program
 from ..cpu.steps import Step
@@ -173,6 +173,49 @@ def parameters_on(scenario: "Scenario", machine: OlderMachine) -> OlderParameter
     return OlderParameters(machine, **{**shared, **own})
 
 
+def with_parameters(scenario: "Scenario", machine: OlderMachine, values: Mapping[str, Any]) -> "Scenario":
+    """The scenario with other parameters on a machine, over its own.
+
+    Raises
+    ------
+    InputError
+        If the machine does not have one of them, or not with this value; says what there is.
+    """
+    setup = scenario.setups.get(machine, OlderSetup())
+    setup = replace(setup, parameters={**setup.parameters, **values})
+    changed = replace(scenario, setups={**scenario.setups, machine: setup})
+    try:
+        parameters_on(changed, machine)
+    except ParameterError as error:
+        raise InputError(f"{scenario.name} on {machine.value}: {error}") from None
+    return changed
+
+
+def on_pc98_486(scenario: "Scenario") -> "Scenario":
+    """The scenario on a PC-98 with a 486, whose chipset has FERR# and IGNNE#: `wiring = "PC98"`.
+
+    The BIOS, handlers and expectations are those of [machine.PC98], as far as a 486 has the signals.
+    """
+    setup = scenario.setups.get(OlderMachine.PC98, OlderSetup())
+    program = scenario.program
+    if setup.bios:
+        program = program._replace(main=_with_bios(program.main, setup.bios))
+    return replace(
+        scenario,
+        generations=(Generation.I486,),
+        machines=(),
+        parameters=replace(scenario.parameters, wiring=Wiring.PC98),
+        program=program._replace(handlers={**program.handlers, **setup.handlers}),
+        expectations=tuple(one for one in setup.expectations if one.signals <= BY_NAME.keys())
+        or scenario.expectations,
+    )
+
+
+def _with_bios(steps: Sequence[Step], own: Sequence[Step]) -> tuple[Step, ...]:
+    """Steps with others in place of `bios`."""
+    return tuple(part for step in steps for part in (own if isinstance(step.action, Bios) else (step,)))
+
+
 def program_on(scenario: "Scenario", machine: OlderMachine) -> Program:
     """The program with the machine's own BIOS and handlers.
 
@@ -188,12 +231,11 @@ def program_on(scenario: "Scenario", machine: OlderMachine) -> Program:
     words = parameters.bios_words
 
     def placed(steps: Sequence[Step]) -> tuple[Step, ...]:
-        result: list[Step] = []
-        for step in steps:
-            is_bios = isinstance(step.action, Bios)
-            own = setup.bios or (step._replace(action=Bios(words)),)
-            result += own if is_bios else (step,)
-        return tuple(result)
+        if setup.bios:
+            return _with_bios(steps, setup.bios)
+        return tuple(
+            step._replace(action=Bios(words)) if isinstance(step.action, Bios) else step for step in steps
+        )
 
     program = scenario.program
     handlers = {vector: placed(steps) for vector, steps in {**program.handlers, **setup.handlers}.items()}
@@ -204,10 +246,16 @@ def program_on(scenario: "Scenario", machine: OlderMachine) -> Program:
     if lack:
         step, why = lack
         raise InputError(f"{scenario.name}: {f'line {step.line}: ' if step else ''}{why}")
-    foreign = next((event.pin for event in scenario.pins if not _has_pin(event.pin, parameters)), None)
+    check_pins(scenario, machine, [event.pin for event in scenario.pins])
+    return program
+
+
+def check_pins(scenario: "Scenario", machine: OlderMachine, pins: Sequence[str]) -> None:
+    """Raises InputError for a pin that the machine does not have."""
+    parameters = parameters_on(scenario, machine)
+    foreign = next((pin for pin in pins if not _has_pin(pin, parameters)), None)
     if foreign:
         raise InputError(f"{scenario.name}: there is no pin {foreign} on {machine.value}")
-    return program
 
 
 def _has_pin(pin: str, parameters: OlderParameters) -> bool:

@@ -1,21 +1,15 @@
 """What a program asks for and a machine before the 486 does not have."""
 
 from ...model.older import OlderParameters
-from ...model.older.registers import SUPPORTED, HostCpu
+from ...model.older.registers import HostCpu
 from ...model.registers import Cr0
 from ..cpu.actions import MovCr0, MovEt, MovFerrEnable, MsrAccess, Reset, Rsm, Test, Wait, X87Step
 from ..cpu.branches import CR0_BITS
+from ..cpu.older import missing_instruction
 from ..cpu.program import Program
 from ..cpu.steps import TO_AX, Step
 from ..waveform.older_signals import older_signals
 from .jumps import guest_steps
-
-_SINCE_387 = ("fcos", "fprem1", "fsin", "fsincos", "fucom", "fucomp", "fucompp")
-_LATER = (
-    *("fcomi", "fcomip", "fucomi", "fucomip", "fisttp", "fcmovb", "fcmovbe"),
-    *("fcmove", "fcmovnb", "fcmovnbe", "fcmovne", "fcmovnu", "fcmovu"),
-)
-_CHIPS = {HostCpu.I8086: "8087", HostCpu.I80286: "80287", HostCpu.I80386: "80387"}
 
 
 def lacking(program: Program, parameters: OlderParameters) -> tuple[Step | None, str] | None:
@@ -63,14 +57,10 @@ def _why_not(step: Step, parameters: OlderParameters, known: set[str]) -> str:
         case Wait(signal) if signal not in known:
             return f"there is no {signal}"
         case X87Step(operations):
-            chip = _CHIPS[parameters.cpu or HostCpu.I80386]
-            verb = step.verb.lower()
-            if verb in TO_AX and is_8087 and step.text.lower().split()[1:] == ["ax"]:
+            if step.verb.lower() in TO_AX and is_8087 and step.text.lower().split()[1:] == ["ax"]:
                 return "the 8087 stores its status word in memory alone"
-            if verb in _SINCE_387 and chip != "80387":
-                return f"the {chip} does not have it, the 80387 has"
-            if verb in _LATER or any(one.code not in SUPPORTED for one in operations):
-                return f"the {chip} does not have it"
+            if why := missing_instruction(step.verb, operations, parameters):
+                return why
     if step.verb in ("vmrun", "stgi", "clgi", "inject", "virq"):
         return "there is no SVM"
     return ""

@@ -7,9 +7,9 @@ from ..cpu.diagnosis import Diagnosis
 from ..cpu.older import OlderCpu
 from ..cpu.older_diagnosis import diagnose_older
 from ..cpu.program import Program
-from ..machines.older import older_machine_for
+from ..machines.older import OlderRunner, older_machine_for
 from ..waveform.older_signals import older_signals
-from ..waveform.recorder import SignalRecorder
+from ..waveform.recorder import OlderRecorder, SignalRecorder
 from .expectations import Verdict
 from .older import XT_PINS, expected_on, parameters_on, program_on
 from .run import Driver, ScenarioRun
@@ -17,7 +17,7 @@ from .scenario import Scenario
 from .unexpected import unexpected
 
 
-def run_on_older(scenario: Scenario, machine: OlderMachine, on: str = "hdl") -> ScenarioRun:
+def run_on_older(scenario: Scenario, machine: OlderMachine, on: str | OlderRunner = "hdl") -> ScenarioRun:
     """Run a scenario on an older machine; parameters and errors as of `run_scenario`.
 
     What it expects of signals that the machine does not have is passed over, and says so.
@@ -58,7 +58,7 @@ class OlderDriver(Driver):
         return OlderCpu(program, self.machine.parameters)
 
     def _new_recorder(self) -> SignalRecorder:
-        return SignalRecorder(older_signals(self.machine.parameters))
+        return OlderRecorder(self.machine.parameters)
 
     def _longest(self) -> int:
         return self.machine.parameters.npx_cycles + 12

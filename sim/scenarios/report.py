@@ -16,7 +16,7 @@ from ..cpu.state import PINS as CPU_PINS
 from ..cpu.stores import STORES
 from ..waveform.older_signals import older_signals
 from ..waveform.selection import Shown, is_shared
-from ..waveform.signals import SIGNALS, Signal
+from ..waveform.signals import Signal, pc_signals
 from ..waveform.two_signals import TWO_PROCESSOR_SIGNALS
 from ..waveform.view.text import Canvas, draw
 from .older import parameters_on
@@ -177,11 +177,11 @@ def _edge_rows(run: ScenarioRun) -> Iterator[TimelineRow]:
 def recorded_signals(run: ScenarioRun) -> Sequence[Signal]:
     """What its machine has."""
     machine = run.generation
-    if run.scenario.second and not isinstance(machine, OlderMachine):
+    if isinstance(machine, OlderMachine):
+        return older_signals(parameters_on(run.scenario, machine))
+    if run.scenario.second:
         return TWO_PROCESSOR_SIGNALS
-    return (
-        older_signals(parameters_on(run.scenario, machine)) if isinstance(machine, OlderMachine) else SIGNALS
-    )
+    return pc_signals(run.scenario.parameters_for(machine))
 
 
 def _verdicts(run: ScenarioRun) -> Iterator[Text]:

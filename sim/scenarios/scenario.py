@@ -142,15 +142,20 @@ class Scenario:
         Raises
         ------
         ValueError
-            For a program under a hypervisor, on a generation without SVM, and for one that is for machines
-            before the 486 alone.
+            For a program under a hypervisor, on a generation without SVM, for one that is for machines
+            before the 486 alone, and for a pin that is the cascade's here.
         """
         if not self.generations:
             only = ", ".join(machine.value for machine in self.machines)
             raise InputError(f"{self.name} is for {only}, not for {generation.value}")
         if self.program.hypervisor and generation is not Generation.AMD64:
             raise InputError(f"{self.name}: a hypervisor needs SVM: there is none on {generation.value}")
-        return replace(self.parameters, generation=generation)
+        parameters = replace(self.parameters, generation=generation)
+        cascade = f"irq{parameters.pics.cascade}"
+        if any(event.pin == cascade for event in self.pins):
+            where = f"wiring = {parameters.wiring.value!r}"
+            raise InputError(f"{self.name}: {cascade} is that of the cascade with {where}, and no pin")
+        return parameters
 
     def expected_on(self, generation: Generation) -> tuple[Expectation, ...]:
         """Everything that is expected on a generation."""
@@ -214,6 +219,11 @@ def parse_scenario(source: Source, name: str) -> Scenario:
     )
     check_processors(source, scenario)
     check_machines(source, scenario)
+    for generation in generations:
+        try:
+            scenario.parameters_for(generation)
+        except InputError as error:
+            raise source.error(("pins",), str(error).removeprefix(f"{scenario.name}: ")) from None
     _check_limit(source, scenario)
     for generation in generations:
         clash = contradiction(scenario.expected_on(generation))

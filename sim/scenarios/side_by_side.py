@@ -1,6 +1,7 @@
 """Runs of one scenario on several machines, as one trace and one picture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ...model.older import OlderMachine
 from ...model.registers import Generation
@@ -10,12 +11,13 @@ from ..waveform.signals import Signal
 from ..waveform.trace import Trace
 from ..waveform.two_signals import two_processor_pins
 from ..waveform.wave import of_values
-from .older import AT486, MACHINE_NAMES, machine_named
+from .older import AT486, MACHINE_NAMES, machine_named, with_parameters
 from .older_run import run_on_older
 from .report import recorded_signals
 from .run import ScenarioRun, run_scenario
 from .scenario import Scenario
 
+NO_VALUES: Mapping[str, Any] = {}
 _PINS = {
     "8088": ("npx_int", "nmi", "busy", "freeze"),
     "NPX": ("error", "latch", "irq13", "busy", "freeze"),
@@ -29,19 +31,29 @@ def machine_name(machine: Generation | OlderMachine) -> str:
     return AT486 if machine is Generation.I486 else machine.value
 
 
-def run_on_machine(scenario: Scenario, machine: Generation | OlderMachine, on: str) -> ScenarioRun:
-    """A scenario on any machine; parameters and errors as of `run_scenario` and `run_on_older`."""
+def run_on_machine(
+    scenario: Scenario, machine: Generation | OlderMachine, on: Any, values: Mapping[str, Any] = NO_VALUES
+) -> ScenarioRun:
+    """A scenario on any machine.
+
+    Parameters
+    ----------
+    on: as of `run_scenario` and `run_on_older`, whose errors it raises.
+    values: of `OlderParameters`, over the scenario's own, on a machine before the 486.
+    """
     if isinstance(machine, Generation):
         return run_scenario(scenario, machine, on)
-    return run_on_older(scenario, machine, on)
+    return run_on_older(with_parameters(scenario, machine, values) if values else scenario, machine, on)
 
 
-def run_on_all(scenario: Scenario, on: str) -> tuple[list[ScenarioRun], dict[str, str]]:
+def run_on_all(
+    scenario: Scenario, on: str, values: Mapping[str, Any] = NO_VALUES
+) -> tuple[list[ScenarioRun], dict[str, str]]:
     """A scenario on every machine; the second part says by name why it cannot run on one."""
     runs, refused = [], {}
     for name in MACHINE_NAMES:
         try:
-            runs.append(run_on_machine(scenario, machine_named(name), on))
+            runs.append(run_on_machine(scenario, machine_named(name), on, values))
         except InputError as error:
             refused[name] = str(error)
     return runs, refused

@@ -51,6 +51,7 @@ class _Bench:
     ) -> None:
         self._build = build = Builder()
         self._pulses = pulses
+        self._fpu_port = parameters.fpu_port
         self._clock = build.register("clock", CLOCK_BITS)
         build.follow("clock", build.plus(self._clock, build.one))
         pins = self._pins(scenario)
@@ -105,7 +106,7 @@ class _Bench:
         build.sticky("seen.lost", due & ~irq13)
         reported = build.sticky("seen.reported", ~ferr_n)
         es_before = build.sticky("seen.es", outputs["es"][0])
-        is_f0 = inputs["io_write"][0] & build.equal(inputs["io_address"], 0xF0)
+        is_f0 = inputs["io_write"][0] & build.equal(inputs["io_address"], self._fpu_port)
         moments = {
             "reported": ~ferr_n,
             "latched": irq13,

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
+from ...model.chipset import IoAccess
+from ...model.pc import resets_processor
 from ...model.registers import Cr0, Parameters
 from ..cpu.actions import MovEt, Test, Wait
 from ..cpu.program import Instruction, Program, block_of, targets_of
@@ -114,6 +116,9 @@ def unsupported(program: Program, parameters: Parameters) -> str | None:
         action = row.step.action if row else None
         if row and (isinstance(action, MovEt) or (isinstance(action, Test) and action.operand == "cr0")):
             return f"line {row.step.line}: {row.step.text!r} is not supported in lanes"
+        if row and isinstance(row.part, IoAccess) and resets_processor(row.part, parameters):
+            line = f"line {row.step.line}: {row.step.text!r}"
+            return f"{line} resets the processor of a PC-98, which is not supported in lanes; reset is"
         if row and isinstance(action, Wait) and action.signal not in LEVELS:
             known = ", ".join(LEVELS)
             name = f"line {row.step.line}: 'wait {action.signal}'"

@@ -1,6 +1,6 @@
 """The events of a sweep: what a pin does, and in which registers its cycles stand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..scenarios.scenario import PINS, PinEvent
@@ -30,8 +30,12 @@ class PinPulse(NamedTuple):
         return f"{self.pin} {edge}" + (f" for {self.width} cycles" if self.width else "")
 
 
-def pin_pulse(text: str, width: int | None = None) -> PinPulse:
+def pin_pulse(text: str, width: int | None = None, pins: Mapping[str, bool] = PINS) -> PinPulse:
     """A pin, or PIN=low or PIN=high; by default it becomes active.
+
+    Parameters
+    ----------
+    pins: those that there are, with the level that each has before.
 
     Raises
     ------
@@ -39,11 +43,11 @@ def pin_pulse(text: str, width: int | None = None) -> PinPulse:
         For a pin that there is not.
     """
     pin, found, level = text.partition("=")
-    if pin not in PINS:
-        raise InputError(f"no pin {pin!r}: expected one of {', '.join(PINS)}")
+    if pin not in pins:
+        raise InputError(f"no pin {pin!r}: expected one of {', '.join(pins)}")
     if found and level not in ("low", "high"):
         raise InputError(f"expected {pin}=low or {pin}=high, not {text!r}")
-    return PinPulse(pin, level == "high" if found else not PINS[pin], width)
+    return PinPulse(pin, level == "high" if found else not pins[pin], width)
 
 
 def time_registers(pulses: Sequence[PinPulse]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...model.older import OlderMachine
 from ...model.registers import Generation, Parameters
 from ..lanes.cache import cached
 from ..lanes.lanes import Lanes, Recipe, cores, recipe_of
@@ -86,7 +87,7 @@ class Sweep:
     """
 
     scenario: Scenario
-    generation: Generation
+    generation: Generation | OlderMachine
     pulses: tuple[PinPulse, ...]
     first: range
     second: range
@@ -95,6 +96,8 @@ class Sweep:
     lanes: int
     cycles: int
     note: str = ""
+    on_model: bool = False
+    """Each phase was run alone, on the model, and none in lanes."""
 
     def count(self, outcome: int) -> int:
         """Phases with an outcome."""

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ...model.pc import PcInputs, PcOutputs
+from ...model.older import OlderParameters
+from ...model.pc import PcInputs, PcOutputs, resets_processor
 from ...model.registers import Hwcr, Parameters
 from ...model.reporting import Reporting, ReportingContext
 from ...model.x87 import ErrorState
 from .causes.cause import Cause, Edge, Instant, Moment
+from .causes.older_rules import older_cause_of
 from .causes.processor_rules import cause_of
-from .signals import SIGNALS, CpuView, Signal
+from .older_signals import older_signals
+from .signals import CpuView, Signal, pc_signals
 from .trace import CYCLE_NS, Trace
 from .wave import Wave, of_values
 
@@ -80,6 +83,27 @@ class SignalRecorder:
         return of_values(path, times, self._values[name], width)
 
 
+class OlderRecorder(SignalRecorder):
+    """What every signal of a machine before the 486 does, and why."""
+
+    def __init__(self, parameters: OlderParameters) -> None:
+        super().__init__(older_signals(parameters))
+        self._parameters = parameters
+        self._before: Instant | None = None
+
+    def record(self, inputs: Any, outputs: Any, cpu: CpuView = NO_CPU) -> None:
+        """One more cycle."""
+        changed = self._note(inputs, outputs, cpu)
+        now = Instant(inputs, outputs, cpu)
+        if self._before is not None:
+            edges = self._changes, self._causes
+            moment = Moment(self.cycles, self._before, now, self._parameters, *edges, immediate=True)
+            for name in changed:
+                self._causes[Edge(name, self.cycles)] = older_cause_of(name, moment)
+        self._before = now
+        self.cycles += 1
+
+
 class Recorder(SignalRecorder):
     """What every signal does, and why.
 
@@ -89,7 +113,7 @@ class Recorder(SignalRecorder):
     """
 
     def __init__(self, parameters: Parameters) -> None:
-        super().__init__(SIGNALS)
+        super().__init__(pc_signals(parameters))
         self._parameters = parameters
         # Whether an error is immediate or deferred shows on no port: followed here from what does.
         self._reporting = Reporting(parameters)
@@ -114,7 +138,7 @@ class Recorder(SignalRecorder):
     def _follow(self, before: Instant, now: Instant) -> None:
         """The rising edge between two cycles, for what tells immediate from deferred."""
         inputs, outputs = before.inputs, before.outputs
-        if inputs.reset:
+        if inputs.reset or resets_processor(inputs.io, self._parameters):
             self._reporting.reset()
             return
         state = ErrorState(outputs.flags, outputs.masks)

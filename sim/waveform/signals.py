@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ...model.pc import PcInputs, PcOutputs
 from ...model.pic import PicRegisters
-from ...model.registers import PORT_F0, Cr0, ExceptionFlag, Hwcr
+from ...model.registers import PORT_F0, Cr0, ExceptionFlag, Hwcr, Parameters
 from ...model.reporting import Decision
 from ..support.errors import InputError
 from ..support.suggest import nearest
@@ -290,6 +290,26 @@ SIGNALS = (
 """Every recorded signal, the pins first."""
 
 BY_NAME = {signal.name: signal for signal in SIGNALS}
+
+
+def pc_signals(parameters: Parameters) -> tuple[Signal, ...]:
+    """The signals of a PC. On a PC-98 `irq13` is IRQ 8, and `f0_write` a write of port F8h."""
+    port, irq = parameters.fpu_port, parameters.fpu_irq
+    own: dict[str, Signal] = {}
+    if irq != 13:
+        one = BY_NAME["irq13"]
+        rises, falls = (text.replace("IRQ 13", f"IRQ {irq}") for text in (one.rises, one.falls))
+        own["irq13"] = one._replace(rises=rises, falls=falls)
+    if port != PORT_F0:
+        text = f"OUT {port:X}h"
+        own["f0_write"] = BY_NAME["f0_write"]._replace(
+            get=lambda i, o, c: i.io is not None and i.io.write and i.io.address == port,
+            alias=text,
+            rises=text,
+        )
+    return tuple(own.get(signal.name, signal) for signal in SIGNALS)
+
+
 EDGES = {name: signal for name, signal in BY_NAME.items() if signal.width == 1}
 """Signals of one bit: what can rise and fall."""
 

@@ -1,9 +1,10 @@
 """The PC that is stepped by hand."""
 
 import pytest
-from irq13.model import Cr0, ExceptionFlag, Hwcr
+from irq13.model import Cr0, ExceptionFlag, Hwcr, Parameters
 from irq13.model.reporting import Decision
-from irq13.sim import Simulation
+from irq13.sim import Simulation, Trace
+from irq13.sim.waveform.causes.cause import Edge
 
 
 @pytest.fixture
@@ -131,4 +132,49 @@ def test_mistakes(sim, action, error, message):
 )
 def test_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
+        Simulation(**arguments)
+
+
+def test_a_machine_before_the_486(on, tmp_path):
+    """The same calls on an AT, whose latch holds BUSY; a PC-98 with a 486 is a `Simulation`."""
+    with Simulation(machine="AT286", irq13_from="error", on=on, vcd=tmp_path / "at.vcd") as at:
+        at.issue("fninit")
+        at.issue("fldcw", masks="none")
+        at.step(2)
+        assert at.issue("fdiv", raises="ZE") is Decision.READY
+        assert (at.error, at.npx_busy, at.latch) == (True, True, False)
+        at.step()
+        assert (at.latch, at.irq13, at.busy) == (True, True, True)
+        assert at.issue("fwait") is Decision.FREEZE
+        at.withdraw()
+        at.out(0xF0)
+        assert (at.latch, at.irq13, at.busy) == (False, True, False)
+        with pytest.raises(AttributeError):
+            _ = at.ferr_n
+        with pytest.raises(ValueError, match="'fsin' is not supported on AT286: the 80287 does not have it"):
+            at.issue("fsin")
+    trace = Trace.load(tmp_path / "at.vcd")
+    assert trace.causes[Edge("latch", trace.cycle(trace["latch"].rises()[0]))].text.startswith(
+        "L set: ERROR rose"
+    )
+    with Simulation(machine="XT8087", on=on) as xt:
+        xt.out(0xA0, 0x80)
+        xt.parity = 1
+        assert (xt.nmi, xt.nmi_enable, xt.npx_int, xt.iochk) == (True, True, False, False)
+    assert Simulation(machine="PC98", cpu="486", on=on).parameters == Parameters("I486", wiring="PC98")
+    assert Simulation(machine="AT486", on=on).parameters == Parameters("I486")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"machine": "AT586"}, "machine must be one of AT486, P6, AMD64, AT286, AT386, XT8087, PC98"),
+        ({"machine": "AT286", "nonsense": 1}, "no parameter 'nonsense': expected one of cpu, npx_cycles"),
+        ({"machine": "AT286", "installed": False}, "installed is for where the machine is XT8087"),
+        ({"machine": "AT286", "on": "fpga"}, "on must be one of hdl, model, lockstep"),
+        ({"machine": "P6", "generation": "P6"}, "generation and machine: one of them"),
+    ],
+)
+def test_a_machine_that_cannot_be_is_refused(arguments, error):
+    with pytest.raises((TypeError, ValueError), match=error):
         Simulation(**arguments)

@@ -6,10 +6,11 @@ stands for a flip-flop, one from the same cycle for combinational logic.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ....model.pc import PcInputs, PcOutputs
-from ....model.registers import ExceptionFlag, Parameters
+from ....model.older import OlderMachine, OlderParameters
+from ....model.pc import resets_processor
+from ....model.registers import PORT_F1, ExceptionFlag, Parameters
 from ..signals import CpuView
 
 
@@ -30,10 +31,10 @@ class Cause(NamedTuple):
 
 
 class Instant(NamedTuple):
-    """Everything there is to see in one cycle."""
+    """Everything there is to see in one cycle: inputs and outputs of the PC, or of one before the 486."""
 
-    inputs: PcInputs
-    outputs: PcOutputs
+    inputs: Any
+    outputs: Any
     cpu: CpuView
 
     @property
@@ -62,7 +63,7 @@ class Moment(NamedTuple):
     cycle: int
     before: Instant
     now: Instant
-    parameters: Parameters
+    parameters: Parameters | OlderParameters
     times: Mapping[str, Sequence[int]]
     """The cycles in which each signal took a new value so far, the present one included."""
     causes: Mapping[Edge, Cause]
@@ -75,15 +76,36 @@ class Moment(NamedTuple):
         """'in cycle 12': the cycle before, for a sentence."""
         return f"in cycle {self.cycle - 1}"
 
+    @property
+    def pc(self) -> Parameters:
+        """The parameters of a PC of the 486 and later, for rules that only such a one has."""
+        assert isinstance(self.parameters, Parameters)
+        return self.parameters
+
     def reset(self) -> Cause | None:
         """RESET in the cycle before overrules every other rule; None without it."""
         if not self.before.inputs.reset:
             return None
         return Cause(f"RESET {self.then}", self.earlier("reset"))
 
+    def processor_reset(self) -> Cause | None:
+        """RESET of the x87 unit in the cycle before: the pin, port F0h of a PC-98, port F1h of an AT."""
+        if isinstance(self.parameters, OlderParameters):
+            return self._npx_reset(self.parameters)
+        if resets_processor(self.before.inputs.io, self.parameters):
+            return Cause(f"port F0h reset the processor {self.then}", self.earlier("step", "io_write"))
+        return self.reset()
+
+    def _npx_reset(self, parameters: OlderParameters) -> Cause | None:
+        io = self.before.inputs.io
+        f1 = io is not None and io.write and io.address == PORT_F1
+        if f1 and parameters.machine in (OlderMachine.AT286, OlderMachine.AT386):
+            return Cause(f"port F1h reset the coprocessor {self.then}", self.earlier("step", "io_write"))
+        return self.reset()
+
     def here(self, *names: str) -> tuple[Edge, ...]:
         """Those of the signals that change in this very cycle."""
-        return tuple(Edge(name, self.cycle) for name in names if self.times[name][-1] == self.cycle)
+        return tuple(Edge(name, self.cycle) for name in names if self.times.get(name, (0,))[-1] == self.cycle)
 
     def earlier(self, *names: str) -> tuple[Edge, ...]:
         """The last edge of each signal up to the cycle before; none for one that never changed."""
@@ -105,7 +127,7 @@ class Moment(NamedTuple):
         """The last edge of each signal up to and with a cycle."""
         found = []
         for name in names:
-            cycle = next((cycle for cycle in reversed(self.times[name]) if cycle <= limit), 0)
+            cycle = next((cycle for cycle in reversed(self.times.get(name, ())) if cycle <= limit), 0)
             # The values of cycle 0 are where it starts from: no edge.
             found += [Edge(name, cycle)] if cycle else []
         return tuple(found)

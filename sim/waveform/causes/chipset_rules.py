@@ -1,7 +1,7 @@
 """The rule behind each edge of the chipset and of the 8259As."""
 
+from ....model.older import OlderParameters
 from ....model.pic import PicRegisters
-from ....model.registers import PORT_F0
 from .cause import Cause, Edge, Moment, Rule, by_step_before, outside
 
 
@@ -118,16 +118,18 @@ def _lines(bits: int) -> str:
 
 def _request_edges(pic: str, moment: Moment) -> tuple[Edge, ...]:
     """What moved on the request lines of an 8259A in the cycle before."""
-    irq = moment.parameters.fpu_irq
-    own = "irq13" if (irq >= 8) == (pic == "slave") else None
+    parameters = moment.parameters
+    irq = parameters.npx_irq if isinstance(parameters, OlderParameters) else parameters.fpu_irq
+    own = "irq13" if irq is not None and (irq >= 8) == (pic == "slave") else None
     names = [name for name in (own, "slave_int" if pic == "master" else None, "irq") if name]
     return moment.fresh(*names) or moment.earlier(*names)[-1:]
 
 
 def _f0_write(moment: Moment) -> Cause:
     io = moment.now.inputs.io
-    if io is not None and io.write and io.address == PORT_F0:
-        return Cause(f"{moment.now.doing} writes port F0h", moment.latest("step"))
+    port = moment.pc.fpu_port
+    if io is not None and io.write and io.address == port:
+        return Cause(f"{moment.now.doing} writes port {port:X}h", moment.latest("step"))
     return Cause("the write is over", moment.here("step"))
 
 

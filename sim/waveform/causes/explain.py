@@ -3,8 +3,9 @@
 from rich.markup import escape
 from rich.tree import Tree
 
+from ..older_signals import NAMES, wave_of
 from ..selection import PINS
-from ..signals import BY_NAME, Signal, spoken_name
+from ..signals import Signal, spoken_name
 from ..trace import Trace
 from ..two_signals import TWO_NAMES
 from ..wave import TraceError
@@ -52,7 +53,7 @@ def edges_of(trace: Trace, target: str) -> list[Edge]:
 def sentence(trace: Trace, edge: Edge) -> str:
     """'FERR# falls', 'IRR becomes 20'."""
     signal = _signal(edge)
-    wave = trace[signal.path]
+    wave = trace[signal.path] if signal.path in trace else wave_of(trace, edge.signal)
     text = wave.text_at(trace.time(edge.cycle))
     label = signal.alias or signal.name
     if signal.name.startswith(("master_", "slave_")) and signal.alias:
@@ -63,7 +64,7 @@ def sentence(trace: Trace, edge: Edge) -> str:
 
 
 def _signal(edge: Edge) -> Signal:
-    return BY_NAME.get(edge.signal) or TWO_NAMES[edge.signal]
+    return NAMES.get(edge.signal) or TWO_NAMES[edge.signal]
 
 
 def _tells(edge: Edge) -> bool:

@@ -32,7 +32,7 @@ def _reset_pin(moment: Moment) -> Cause:
 
 
 def _es(moment: Moment) -> Cause:
-    if (reset := moment.reset()) is not None:
+    if (reset := moment.processor_reset()) is not None:
         return reset
     before, now = moment.before, moment.now
     because = moment.earlier("step") or moment.earlier("operation")
@@ -46,7 +46,7 @@ def _es(moment: Moment) -> Cause:
 
 def _error_state(moment: Moment) -> Cause:
     """Flags and masks."""
-    if (reset := moment.reset()) is not None:
+    if (reset := moment.processor_reset()) is not None:
         return reset
     because = moment.earlier("step") or moment.earlier("operation")
     return Cause(f"{moment.before.doing} executed {moment.then}", because)
@@ -56,9 +56,9 @@ def _conditions(moment: Moment) -> str:
     """What the reporting of an error depends on beside ES, as it was in the cycle before."""
     before = moment.before
     parts = [f"CR0.NE = {int(Cr0.NE in before.inputs.cr0)}"]
-    if moment.parameters.generation is Generation.AMD64:
+    if moment.pc.generation is Generation.AMD64:
         if Hwcr.ALLOW_FERR_ON_NE in before.outputs.hwcr:
-            k8 = moment.parameters.hwcr is HwcrLayout.K8
+            k8 = moment.pc.hwcr is HwcrLayout.K8
             parts.append("family 0Fh has no AllowFerrOnNe" if k8 else "HWCR.AllowFerrOnNe = 1")
     else:
         parts.append(f"IGNNE {'' if before.outputs.ignne else 'not '}in effect")
@@ -66,7 +66,7 @@ def _conditions(moment: Moment) -> str:
 
 
 def _ferr_n(moment: Moment) -> Cause:
-    if (reset := moment.reset()) is not None:
+    if (reset := moment.processor_reset()) is not None:
         return reset
     before = moment.before
     if moment.now.outputs.ferr_n:
@@ -91,7 +91,7 @@ def _ferr_rises(moment: Moment) -> Cause:
     before = moment.before
     if not before.outputs.es:
         return Cause(f"ES = 0: {moment.why('es')}", moment.earlier("es"))
-    if moment.parameters.generation is Generation.AMD64:
+    if moment.pc.generation is Generation.AMD64:
         because = moment.earlier("cr0_ne") + moment.fresh("allow_ferr_on_ne")
         return Cause("CR0.NE = 1 and HWCR.AllowFerrOnNe = 0: FERR# is not reported", because)
     opened = moment.fresh("ready", "window")
@@ -148,7 +148,7 @@ def _answers(decision: Decision, moment: Moment) -> str:
 def _window(moment: Moment) -> Cause:
     if moment.now.outputs.decision is Decision.WINDOW or moment.now.inputs.operation is None:
         return _decision("window")(moment)
-    return Cause(f"the window of {moment.parameters.nowait_window} cycles is over", moment.earlier("window"))
+    return Cause(f"the window of {moment.pc.nowait_window} cycles is over", moment.earlier("window"))
 
 
 def _ignne(moment: Moment) -> Cause:
@@ -157,7 +157,7 @@ def _ignne(moment: Moment) -> Cause:
         return Cause(f"HWCR.IgnneEm changes: {source} decides now", switched + moment.latest("ignne_msr"))
     if Hwcr.IGNNE_EM in moment.now.outputs.hwcr:
         return Cause("the IGNNE MSR changes, and HWCR.IgnneEm = 1", moment.here("ignne_msr"))
-    stages = moment.parameters.synchroniser_stages
+    stages = moment.pc.synchroniser_stages
     sampled = moment.cycle - stages
     level = "high" if not moment.now.outputs.ignne else "low"
     text = f"IGNNE# {level} in cycle {sampled}, through {stages} synchroniser stages"
@@ -166,7 +166,7 @@ def _ignne(moment: Moment) -> Cause:
 
 def _msr_register(msr: Msr) -> Rule:
     def rule(moment: Moment) -> Cause:
-        if (reset := moment.reset()) is not None:
+        if (reset := moment.processor_reset()) is not None:
             return reset
         request = moment.before.inputs.msr
         if request is not None and request.write and request.address == msr:
@@ -184,7 +184,7 @@ def _response(moment: Moment) -> Cause:
     request = moment.before.inputs.msr
     if moment.now.outputs.msr_response is None or request is None:
         return Cause("the response has been taken", moment.earlier("response_valid"))
-    why = violation(request, moment.parameters)
+    why = violation(request, moment.pc)
     kind = "WRMSR" if request.write else "RDMSR"
     text = f"{kind} {request.address:X}h accepted {moment.then}"
     return Cause(f"{text}; #GP(0): {why}" if why else text, moment.earlier("request_valid"))

@@ -3,15 +3,17 @@
 import pytest
 from click.testing import CliRunner
 from irq13.model import Parameters
+from irq13.model.older import OlderParameters
 from irq13.model.pc import PcInputs
 from irq13.model.registers import Generation, Operation
 from irq13.sim.cli.main import main
 from irq13.sim.hardware.equivalence import compare_netlists
-from irq13.sim.hardware.mutate import Mutant, MutantOutcome, _netlist, _random_inputs, mutate
+from irq13.sim.hardware.mutate import Mutant, MutantOutcome, _netlist, mutate
+from irq13.sim.hardware.mutated import mutated
 from irq13.sim.machines.lockstep import RandomStimulus
 from irq13.sim.machines.machine import ModelMachine
 from irq13.sim.machines.ports import INPUTS, OUTPUTS, join, pack_outputs, read_inputs, split, unpack
-from irq13.sim.support.errors import Divergence, ToolError
+from irq13.sim.support.errors import Divergence, InputError, ToolError
 from irq13.sim.tools.yosys import FULL, run_yosys
 
 P6 = Parameters(Generation.P6)
@@ -19,7 +21,7 @@ P6 = Parameters(Generation.P6)
 
 @pytest.fixture(scope="module")
 def netlist():
-    return _netlist(P6)
+    return _netlist(mutated(P6))
 
 
 def broken(netlist, mode, source):
@@ -44,6 +46,19 @@ def test_every_mutant_is_killed_or_equivalent(tool):
     found = [one.killed_in for one in outcomes if one.killed_in is not None and one.searched]
     assert found
     assert max(found) < 40
+
+
+@pytest.mark.slow
+def test_every_mutant_of_the_latch_is_killed_or_equivalent(tool):
+    """A block of a machine before the 486, chosen by its source."""
+    for name in ("g++", "make", "perl", "berkeley-abc"):
+        tool(name)
+    outcomes = list(mutate(OlderParameters("PC98"), 100, 3_000, 7, source="hdl/older/at_latch"))
+    assert len(outcomes) > 20
+    assert all("at_latch.py" in one.mutant.text for one in outcomes)
+    assert [one.mutant.text for one in outcomes if one.killed_in is None and not one.equivalent] == []
+    with pytest.raises(InputError, match="no point comes from a source with 'hdl-cpu' in its path"):
+        next(mutate(OlderParameters("PC98"), 1, 1, 1, source="hdl-cpu"))
 
 
 def test_a_mutant_says_what_and_where():
@@ -102,7 +117,7 @@ endmodule"""
 def test_what_means_nothing_is_anything():
     """The payload of an operation, a request or a write that is not there is random in the stimulus."""
     seen = dict.fromkeys(INPUTS, 0)
-    for packed in _random_inputs(P6, 3000, 1):
+    for packed in mutated(P6).random_inputs(3000, 1):
         now = split(packed, INPUTS)
         idle = ("op_valid", "msr_request_valid", "enable_write")
         for name, level in now.items():

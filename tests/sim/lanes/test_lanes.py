@@ -176,7 +176,7 @@ def test_seeds_differ_by_lane_and_generator_and_are_never_0():
 
 
 OTHERS = {"port_emulation": True, "synchroniser_stages": 3, "reserved_bits": "silicon", "nowait_window": 2}
-OTHERS |= {"fpu_irq": 8, "ferr_enable": False, "hwcr": "k8"}
+OTHERS |= {"wiring": "PC98", "ferr_enable": False, "hwcr": "k8"}
 GENERATIONS = ("I486", "P6", "AMD64")
 
 
@@ -191,7 +191,7 @@ GENERATIONS = ("I486", "P6", "AMD64")
 def test_the_reference_in_lanes_is_the_scalar_model(chosen):
     """64 models with stimulus of their own, and one reference in 64 lanes: every output, every cycle."""
     models = [Pc(chosen) for _ in range(64)]
-    stimuli, outputs = [RandomStimulus(seed, chosen.hwcr) for seed in range(64)], [None] * 64
+    stimuli, outputs = [RandomStimulus(seed, chosen) for seed in range(64)], [None] * 64
     zero = np.zeros(1, dtype=np.uint64)
     reference = LanePc(chosen, zero)
     state = {

@@ -19,7 +19,7 @@ VARIANTS = [
     Parameters("AMD64", port_emulation=True, ferr_enable=False, hwcr="zen"),
     Parameters("AMD64", hwcr="k8", chipset="PIIX4"),
     Parameters("I486", nowait_window=1, synchroniser_stages=4),
-    Parameters("I486", nowait_window=9, ferr_enable=False),
+    Parameters("I486", nowait_window=9, ferr_enable=False, wiring="PC98"),
 ]
 
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from irq13.model.older import OlderMachine
 from irq13.model.registers import Generation
+from irq13.sim.scenarios.older import on_pc98_486
 from irq13.sim.scenarios.older_run import run_on_older
 from irq13.sim.scenarios.scenario import load_scenario, parse_scenario, shipped_scenarios
 from irq13.sim.scenarios.side_by_side import joined_runs, run_on_all, run_on_machine
@@ -274,3 +275,72 @@ def test_all_machines_side_by_side():
     refusing, refused = run_on_all(load_scenario("ignne-msr"), "model")
     assert len(refusing) == 3
     assert set(refused) == {"AT286", "AT386", "XT8087", "PC98"}
+
+
+PC98_HANDLER = """
+f8:     out 0xf8
+        fnclex
+        out 0x08, 0x20
+        out 0x00, 0x20
+        iret
+"""
+PC98_PROGRAM = f"bios\nsti\n{ERROR}\ncheck: fwait"
+
+
+@pytest.mark.parametrize(
+    ("head", "vector", "expect"),
+    [
+        (
+            "generation = 'I486'\nparameters = { wiring = 'PC98' }",
+            "10h",
+            "ignne_n falls 1 cycle after f8 executes",
+        ),
+        (
+            "generation = 'P6'\nparameters = { wiring = 'PC98' }",
+            "10h",
+            "irq13 falls 1 cycle after f8 executes",
+        ),
+        ("machine = 'PC98'", "10h", "latch falls 1 cycle after f8 executes"),
+        (
+            "machine = 'PC98'\nparameters = { cpu = '8086' }",
+            "16h",
+            "npx_int falls 2 cycles after f8 executes",
+        ),
+    ],
+)
+def test_the_processors_of_a_pc98(head, vector, expect):
+    """[N1-N3, R15, R16] Latch or FERR# on slave IR0; INT of an 8087 on slave IR6."""
+    expected = f"check freezes\nhandler {vector} enters once\n{expect}\ncheck executes\nfinally slave_isr = 0"
+    tail = f"expect = '''\n{expected}\n'''\n[handlers]\n{vector} = '''{PC98_HANDLER}'''"
+    program = PC98_PROGRAM.replace("bios", "bios\nfneni") if "8086" in head else PC98_PROGRAM
+    scenario = parsed(program, head, tail)
+    (machine,) = (*scenario.generations, *scenario.machines)
+    result = run_on_machine(scenario, machine, "lockstep")
+    assert result.passed, result.verdicts
+
+
+def test_a_pc98_with_a_486_resets_by_f0h_and_speaks_of_its_own_ports():
+    head = "generation = 'I486'\nparameters = { wiring = 'PC98' }"
+    tail = "expect = '''\nhere executes once\nferr_n rises 1 cycle after f0 executes\nfinally es = 0\n'''\n"
+    tail += "pins = 'nmi high at 21'\n[handlers]\nnmi = 'f0: out 0xf0'\nreset = 'here: nop'"
+    scenario = parsed(f"bios\n{ERROR}\nfwait", head, tail)
+    assert run_on_machine(scenario, Generation.I486, "lockstep").passed
+    hangs = parsed(f"bios\nout 0x0a, 1\nsti\n{ERROR}\nfwait", head)
+    diagnosis = run_on_machine(hangs, Generation.I486, "model").diagnosis
+    assert diagnosis.reason == "slave-masked"
+    assert "port 0Ah" in diagnosis.text
+    with pytest.raises(SourceError, match="irq7 is that of the cascade with wiring = 'PC98', and no pin"):
+        parsed("nop", head, "pins = 'irq7 high at 3'")
+    default = on_pc98_486(load_scenario("dos-divide-by-zero"))
+    assert run_on_machine(default, Generation.I486, "model").passed
+
+
+def test_other_parameters_over_a_scenarios_own():
+    scenario = load_scenario("dos-divide-by-zero")
+    runs = [run_on_machine(scenario, AT, "model", {"irq13_from": one}) for one in ("latch", "error")]
+    falls = [int(run.trace["irq13"].falls()[0]) for run in runs]
+    assert falls[0] < falls[1]
+    with pytest.raises(
+        InputError, match="dos-divide-by-zero on AT286: installed is for where the machine is"
+    ):
+        run_on_machine(scenario, AT, "model", {"installed": False})

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from irq13 import hdl
 from irq13.model import Generation
+from irq13.model.older import OlderMachine
 from irq13.sim.cli.main import main
 from irq13.sim.cpu.diagnosis import REASONS
 from irq13.sim.cpu.events import SMI
@@ -15,12 +16,14 @@ from irq13.sim.lanes.lanes import Lanes, kernel_of
 from irq13.sim.machines.machine import ModelMachine
 from irq13.sim.netlist.lowering import lower
 from irq13.sim.scenarios import scenario as scenarios
+from irq13.sim.scenarios.older_run import run_on_older
 from irq13.sim.scenarios.run import Driver, run_scenario
 from irq13.sim.scenarios.scenario import PINS, PinEvent
 from irq13.sim.support.errors import NetlistError
 from irq13.sim.support.toml_source import Source
 from irq13.sim.sweep.design import netlist_of
 from irq13.sim.sweep.heatmap import heatmap_page, runs
+from irq13.sim.sweep.older import sweep_older
 from irq13.sim.sweep.pins import pin_pulse
 from irq13.sim.sweep.sweep import phase, sweep
 from support.machines import ALONE
@@ -250,6 +253,14 @@ def test_a_map_of_two_events_is_drawn(tmp_path, monkeypatch):
             [DEFAULT, "--pin", "nmi", "--second-pin", "irq0", "--to", "9999"],
             "at most 16000000 fit into one sweep",
         ),
+        ([DEFAULT, "--pin", "parity"], "no pin 'parity'"),
+        ([DEFAULT, "--pin", "parity", "--machine", "AT286"], "there is no pin parity on AT286"),
+        ([DEFAULT, "--pin", "nmi", "--machine", "AT286", "--threads", "2"], "AT286 is run phase by phase"),
+        ([DEFAULT, "--pin", "nmi", "--machine", "AT286", "--generation", "P6"], "--machine stands alone"),
+        (
+            [DEFAULT, "--pin", "nmi", "--second-pin", "irq0", "--machine", "AT286", "--to", "299"],
+            "at most 50000",
+        ),
         (["nonesuch", "--pin", "nmi"], "no scenario 'nonesuch'"),
         ([DEFAULT], "Missing option '--pin'"),
     ],
@@ -330,3 +341,21 @@ round:  loop round
     assert {(one.verdict, one.detail) for one in ends.outcomes} == found
     alone = run_scenario(phase(plain, pulses, [12, 40]), Generation.I486, on="model")
     assert [event.kind for event in alone.events if event.value == SMI] == ["enters", "returns"]
+
+
+def test_a_machine_before_the_486_phase_by_phase():
+    """Each outcome is that of the scenario alone; an NMI in each cycle, with and without the 8087's."""
+    scenario, machine = scenarios.load_scenario(DEFAULT), OlderMachine.XT8087
+    pulses = [pin_pulse("parity", 4, {"parity": False})]
+    done = sweep_older(scenario, machine, pulses, [range(14)])
+    assert {one.text for one in done.outcomes} == {"handled, 02h entered"}
+    assert {one.order for one in done.outcomes} == {"INT + NMI, INT negated", "NMI, INT, INT negated"}
+    for row, cycle in enumerate(done.first):
+        trace = run_on_older(phase(scenario, pulses, [cycle]), machine, "model").trace
+        first = int(trace["nmi"].rises()[0]) < int(trace["npx_int"].rises()[0])
+        assert (done.outcomes[done.table[row, 0]].order[:4] == "NMI,") == first
+    masked = scenarios.load_scenario("at286-irq13-masked")
+    done = sweep_older(masked, OlderMachine.AT286, [pin_pulse("irq0", 1)], [range(3)])
+    assert {one.verdict for one in done.outcomes} == {"deadlocked"}
+    result = invoke("at286-irq13-masked", "--pin", "irq5", "--to", "2")
+    assert "3 phases, 3 runs of the model, of up to" in result.stdout

@@ -2,19 +2,36 @@
 
 import pytest
 from irq13.model import Pc
+from irq13.model.older import OlderMachine
 from irq13.model.registers import Generation, Parameters
 from irq13.sim import Simulation, Trace
 from irq13.sim.machines.lockstep import RandomStimulus
+from irq13.sim.machines.older import OlderModelMachine, OlderStimulus, older_variants
+from irq13.sim.scenarios.older_run import run_on_older
 from irq13.sim.scenarios.run import run_scenario
 from irq13.sim.scenarios.scenario import load_scenario
 from irq13.sim.waveform.causes.cause import OUTSIDE, Edge
-from irq13.sim.waveform.recorder import Recorder
+from irq13.sim.waveform.older_signals import older_signals
+from irq13.sim.waveform.recorder import OlderRecorder, Recorder
 from irq13.sim.waveform.two_signals import recorded_in
 from irq13.sim.waveform.vcd_writer import write_waveform
 from support.machines import LATER
 
 INTERNAL = ("ferr_n", "irq13", "chipset_ignne_n", "intr", "slave_int", "freeze", "mf", "vmexit", "fault")
 """Signals that nothing outside drives: their edges must lead back to something."""
+OLDER_INTERNAL = (
+    "error",
+    "latch",
+    "busy",
+    "npx_busy",
+    "npx_int",
+    "irq13",
+    "cpu_error",
+    "pereq",
+    "ready",
+    "nm",
+)
+OLDER_INTERNAL += ("intr", "slave_int", "freeze", "mf")
 
 
 def recorded(generation, seed, cycles):
@@ -28,9 +45,9 @@ def recorded(generation, seed, cycles):
     return recorder.trace()
 
 
-def check_causes(trace):
+def check_causes(trace, signals=(), internal=INTERNAL):
     """Each edge has a cause, which names edges that happened, none of them later, and in no circle."""
-    every = recorded_in(trace)
+    every = signals or recorded_in(trace)
     edges = {Edge(one.spoken, trace.cycle(time)) for one in every for time in trace[one.path].changes()}
     assert set(trace.causes) == edges
     for edge, cause in trace.causes.items():
@@ -38,7 +55,7 @@ def check_causes(trace):
         assert set(cause.because) <= edges, edge
         assert all(before.cycle <= edge.cycle and before != edge for before in cause.because)
         # What cycle 0 brings about has no edge before it.
-        if edge.signal.rpartition(".")[2] in INTERNAL and edge.cycle > 1:
+        if edge.signal.rpartition(".")[2] in internal and edge.cycle > 1:
             assert cause.because, (edge, cause)
     done, active = set(), set()
 
@@ -149,3 +166,37 @@ def test_a_fault_names_the_rule_that_was_broken():
             sim.msr["IGNNE"] = 2
         text = the_cause(sim.trace(), "fault").text
     assert text == "WRMSR C0010115h accepted in cycle 0; #GP(0): IGNNE bits 63:1 must be zero"
+
+
+@pytest.mark.parametrize("parameters", older_variants(), ids=str)
+def test_every_edge_of_a_machine_before_the_486_has_a_cause(parameters):
+    recorder, machine = OlderRecorder(parameters), OlderModelMachine(parameters)
+    stimulus, outputs = OlderStimulus(parameters, 2), None
+    for _ in range(600):
+        inputs = stimulus.next(outputs)
+        outputs = machine.step(inputs)
+        recorder.record(inputs, outputs)
+    check_causes(recorder.trace(), older_signals(parameters), OLDER_INTERNAL)
+
+
+def test_an_at_explains_itself():
+    trace = run_on_older(load_scenario("dos-divide-by-zero"), OlderMachine.AT286, "model").trace
+    assert the_cause(trace, "latch") == ("L set: ERROR rose in cycle 16", (Edge("error", 16),))
+    assert the_cause(trace, "latch", 1) == ("L cleared by 'out 0xf0' in cycle 22", (Edge("clear_write", 22),))
+    assert the_cause(trace, "irq13") == ("the request is L", (Edge("latch", 17),))
+    assert the_cause(trace, "freeze", 2).text == "'fstp' waits: the coprocessor executes"
+    xt = run_on_older(load_scenario("dos-divide-by-zero"), OlderMachine.XT8087, "model").trace
+    assert the_cause(xt, "nmi").text == "INT of the 8087, and bit 7 of port A0h is 1"
+
+
+def test_a_pc98s_port_f0h_is_a_reset_of_the_processor():
+    with Simulation("P6", wiring="PC98", on="model") as sim:
+        sim.issue("fldcw", masks="none")
+        sim.issue("fdiv", raises="ZE")
+        sim.step(2)
+        assert (sim.ferr_n, sim.irq13) == (False, True)
+        sim.out(0xF0)
+        assert (sim.ferr_n, sim.es, sim.irq13) == (True, False, True)
+        sim.out(0xF8)
+        assert not sim.irq13
+        assert the_cause(sim.trace(), "ferr_n", 1).text == "port F0h reset the processor in cycle 4"
