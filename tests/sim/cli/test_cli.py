@@ -13,9 +13,8 @@ import time
 from importlib.metadata import version
 
 import pytest
-from click.testing import CliRunner
 from irq13.sim import Trace
-from irq13.sim.cli.main import COMMANDS, main
+from irq13.sim.cli.main import COMMANDS
 from irq13.sim.scenarios.scenario import shipped_scenarios
 from support.command import irq13, irq13_process
 
@@ -376,36 +375,3 @@ def test_view_and_explain_refuse_in_one_line(waveform, arguments, message):
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert files(waveform.parent) == before
-
-
-def test_parameters_are_of_one_machine():
-    """In-process: names, values and machines that do not go together."""
-    for arguments, message in (
-        (
-            ["lockstep", "--machine", "P6", "--parameter", "native=1"],
-            "P6 has no parameter 'native': expected",
-        ),
-        (
-            ["lockstep", "--machine", "XT8087", "--parameter", "native=1"],
-            "XT8087: native is for where there is",
-        ),
-        (["lockstep", "--machine", "P6", "--generation", "P6"], "--machine stands alone"),
-        (["lockstep", "--machine", "PC98", "--parameter", "cpu=z80"], "80386, not 'z80' (or 486)"),
-        (
-            ["lockstep", "--parameter", "irq13_fro=error"],
-            "no parameter 'irq13_fro' (did you mean irq13_from?)",
-        ),
-        (["lockstep", "--parameter", "npx_cycles=x"], "npx_cycles must be a number, not 'x'"),
-        (["run", "--parameter", "native=1"], "I486 has no parameter 'native'"),
-        (["run", "--machine", "PC98", "--parameter", "cpu=486", "--parameter", "native=1"], "of I486"),
-        (["fuzz", "--machine", "AT286"], "`irq13 lockstep --machine AT286` compares its model and HDL"),
-        (["mutate", "--machine", "AT286", "--generation", "P6"], "--machine stands alone"),
-    ):
-        result = CliRunner().invoke(main, arguments)
-        assert result.exit_code == 2
-        assert message in result.stderr, arguments
-    for arguments, words in (
-        (["--machine", "AT286"], "AT286: 20 cycles"),
-        (["--machine", "PC98", "--parameter", "cpu=486"], "PC98: 20 cycles"),
-    ):
-        assert words in CliRunner().invoke(main, ["lockstep", "--cycles", "20", *arguments]).stdout

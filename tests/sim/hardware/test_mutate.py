@@ -147,7 +147,7 @@ def test_a_run_that_is_stopped_says_what_it_knows_by_then(monkeypatch):
             yield from known
             raise error
 
-        monkeypatch.setattr("irq13.sim.hardware.mutate.mutate", run)
+        monkeypatch.setattr("irq13.sim.cli.hardware.mutate", run)
         return CliRunner().invoke(main, ["mutate"])
 
     result = stopped(KeyboardInterrupt, *outcomes)
