@@ -186,9 +186,10 @@ def prove_command(names: tuple[str, ...], generation: str | None, parameters: di
     chosen = selected(names)
     machines = [Generation(generation)] if generation else [*Generation, *OlderMachine]
     width = max(len(prop.name) for prop in chosen)
-    click.echo(f"{'property':<{width}}  {'on':<13}  {'':<7}  depth  seconds")
     failed = count = 0
     for one in prove(chosen, machines, parameters):
+        if not count:
+            click.echo(f"{'property':<{width}}  {'on':<13}  {'':<7}  depth  seconds")
         word = ("reached" if one.prop.is_cover else "proved") if one.holds else "FAILS"
         says = "" if one.prop.is_cover else f"  {one.prop.says}"
         numbers = f"{one.depth:>5}  {one.seconds:>7.1f}"
@@ -198,6 +199,9 @@ def prove_command(names: tuple[str, ...], generation: str | None, parameters: di
         click.echo(f"{one.prop.name:<{width}}  {on:<13}  {word:<7}  {numbers}{says}")
         count += 1
         failed += not one.holds
+    if not count:
+        where = f"of {generation}" if generation else "with --parameter"
+        fail(f"nothing is proved {where} by these properties: {', '.join(names)}", 2)
     click.echo(f"\n{count - failed} of {count} hold")
     if failed:
         raise SystemExit(1)

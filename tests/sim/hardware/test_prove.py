@@ -12,6 +12,7 @@ from irq13.hdl.properties import PROPERTIES
 from irq13.model import Parameters
 from irq13.model.registers import Generation
 from irq13.sim.hardware.prove import prove, prove_one, selected
+from support.command import irq13
 
 ROOT = Path(__file__).parents[3]
 CASES = [
@@ -184,3 +185,13 @@ def test_it_fails_on_an_older_machine_that_breaks_it(name, monkeypatch):
 def test_a_property_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="no property 'x': expected one of ferr-only-unmasked"):
         selected(("x",))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "which"),
+    [("hwcr --generation I486", "of I486"), ("latch-set --parameter nowait_window=7", "with --parameter")],
+)
+def test_nothing_to_prove_is_no_success(arguments, which, tmp_path):
+    done = irq13("prove", *arguments.split(), cwd=tmp_path)
+    said = f"irq13: nothing is proved {which} by these properties: {arguments.split()[0]}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
