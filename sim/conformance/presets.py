@@ -34,9 +34,9 @@ def qemu(program: str = "qemu-system-x86_64") -> Emulator:
     return Emulator(f"QEMU {version}", command, generations=tuple(models))
 
 
-_BOCHS_SPEED = 4_000_000
+_BOCHS_SPEED = 1_000_000
 """Instructions a second of its clock. What the BIOS and the image do is to wait, for times: the fewer
-instructions that is, the sooner it is over. With 1, 4 and 50 million the log is the same."""
+instructions that is, the sooner it is over. The least that it takes; with 50 million the log is the same."""
 _BOCHS_MODELS = {
     # With SVM and AMD's MSRs where there is such a model; the first that a build has.
     _I486: ("pentium",),
