@@ -841,7 +841,7 @@ int main(int count, char **words) {
     x87.generation = (u8)generation;
     x87.irq = on_irq;
     irq13_reset(&x87);
-    while (now < 100000000u) {
+    while (now < 200000000u) {
         step();
         tick();
         if (asked_to_reset) reset();
