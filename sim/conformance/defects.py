@@ -30,14 +30,22 @@ def defects() -> tuple[Defect, ...]:
 
 
 def recognised(rows: Sequence[JudgedCase]) -> list[tuple[Generation, Defect]]:
-    """Defects of which all cases fail, the largest first, each with some that those before do not explain."""
+    """Defects of which all cases fail, the largest first, each with some that those before do not explain.
+
+    What the image has skipped does not count. Where only some cases have run, a defect that has more of them
+    and would explain these is not recognised, nor is another in its place.
+    """
     found = []
     for generation in dict.fromkeys(row.generation for row in rows):
-        failing = {row.case.name for row in differences(rows) if row.generation is generation}
+        chosen = [row for row in rows if row.generation is generation]
+        asked = {row.case.name for row in chosen}
+        ran = {row.case.name for row in chosen if row.verdict != "skipped"}
+        failing = {row.case.name for row in differences(chosen)}
         explained: set[str] = set()
         for one in sorted(defects(), key=lambda one: -len(one.cases[generation])):
-            cases = one.cases[generation]
-            if cases <= failing and not cases <= explained:
+            cases = one.cases[generation] & ran
+            if cases and cases <= failing and not cases <= explained:
                 explained |= cases
-                found.append((generation, one))
+                if one.cases[generation] <= asked:
+                    found.append((generation, one))
     return found
