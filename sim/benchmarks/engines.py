@@ -25,7 +25,7 @@ from ...model.registers import Parameters
 from ..fuzz.stimulated import HASH, StimulatedMachine, StimulatedPc, begin, stimulated
 from ..fuzz.stimulus import seeds
 from ..hardware.verilog import verilog_of
-from ..lanes.compiled import find_compiler
+from ..lanes.compiled import cache_folder, find_compiler
 from ..lanes.cuda import CudaKernel, gpu_names, multiprocessors
 from ..lanes.lanes import Lanes, Recipe, recipe_of
 from ..lanes.plan import Compute, plan_step
@@ -204,8 +204,6 @@ def _timed(
 
 def _forget_kernels() -> None:
     """Compile anew: the time to the first result is to have it in."""
-    from ..lanes.compiled import cache_folder
-
     for path in cache_folder().glob("kernel-*.so"):
         path.unlink(missing_ok=True)
 

@@ -11,9 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ... import hdl
 from ...model.registers import Generation, Parameters
 from ..lanes.cache import cached, fingerprint
 from ..lanes.lanes import Kernel, Lanes, Recipe, cores, recipe_of
+from ..netlist.lowering import lower
 from ..netlist.netlist import Netlist
 from ..support.errors import InputError
 from ..support.files import replacing
@@ -201,9 +203,6 @@ def note() -> str:
 
 def _recipe(generation: Generation, toggles: bool) -> Recipe:
     def make() -> Recipe:
-        from ... import hdl
-        from ..netlist.lowering import lower
-
         parameters = Parameters(generation)
         return recipe_for(parameters, lower(hdl.Pc(parameters)), toggles)
 

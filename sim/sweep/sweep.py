@@ -12,14 +12,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ... import hdl
 from ...model.older import OlderMachine
 from ...model.registers import Generation, Parameters
 from ..lanes.cache import cached
 from ..lanes.lanes import Lanes, Recipe, cores, recipe_of
+from ..netlist.lowering import lower
 from ..netlist.netlist import Netlist
 from ..scenarios.run import ScenarioRun, run_scenario
 from ..scenarios.scenario import NO_SMM, Scenario
 from ..support.errors import InputError
+from .design import check_for_lanes, netlist_of
 from .pins import CLOCK_BITS, PinPulse
 
 NEVER = 1 << (CLOCK_BITS - 1)
@@ -202,16 +205,12 @@ def _check_ranges(first: range, second: range, pulses: Sequence[PinPulse], limit
 
 def _checked(scenario: Scenario, generation: Generation, pulses: Sequence[PinPulse]) -> Scenario:
     """The scenario as it is swept. Raises NetlistError where lanes cannot run it."""
-    from .design import check_for_lanes
-
     scenario = _with_smm(scenario, pulses)
     check_for_lanes(scenario, generation, pulses)
     return scenario
 
 
 def _recipe(scenario: Scenario, generation: Generation, pulses: Sequence[PinPulse]) -> Recipe:
-    from .design import netlist_of
-
     pc = _lowered_pc(scenario.parameters_for(generation))
     return recipe_of(netlist_of(scenario, generation, pulses, pc))
 
@@ -219,9 +218,6 @@ def _recipe(scenario: Scenario, generation: Generation, pulses: Sequence[PinPuls
 @lru_cache(maxsize=4)
 def _lowered_pc(parameters: Parameters) -> Netlist:
     """The same for every sweep of a scenario; what is made from it leaves it as it is."""
-    from ... import hdl
-    from ..netlist.lowering import lower
-
     return lower(hdl.Pc(parameters))
 
 

@@ -15,6 +15,8 @@ from .causes.cause import Cause, Edge
 from .names import is_clock_name, plain_name, scopes_apart, without_width
 from .readers import read_waveform
 from .readers.objects import read_object
+from .selection import ON_A_PAGE, choose_signals
+from .view.html import frame
 from .wave import TraceError, Wave
 
 CYCLE_NS = 10
@@ -200,10 +202,6 @@ class Trace(Mapping[str, Wave]):
 
     def _repr_html_(self) -> str:
         """The waveform viewer, for a notebook."""
-        # Both know the trace.
-        from .selection import ON_A_PAGE, choose_signals
-        from .view.html import frame
-
         return frame(self, choose_signals(self, default=ON_A_PAGE))
 
     def _by(self, clock: Wave) -> "Trace":
