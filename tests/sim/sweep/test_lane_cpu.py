@@ -94,10 +94,17 @@ def random_scenario(seed, hypervisor=True):
 
 
 OPERANDS = ("sw", "cw", "msr", "al", "cx", "[n]")
+
+
+def stored(cpu, name):
+    where = cpu.stores.memory if name.startswith("[") else cpu.stores.values
+    return where.get(name, 0)
+
+
 STATE = {
     "cpu.zf": lambda cpu, pc: cpu.stores.zero,
     "cpu.smm": lambda cpu, pc: cpu.smm is not None,
-    **{f"cpu.mem.{name}": lambda cpu, pc, name=name: cpu.stores.values.get(name, 0) for name in OPERANDS},
+    **{f"cpu.mem.{name}": lambda cpu, pc, name=name: stored(cpu, name) for name in OPERANDS},
     "cpu.if": lambda cpu, pc: cpu.interrupts,
     "cpu.host": lambda cpu, pc: cpu.host,
     "cpu.gif": lambda cpu, pc: cpu.gif,
