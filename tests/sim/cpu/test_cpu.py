@@ -148,6 +148,15 @@ class TestNmiBlocking:
         assert "NMI" not in str(result.diagnosis)
         alone = go("fninit\nfldcw masks=none\nfdiv raises=ZE\nint 2", handlers=handlers)
         assert "an NMI" in str(alone.diagnosis)
+        assert "INIT" in str(alone.diagnosis)
+
+    def test_nor_init_in_smm(self):
+        handlers = {"smi": "inner: fst\nrsm"}
+        result = go(
+            "fninit\nfldcw masks=none\nfdiv raises=ZE\nnop 40", handlers=handlers, pins="smi high at 8"
+        )
+        assert story(result, "freezes") == ["freezes inner"]
+        assert "INIT" not in str(result.diagnosis)
 
 
 MISSING = {

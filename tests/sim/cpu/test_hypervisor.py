@@ -116,6 +116,14 @@ class TestGif:
         assert result.diagnosis.reason == "gif-clear"
         assert str(result.diagnosis).endswith("what would release it: RESET")
 
+    def test_init_waits_for_it_too(self):
+        host = {"start": "clgi\nnop 20\nlast: stgi\nnop 5\nvmrun"}
+        result = go("nop", host=host, handlers={"reset": "nop"}, pins="init high at 9\ninit low at 10")
+        assert story(result, "executes", "init")[:4] == [
+            *("executes clgi", "executes nop", "executes last"),
+            "init nop",
+        ]
+
     def test_it_is_1_after_reset_so_that_the_host_takes_an_nmi_before_its_first_vmrun(self):
         result = go("nop", host={"start": "nop 20\nvmrun"}, handlers={"nmi": "iret"}, pins="nmi high at 9")
         assert story(result, "enters", "returns") == ["enters nop", "returns nop"]

@@ -160,6 +160,17 @@ def test_the_end_of_reporting_the_window_and_reset_are_named():
         assert text == "CR0.NE = 1 and HWCR.AllowFerrOnNe = 0: FERR# is not reported"
 
 
+def test_what_masks_an_error_is_told_from_what_clears_it():
+    """FNSTENV masks all; the flag stays."""
+    for mnemonic, verb in (("fnstenv", "masked"), ("fnclex", "cleared")):
+        with Simulation("P6", on="model") as sim:
+            sim.issue("fldcw", masks="none")
+            sim.issue("fdiv", raises="ZE")
+            sim.issue(mnemonic)
+            sim.step(2)
+            assert the_cause(sim.trace(), "es", 1).text.startswith(f"ZE {verb} by '{mnemonic}' in cycle")
+
+
 def test_a_fault_names_the_rule_that_was_broken():
     with Simulation("AMD64", on="model") as sim:
         with pytest.raises(Exception, match="must be zero"):
