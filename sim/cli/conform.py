@@ -79,7 +79,8 @@ def image_command(out: Path, names: tuple[str, ...], mode: str | None, stay: boo
 
     It logs to the screen, to COM1 (115200 8N1) and to port E9h, in real and in protected mode, compares with
     the reference that is built into it, and powers off. It finds the chipset's FERR# enable bit and sets it.
-    On an AMD processor it writes HWCR.IgnneEm and the IGNNE MSR, and clears both again. Needs nasm.
+    On an AMD processor it writes HWCR.IgnneEm and the IGNNE MSR, and clears both again. Two cases reset the
+    machine. Needs nasm.
 
     \b
     Example:
