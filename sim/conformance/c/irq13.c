@@ -4,7 +4,7 @@
 #define MASKABLE 0x3Fu
 #define ALLOW_FERR_ON_NE (UINT64_C(1) << 7)
 #define IGNNE_EM (UINT64_C(1) << 8)
-#define BIT(n) (UINT64_C(1) << (n))
+#define HWCR_BIT(n) (UINT64_C(1) << (n))
 
 static int waits(uint8_t operation) {
     switch (operation) {
@@ -241,17 +241,16 @@ static int write_hwcr(struct irq13 *s, uint64_t value) {
     static const uint64_t stored[3] = {
         0x180, /* AllowFerrOnNe, IgnneEm */
         UINT64_C(0xC00FFFDE), /* 1 to 4, 6 to 19, 30, 31 */
-        BIT(3) | BIT(7) | BIT(8) | BIT(9) | BIT(10) | BIT(13) | BIT(14) | BIT(17) | BIT(18) | BIT(20) | BIT(21)
-            | BIT(25) | BIT(26) | BIT(30) | BIT(34) | BIT(35)
+        UINT64_C(0xC46366788) /* 3, 7 to 10, 13, 14, 17, 18, 20, 21, 25, 26, 30, 34, 35 */
     };
-    static const uint64_t set_only[3] = {0, BIT(0), BIT(0) | BIT(27)};
-    static const uint64_t passed_over[3] = {0, UINT64_C(0xFFFFFFFF3FF00020), BIT(4) | BIT(24)};
+    static const uint64_t set_only[3] = {0, HWCR_BIT(0), HWCR_BIT(0) | HWCR_BIT(27)};
+    static const uint64_t passed_over[3] = {0, UINT64_C(0xFFFFFFFF3FF00020), HWCR_BIT(4) | HWCR_BIT(24)};
     uint64_t keeps = stored[s->hwcr_layout];
     uint64_t known = keeps | set_only[s->hwcr_layout] | passed_over[s->hwcr_layout];
     if (s->hwcr_layout == IRQ13_HWCR_ZEN) {
-        if (value & BIT(33)) return 1; /* SmmPgCfgLock: there is no SMM here */
-        if (!s->silicon && !(value & BIT(4))) return 1;
-        if (s->hwcr & BIT(0)) keeps &= ~(BIT(13) | BIT(14));
+        if (value & HWCR_BIT(33)) return 1; /* SmmPgCfgLock: there is no SMM here */
+        if (!s->silicon && !(value & HWCR_BIT(4))) return 1;
+        if (s->hwcr & HWCR_BIT(0)) keeps &= ~(HWCR_BIT(13) | HWCR_BIT(14));
     }
     if (!s->silicon && (value & ~known)) return 1;
     s->hwcr = (s->hwcr & ~keeps) | (value & keeps) | (value & set_only[s->hwcr_layout]);

@@ -91,7 +91,7 @@ struct irq13 {
     uint64_t hwcr;
 };
 
-void irq13_reset(struct irq13 *s); /* RESET; also first of all */
+void irq13_reset(struct irq13 *s); /* RESET; also first of all, on what is 0 but for the choices and callbacks */
 void irq13_init(struct irq13 *s);  /* INIT: x87 state and MSRs stay */
 
 enum irq13_answer irq13_before(struct irq13 *s, const struct irq13_instruction *one);
