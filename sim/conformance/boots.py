@@ -23,7 +23,7 @@ from typing import NamedTuple, NoReturn
 from ...model.registers import Generation
 from ..support.errors import InputError, ToolError
 from .emulators import Emulator, Terminal, last_words
-from .image import END_AT_DIFFERENCE, Run, image, only
+from .image import END_AT_DIFFERENCE, START, Run, image, only
 from .image_cases import CASES
 from .image_language import INT, MF, PIC, SW
 from .image_log import Log, Seen, parse_log
@@ -127,6 +127,10 @@ def _share(job: Job, runs: list[Run]) -> Boots:
         ends = job.boots == "auto" and not silent
         text, ending, said = _start(job, only(image(), now, END_AT_DIFFERENCE if ends else 0))
         boots += 1
+        if START.decode() in text:
+            raise ToolError(
+                f"{job.emulator.name}: its log is the image itself, and not what that sends over COM1"
+            )
         try:
             log = parse_log(text)
         except InputError as error:

@@ -215,6 +215,13 @@ sleep 3600
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_an_image_in_place_of_a_log_is_named(tool):
+    """The image has every message in it, so that one would be taken for what it logs."""
+    tool("nasm")
+    with pytest.raises(ToolError, match="its log is the image itself"):
+        run_all(given_command(["cat", "{image}"]), None, ALL_RUNS, limit=60)
+
+
 def test_a_command_without_an_image_is_one_line():
     with pytest.raises(InputError, match=r"the command has no \{image\}"):
         given_command(["my-emulator", "-serial", "{log}"])
