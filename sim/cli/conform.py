@@ -185,7 +185,11 @@ def _rows(
         program = (options["program"],) if options["program"] else ()
         emulator = PRESETS[target[0]](*program)
         return _run_on(emulator, _asked_for(emulator, options["generations"]), runs, options)
+    if options["program"]:
+        raise click.BadParameter(f"only {', '.join(PRESETS)} have one", param_hint="'--program'")
     if len(target) == 1 and Path(target[0]).is_file():
+        if options["generations"]:
+            raise click.BadParameter("a log says its own", param_hint="'--generation'")
         log = read_log(Path(target[0]))
         assert log.generation is not None
         seen = dict(log.seen)
@@ -199,7 +203,8 @@ def _rows(
             f"no target {target[0]!r}: expected {', '.join(PRESETS)}, a log file, or a command behind --",
             param_hint="'TARGET'",
         )
-    return _run_on(given_command(target), [None], runs, options)
+    emulator = given_command(target)
+    return _run_on(emulator, _asked_for(emulator, options["generations"]), runs, options)
 
 
 def _asked_for(emulator: "Emulator", names: Sequence[str]) -> "list[Generation | None]":
@@ -209,7 +214,7 @@ def _asked_for(emulator: "Emulator", names: Sequence[str]) -> "list[Generation |
         if one not in emulator.generations:
             known = ", ".join(generation.value for generation in emulator.generations)
             raise click.BadParameter(
-                f"{emulator.name} has no {one.value}: expected {known or 'none, as it has one processor'}",
+                f"{emulator.name} has no {one.value}: expected {known or 'none, its processor is its own'}",
                 param_hint="'--generation'",
             )
     return [*(chosen or emulator.generations)] or [None]

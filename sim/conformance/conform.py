@@ -200,7 +200,7 @@ def read_known(path: Path) -> Known:
             if mode not in MODES.values() or not isinstance(cases, list):
                 raise InputError(f"{path}: {generation}.{mode}: expected a list 'real' or 'protected'")
             for case in cases:
-                if case not in names:
+                if not isinstance(case, str) or case not in names:
                     raise InputError(f"{path}: {generation}.{mode}: no case {case!r}")
                 found.add((generation, mode, case))
     return frozenset(found)

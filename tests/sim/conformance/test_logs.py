@@ -96,10 +96,25 @@ def test_what_is_known_to_fail_fails_no_more_until_something_changes(tmp_path):
         ("[P5]\n", "[P5]: expected a table I486, P6 or AMD64"),
         ("[P6]\nvirtual = []\n", "P6.virtual: expected a list 'real' or 'protected'"),
         ('[P6]\nreal = ["foo"]\n', "P6.real: no case 'foo'"),
+        ("[P6]\nreal = [[]]\n", "P6.real: no case []"),
         ("[P6\n", "known.toml: "),
     ):
         known.write_text(text)
         result = invoke(*case, "--known", str(known))
+        assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+        assert message in result.stderr
+
+
+def test_what_a_log_or_a_command_cannot_be_asked_for_is_refused(tmp_path):
+    """Not passed over in silence: its verdicts would be taken for those of another processor."""
+    path = tmp_path / "com1.log"
+    path.write_text(LOG)
+    for options, message in (
+        ([str(path), "--generation", "p6"], "a log says its own"),
+        ([str(path), "--program", "bochs"], "only qemu, bochs, dosbox-x, dosbox, v86 have one"),
+        (["--generation", "p6", "--", "mine", "{image}"], "mine has no P6: expected none"),
+    ):
+        result = invoke("conform", *options)
         assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
         assert message in result.stderr
 
