@@ -42,6 +42,7 @@ from ...model.registers import (
     Generation,
     ParameterError,
     Parameters,
+    Wiring,
 )
 from ..cpu import operands
 from ..cpu.actions import Inject, Reflect, Rsm, Virq
@@ -151,6 +152,8 @@ class Scenario:
         if self.program.hypervisor and generation is not Generation.AMD64:
             raise InputError(f"{self.name}: a hypervisor needs SVM: there is none on {generation.value}")
         parameters = replace(self.parameters, generation=generation)
+        if self.second and parameters.wiring is Wiring.PC98:
+            raise InputError(f"{self.name}: a second processor is supported with the wiring of a PC/AT alone")
         cascade = f"irq{parameters.pics.cascade}"
         if any(event.pin == cascade for event in self.pins):
             where = f"wiring = {parameters.wiring.value!r}"

@@ -80,5 +80,6 @@ def joined_runs(runs: Sequence[ScenarioRun]) -> tuple[Trace, list[Shown], list[S
         if run.scenario.second:
             there = two_processor_pins(tuple(there))
         for one in choose_signals(run.trace, there):
-            shown.append(Shown(f"{name} {one.label}", f"{name}.{one.path}"))
+            label = one.label.replace("IRQ13", "IRQ8") if name == OlderMachine.PC98.value else one.label
+            shown.append(Shown(f"{name} {label}", f"{name}.{one.path}"))
     return Trace(waves, longest.edges, longest.end, title=runs[0].scenario.title), shown, signals
