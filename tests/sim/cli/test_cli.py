@@ -15,6 +15,7 @@ from importlib.metadata import version
 import pytest
 from irq13.sim import Trace
 from irq13.sim.cli.main import COMMANDS
+from irq13.sim.conformance.vectors import VERSION, hash_of
 from irq13.sim.scenarios.scenario import shipped_scenarios
 from support.command import irq13, irq13_process
 
@@ -129,7 +130,7 @@ def test_help_has_an_example(tmp_path, command):
         (["run", "a", "b"], "unexpected extra argument"),
         (["runn"], "No such command 'runn' (did you mean run?)"),
         (["run", "native-mf", "-s", "ferrn"], "no signal 'ferrn' (did you mean ferr_n"),
-        (["run", "--parameter", "hwrc=zen"], "no parameter 'hwrc': expected one of generation, "),
+        (["run", "--parameter", "hwrc=zen"], "no parameter 'hwrc' (did you mean hwcr?)"),
         (["run", "--machine", "AT285"], "'AT285' is not one of 'at486'"),
         (["run", "--board", "/dev/none"], "/dev/none: No such file or directory"),
         (["run", "empty"], "empty:1: a scenario needs a program"),
@@ -179,8 +180,10 @@ def test_a_mistake_is_one_line_on_stderr_and_exit_status_2(tmp_path, arguments, 
     (tmp_path / "long.vcd").write_text("x\n" * 10**6)
     (tmp_path / "vectors.json").write_text('{"vectors": [{"id": "a"}]}')
     (tmp_path / "folder").mkdir()
-    case = {"format": "irq13-vectors", "version": 2, "family": "x", "cases": [{"name": 1}]}
-    (tmp_path / "folder" / "x.json.gz").write_bytes(gzip.compress(json.dumps(case).encode()))
+    case = {"name": 1}
+    cases = [case | {"hash": hash_of(case)}]
+    document = {"format": "irq13-vectors", "version": VERSION, "family": "x", "cases": cases}
+    (tmp_path / "folder" / "x.json.gz").write_bytes(gzip.compress(json.dumps(document).encode()))
     before = files(tmp_path)
     done = irq13(*arguments, cwd=tmp_path)
     assert done.returncode == 2
