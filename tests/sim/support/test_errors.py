@@ -77,7 +77,7 @@ PARSERS = {
     "names": (fst_names, "_read", lambda _: fst_names.read_names(b"", "a.fst")),
     "log": (image_log, "parse_log", _log),
     "vector": (vectors, "read_inputs", _case),
-    "--parameter": (options, "values_from", lambda _: options._parameters(None, None, ("a=b",))),
+    "--parameter": (options, "values_from", lambda _: options._of_later_machines(None, None, ("a=b",))),
     "--from": (waves, "parse_time", lambda _: waves._parsed("12", SimpleNamespace(unit=1e-9), "--from")),
     "a parameter": (registers, "_at_least", lambda _: parameters.values_from({"mmx": "1"})),
     "ports": (
