@@ -40,11 +40,13 @@ def test_the_image_runs_to_its_end_on_bochs_and_powers_it_off(tool):
     assert found.machine[1:] == (
         "processor AMD64 with AMD's MSRs",
         "chipset: PIIX, XBCS 4Eh bit 5: FERR# enable bit was off, is on",
+        "nmi: of the timer, by the I/O APIC",
     )
     rows = judged(ALL_RUNS, found.generation, found.seen)
     assert set(counts(rows)) <= {"agrees", "differs"}
     by_name = {(row.case.name, row.mode): row.verdict for row in rows}
     assert {by_name[name, mode] for name in BEHAVE for mode in "rp"} == {"agrees"}
+    assert {by_name["nmi-ends-it", mode] for mode in "rp"} == {"agrees"}
     # Faults that it has: the frozen instruction completes.
     assert {by_name["frozen-store", mode] for mode in "rp"} == {"differs"}
     assert not _left_over()
