@@ -204,7 +204,9 @@ def _member(kind: type[enum.Enum], name: str, value: object) -> enum.Enum:
     try:
         return kind(value)
     except ValueError:
-        names = ", ".join(str(member.value) for member in kind)
+        # What is no text may be the right name without its quotes: cpu = 8086.
+        shown = str if isinstance(value, str) else '"{}"'.format
+        names = ", ".join(shown(member.value) for member in kind)
         raise ParameterError(f"{name} must be one of {names}, not {value!r}") from None
 
 

@@ -246,16 +246,18 @@ def program_on(scenario: "Scenario", machine: OlderMachine) -> Program:
     if lack:
         step, why = lack
         raise InputError(f"{scenario.name}: {f'line {step.line}: ' if step else ''}{why}")
-    check_pins(scenario, machine, [event.pin for event in scenario.pins])
+    for event in scenario.pins:
+        check_pins(scenario, machine, [event.pin], event.line)
     return program
 
 
-def check_pins(scenario: "Scenario", machine: OlderMachine, pins: Sequence[str]) -> None:
-    """Raises InputError for a pin that the machine does not have."""
+def check_pins(scenario: "Scenario", machine: OlderMachine, pins: Sequence[str], line: int = 0) -> None:
+    """Raises InputError for a pin that the machine does not have; `line` is where the scenario drives it."""
     parameters = parameters_on(scenario, machine)
     foreign = next((pin for pin in pins if not _has_pin(pin, parameters)), None)
     if foreign:
-        raise InputError(f"{scenario.name}: there is no pin {foreign} on {machine.value}")
+        where = f"line {line}: " if line else ""
+        raise InputError(f"{scenario.name}: {where}there is no pin {foreign} on {machine.value}")
 
 
 def _has_pin(pin: str, parameters: OlderParameters) -> bool:

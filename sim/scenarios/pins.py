@@ -1,7 +1,7 @@
 """The pins of a scenario: which there are, and when each takes which level."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...model.registers import CASCADE_IRQ
 from ..cpu import operands
@@ -25,6 +25,8 @@ class PinEvent:
     cycle: int
     pin: str
     level: bool
+    line: int = field(default=0, compare=False)
+    """Where a scenario says so; 0 if none does."""
 
 
 def parse_pins(source: Source, of: Key, known: Collection[str]) -> tuple[PinEvent, ...]:
@@ -55,5 +57,5 @@ def parse_pins(source: Source, of: Key, known: Collection[str]) -> tuple[PinEven
             raise source.error(number, str(error)) from None
         if (words[0], cycle) in events:
             raise source.error(number, f"{words[0]} has an event in cycle {cycle} already")
-        events[words[0], cycle] = PinEvent(cycle, words[0], words[1] == "high")
+        events[words[0], cycle] = PinEvent(cycle, words[0], words[1] == "high", number)
     return tuple(sorted(events.values(), key=lambda event: event.cycle))

@@ -47,6 +47,8 @@ class Source:
             at = re.search(r"\(at line (\d+), column \d+\)", str(error))
             line = int(at[1]) if at else text.count("\n") + 1
             reason = str(error).partition(" (at ")[0]
+            if reason == "Cannot overwrite a value" and text.splitlines()[line - 1].lstrip().startswith("["):
+                reason = "a value above has the name of this table, or of one around it"
             raise SourceError(f"{name}:{line}: not TOML: {reason}") from None
         except RecursionError:
             raise SourceError(f"{name}:1: not TOML that can be read: nested too deep") from None
