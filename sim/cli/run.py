@@ -19,7 +19,7 @@ from ..scenarios.report import recorded_signals, render
 from ..scenarios.run import run_scenario
 from ..scenarios.scenario import DEFAULT, Scenario, load_scenario, shipped_scenarios
 from ..scenarios.topics import grouped
-from ..support.errors import Divergence
+from ..support.errors import Divergence, InputError
 from ..support.files import beside
 from ..waveform.fst_writer import fst_library, write_fst_waveform
 from ..waveform.older_signals import older_pins
@@ -98,7 +98,10 @@ def run_command(
         raise click.UsageError("--machine stands alone: --generation and --board are for AT486, P6 and AMD64")
     if board and chosen.second:
         raise click.UsageError("--board: a board has one processor, [processor.b] is a second")
-    if machine == "PC98" and parameters.older.get("cpu") == "486":
+    pc98_alone = [*chosen.generations, *chosen.machines] == [OlderMachine.PC98] and not (
+        generation or machine
+    )
+    if (machine == "PC98" or pc98_alone) and parameters.older.get("cpu") == "486":
         # A machine of its own: the chipset of the 486 and later on a PC-98.
         parameters.on(OlderMachine.PC98)
         chosen, machine, parameters = on_pc98_486(chosen), "AT486", parameters._replace(older={})
@@ -183,6 +186,9 @@ def _all(
     from ..scenarios.side_by_side import joined_runs, machine_name, run_on_all  # noqa: PLC0415
 
     runs, refused = run_on_all(chosen, on, older)
+    if older and not any(isinstance(run.generation, OlderMachine) for run in runs):
+        # A value that no machine takes; of those that could, the last has the most to choose from.
+        raise InputError(list(refused.values())[-1])
     trace, shown, every = joined_runs(runs)
     shown = choose_signals(trace, signals) if signals else shown
     files = written.write(trace, every)

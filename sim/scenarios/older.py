@@ -206,8 +206,9 @@ def on_pc98_486(scenario: "Scenario") -> "Scenario":
         machines=(),
         parameters=replace(scenario.parameters, wiring=Wiring.PC98),
         program=program._replace(handlers={**program.handlers, **setup.handlers}),
-        expectations=tuple(one for one in setup.expectations if one.signals <= BY_NAME.keys())
-        or scenario.expectations,
+        expectations=tuple(
+            one for one in setup.expectations or scenario.expectations if one.signals <= BY_NAME.keys()
+        ),
     )
 
 

@@ -24,6 +24,7 @@ def test_parameters_are_of_one_machine():
         (["lockstep", "--parameter", "npx_cycles=x"], "npx_cycles must be a number, not 'x'"),
         (["run", "--parameter", "native=1"], "I486 has no parameter 'native'"),
         (["run", "--machine", "PC98", "--parameter", "cpu=486", "--parameter", "native=1"], "of I486"),
+        (["run", "--machine", "all", "--parameter", "npx_cycles=0"], "npx_cycles must be 1..255, not 0"),
         (["fuzz", "--machine", "AT286"], "`irq13 lockstep --machine AT286` compares its model and HDL"),
         (["mutate", "--machine", "AT286", "--generation", "P6"], "--machine stands alone"),
     ):
@@ -35,3 +36,15 @@ def test_parameters_are_of_one_machine():
         (["--machine", "PC98", "--parameter", "cpu=486"], "PC98: 20 cycles"),
     ):
         assert words in CliRunner().invoke(main, ["lockstep", "--cycles", "20", *arguments]).stdout
+
+
+def test_a_pc98_with_a_486_runs_what_is_written_for_one(tmp_path, monkeypatch):
+    """With --machine and without; what the scenario expects of a latch is left out there."""
+    monkeypatch.chdir(tmp_path)
+    for chosen in ([], ["--machine", "PC98"]):
+        arguments = ["run", "pc98-handler", *chosen, "--on", "model", "--parameter", "cpu=486"]
+        result = CliRunner().invoke(main, arguments)
+        assert (result.exit_code, "pass  handler 10h enters once" in result.stdout) == (0, True), (
+            result.output
+        )
+        assert "latch rises" not in result.stdout

@@ -229,8 +229,16 @@ def test_an_8087_stores_its_status_word_in_memory_alone():
         ('generation = "P6"', 'pins = "iochk high at 3"', "a.toml:5: there is no pin iochk on P6"),
         ('machine = "AT286"', 'pins = "ignne_n low at 3"', "a.toml:5: there is no pin ignne_n on AT286"),
         ('machine = "XT8087"', 'pins = "irq13 high at 3"', "there is no pin irq13 on XT8087"),
-        ('machine = "PC98"', "[machine.PC98]\nbios = ''", "a.toml:5: not TOML: a value above has the name of"),
-        ('machine = "PC98"', "[parameters]\ncpu = 8086", 'cpu must be one of "8086", "80286", "80386", not 8086'),
+        (
+            'machine = "PC98"',
+            "[machine.PC98]\nbios = ''",
+            "a.toml:5: not TOML: a value above has the name of",
+        ),
+        (
+            'machine = "PC98"',
+            "[parameters]\ncpu = 8086",
+            'cpu must be one of "8086", "80286", "80386", not 8086',
+        ),
         ('machine = "AT286"', "[parameters]\nnative = 3", "a.toml:6: native must be True or False, not 3"),
         (
             'generation = "P6"',
