@@ -187,6 +187,13 @@ def resets_processor(io: IoAccess | None, parameters: Parameters) -> bool:
     """A write of a PC-98's port F0h: RESET of the processor with its x87 unit, and of nothing else [N6].
 
     (**choice**: what else SHUT0 and SHUT1 restart is not modelled.)
+
+    Parameters
+    ----------
+    io : IoAccess or None
+        The access of this cycle.
+    parameters : Parameters
+        Of the PC.
     """
     return parameters.wiring is Wiring.PC98 and _writes(io, PORT_F0)
 
