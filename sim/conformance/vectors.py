@@ -126,7 +126,9 @@ def _json(value: Any) -> bytes:
 
 
 def _parameters(parameters: Parameters) -> dict[str, Any]:
-    return {name: getattr(value, "value", value) for name, value in asdict(parameters).items()}
+    # Vectors are of a PC/AT: its wiring is no part of the format.
+    given = {name: value for name, value in asdict(parameters).items() if name != "wiring"}
+    return {name: getattr(value, "value", value) for name, value in given.items()}
 
 
 def _packed(steps: Iterable[PcInputs]) -> list[Inputs]:
