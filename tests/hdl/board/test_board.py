@@ -182,13 +182,13 @@ def test_a_machine_with_other_parameters_is_refused(attached):
 def test_parameters_that_the_line_does_not_carry_have_to_be_given(built):
     plain, other = Parameters("P6"), Parameters("P6", fpu_irq=8)
     with SimulatedBoard(built) as simulated:
-        with Board(simulated.port, parameters=built) as board:
+        with Board(simulated.port, timeout=5, parameters=built) as board:
             assert board.parameters == built
             assert Simulation(on=board).ferr_n
         wrong = other if built == plain else plain
         how = "all parameters at" if built == plain else "other parameters than"
         with pytest.raises(BoardError, match=f"it is P6 with {how} the defaults: in Python, Board"):
-            Board(simulated.port, parameters=wrong)
+            Board(simulated.port, timeout=5, parameters=wrong)
 
 
 @pytest.mark.parametrize("divisor", [3, 4, 7])

@@ -86,19 +86,25 @@ def recorded():
 
 
 def written(folder, recorded, change=lambda text: text):
-    """The design once for each set of parameters, all on the same inputs, and the recording."""
-    instances, runs, modules = [], [], []
-    for number, (parameters, of) in enumerate(recorded.items()):
+    """Each design that parameters make, all on the same inputs, and the recording."""
+    instances, runs, modules, known = [], [], [], {}
+    for parameters, of in recorded.items():
         exported = export("pc", parameters)
-        modules.append(change(exported.files[f"{exported.name}.v"]))
+        text = change(exported.files[f"{exported.name}.v"])
+        # Some parameters make no difference to a generation: the same design stands there once.
+        what = re.sub(r"//.*|/\*[\s\S]*?\*/|\(\*.*?\*\)", "", text).replace(exported.name, "")
+        number = known.setdefault(what, len(known))
+        runs += [run | {"prefix": f"p{number}_"} for run in of]
+        if number < len(modules):
+            continue
+        modules.append(text)
         pins = [f".{name}({name})" for name in ("clk", *INPUTS)]
         pins += [f".{name}(p{number}_{name})" for name in OUTPUTS]
         instances.append(f"{exported.name} i{number} ({', '.join(pins)});")
-        runs += [run | {"prefix": f"p{number}_"} for run in of]
     ports = [f"input [{width - 1}:0] {name}" for name, width in {"clk": 1, **INPUTS}.items()]
     ports += [
         f"output [{width - 1}:0] p{number}_{name}"
-        for number in range(len(recorded))
+        for number in range(len(modules))
         for name, width in OUTPUTS.items()
     ]
     top = f"module top({', '.join(ports)});\n{chr(10).join(instances)}\nendmodule\n"
