@@ -12,6 +12,7 @@ begin in cycle 0 (**choice**: nothing here has a STARTUP IPI; `wait` and memory 
 
 from typing import TYPE_CHECKING
 
+from ...model.registers import Wiring
 from ..cpu.actions import Inject, Reflect, Virq, Wait
 from ..support.toml_source import Source
 from ..waveform.signals import BY_NAME
@@ -63,6 +64,9 @@ def check_processors(source: Source, scenario: "Scenario") -> None:
     older = [one.value for one in dict.fromkeys((*scenario.machines, *scenario.setups))]
     if second and older:
         raise source.error(B, f"a second processor is supported from the 486 on, not on {', '.join(older)}")
+    if second and scenario.parameters.wiring is Wiring.PC98:
+        error = "a second processor is supported with the wiring of a PC/AT alone"
+        raise source.error(("parameters", "wiring"), error)
     for step in every_step(second.program) if second else ():
         if isinstance(step.action, Reflect | Inject | Virq):
             raise source.error(step.line, f"{step.verb!r}: processor b has no monitor and no hypervisor")

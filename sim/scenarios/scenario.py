@@ -226,7 +226,9 @@ def parse_scenario(source: Source, name: str) -> Scenario:
         try:
             scenario.parameters_for(generation)
         except InputError as error:
-            raise source.error(("pins",), str(error).removeprefix(f"{scenario.name}: ")) from None
+            cascade = f"irq{scenario.parameters.pics.cascade}"
+            where = next((event.line for event in pins if event.pin == cascade), ("pins",))
+            raise source.error(where, str(error).removeprefix(f"{scenario.name}: ")) from None
     _check_limit(source, scenario)
     for generation in generations:
         clash = contradiction(scenario.expected_on(generation))

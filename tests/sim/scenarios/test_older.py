@@ -339,8 +339,8 @@ def test_a_pc98_with_a_486_resets_by_f0h_and_speaks_of_its_own_ports():
     diagnosis = run_on_machine(hangs, Generation.I486, "model").diagnosis
     assert diagnosis.reason == "slave-masked"
     assert "port 0Ah" in diagnosis.text
-    with pytest.raises(SourceError, match="irq7 is that of the cascade with wiring = 'PC98', and no pin"):
-        parsed("nop", head, "pins = 'irq7 high at 3'")
+    with pytest.raises(SourceError, match=r"a\.toml:8: irq7 is that of the cascade with wiring = 'PC98'"):
+        parsed("nop", head, "pins = '''\nirq5 high at 3\nirq7 high at 3\n'''")
     default = on_pc98_486(load_scenario("dos-divide-by-zero"))
     assert run_on_machine(default, Generation.I486, "model").passed
 

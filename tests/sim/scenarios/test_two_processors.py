@@ -330,6 +330,10 @@ SECOND = "[processor.b]\nprogram = 'b1: nop'\n"
             "x.toml:3: 'b.a1 executes': there is one processor; [processor.b] makes",
         ),
         ("expect = 'finally b.es = 1'", "there is one processor; [processor.b] makes a second"),
+        (
+            f"{SECOND}[parameters]\nwiring = 'PC98'",
+            "x.toml:6: a second processor is supported with the wiring",
+        ),
         (f"machine = 'AT286'\n{SECOND}", "a second processor is supported from the 486 on, not on AT286"),
         (f"{SECOND}[machine.XT8087]\nbios = 'nop'", "is supported from the 486 on, not on XT8087"),
     ],
