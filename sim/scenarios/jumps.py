@@ -9,19 +9,20 @@ from ..support.suggest import nearest
 from ..support.toml_source import Source
 
 
-def check_jumps(source: Source, program: Program, second: Program | None = None) -> None:
+def check_jumps(source: Source, program: Program, second: Program | None = None, on: str = "") -> None:
     """Raises SourceError for a label that there is not, and for a jump between host and guest.
 
     Parameters
     ----------
     second: that of another processor, which is checked too.
+    on: " on XT8087", if it is the program as that machine has it.
     """
     if second:
-        _check_own(source, second, [*every_step(program)], "a")
-    _check_own(source, program, [*every_step(second)] if second else [], "b")
+        _check_own(source, second, [*every_step(program)], "a", on)
+    _check_own(source, program, [*every_step(second)] if second else [], "b", on)
 
 
-def _check_own(source: Source, program: Program, elsewhere: Sequence[Step], processor: str) -> None:
+def _check_own(source: Source, program: Program, elsewhere: Sequence[Step], processor: str, on: str) -> None:
     """The jumps of one processor; the other one has the steps `elsewhere`."""
     foreign = {step.label: step.line for step in elsewhere if step.label}
     guest = [*guest_steps(program)]
@@ -43,7 +44,7 @@ def _check_own(source: Source, program: Program, elsewhere: Sequence[Step], proc
                 where = f"line {foreign[label]}, in the program of processor {processor}"
                 raise source.error(step.line, f"{step.text!r} cannot be: {label} stands in {where}")
             hint = nearest(label, labels) or f"; expected {', '.join(sorted(labels)) or 'a label'}"
-            raise source.error(step.line, f"no label {label!r} to go to{hint}")
+            raise source.error(step.line, f"no label {label!r} to go to{on}{hint}")
 
 
 def guest_steps(program: Program) -> Iterator[Step]:

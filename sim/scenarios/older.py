@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...model.older import OlderMachine, OlderParameters
 from ...model.registers import Generation, ParameterError, Wiring
-from ..cpu.actions import Bios, Wait
+from ..cpu.actions import Bios, Jump, Loop, Wait
 from ..cpu.program import Program
 from ..cpu.steps import Step
 from ..support.errors import InputError
@@ -31,7 +31,7 @@ from ..waveform.signals import BY_NAME
 from ..waveform.two_signals import TWO_NAMES
 from .cast import Cast
 from .expectations import Expectation, contradiction
-from .jumps import guest_steps
+from .jumps import check_jumps, guest_steps
 from .older_lacks import lacking
 from .outcomes import reads_bit_7
 
@@ -127,7 +127,10 @@ def _checked(source: Source, key: Key, machine: OlderMachine, values: Mapping[st
         OlderParameters(machine, **values)
     except ParameterError as error:
         name = str(error).split()[0]
-        raise source.error((*key, name) if name in values else key, str(error)) from None
+        text = str(error)
+        if machine is OlderMachine.PC98 and str(values.get("cpu")) == "486":
+            text = 'a PC98 with a 486 is generation = "I486" with wiring = "PC98"'
+        raise source.error((*key, name) if name in values else key, text) from None
 
 
 def parse_setups(
@@ -162,8 +165,36 @@ def parse_setups(
         blocks = (*handlers.values(), bios, program.main, program.after_reset, *kept)
         own = tuple(step for block in blocks for step in block)
         expected = expectations_of(source, (*key, "expect"), Cast(own))
+        _check_setup_jumps(source, program, machine, bios, handlers)
         setups[machine] = OlderSetup(bios, handlers, expected, parameters)
     return setups
+
+
+def _check_setup_jumps(
+    source: Source,
+    program: Program,
+    machine: OlderMachine,
+    bios: Sequence[Step],
+    handlers: Mapping[int, Sequence[Step]],
+) -> None:
+    """Refuse a jump that leads nowhere once the machine's own BIOS and handlers are in their places."""
+    handlers = {**program.handlers, **handlers}
+    blocks = (program.main, program.after_reset, *handlers.values())
+    lines = [step.line for block in blocks for step in block if isinstance(step.action, Bios)]
+    jump = next((step for step in bios if isinstance(step.action, Jump | Loop)), None)
+    if jump and len(lines) > 1:
+        error = f"{jump.text!r}: bios stands in lines {lines[0]} and {lines[1]}, and a label of it twice"
+        raise source.error(jump.line, error)
+
+    def placed(steps: Sequence[Step]) -> tuple[Step, ...]:
+        return _with_bios(steps, bios) if bios else tuple(steps)
+
+    whole = program._replace(
+        main=placed(program.main),
+        after_reset=placed(program.after_reset),
+        handlers={vector: placed(steps) for vector, steps in handlers.items()},
+    )
+    check_jumps(source, whole, on=f" on {machine.value}")
 
 
 def parameters_on(scenario: "Scenario", machine: OlderMachine) -> OlderParameters:

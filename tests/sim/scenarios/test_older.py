@@ -229,6 +229,8 @@ def test_an_8087_stores_its_status_word_in_memory_alone():
         ('generation = "P6"', 'pins = "iochk high at 3"', "a.toml:5: there is no pin iochk on P6"),
         ('machine = "AT286"', 'pins = "ignne_n low at 3"', "a.toml:5: there is no pin ignne_n on AT286"),
         ('machine = "XT8087"', 'pins = "irq13 high at 3"', "there is no pin irq13 on XT8087"),
+        ("", "[machine.AT286.handlers]\n75h = 'jmp away'", "a.toml:6: no label 'away' to go to on AT286"),
+        ('machine = "PC98"', "[parameters]\ncpu = '486'", 'a PC98 with a 486 is generation = "I486" with'),
         (
             'machine = "PC98"',
             "[machine.PC98]\nbios = ''",
@@ -354,3 +356,14 @@ def test_other_parameters_over_a_scenarios_own():
         InputError, match="dos-divide-by-zero on AT286: installed is for where the machine is"
     ):
         run_on_machine(scenario, AT, "model", {"installed": False})
+
+
+def test_the_bios_of_a_machine_jumps_within_the_whole_program():
+    """Not to where nothing is, not to a handler that the machine has replaced, not into one of two copies."""
+    parsed("bios\nlast: nop", "", "[machine.AT286]\nbios = 'jmp last'")
+    with pytest.raises(SourceError, match=r"a\.toml:8: no label 'gone' to go to on AT286"):
+        parsed("bios", "", "[machine.AT286]\nbios = '''\n\njmp gone\n'''")
+    with pytest.raises(SourceError, match=r"a\.toml:3: no label 'h' to go to on AT286"):
+        parsed("jmp h", "", "[handlers]\n75h = 'h: iret'\n[machine.AT286.handlers]\n75h = 'iret'")
+    with pytest.raises(SourceError, match="bios stands in lines 3 and 4, and a label of it twice"):
+        parsed("bios\nbios", "", "[machine.AT286]\nbios = '''\nl: nop\nloop l, 2\n'''")
