@@ -102,7 +102,7 @@ def run_all(
 
 @contextmanager
 def _ends_when_terminated() -> Iterator[None]:
-    """SIGTERM ends what was started too, as Ctrl-C does."""
+    """SIGTERM, and a terminal that goes away, end what was started too, as Ctrl-C does."""
 
     def end(number: int, _: object) -> NoReturn:
         raise SystemExit(128 + number)
@@ -110,11 +110,14 @@ def _ends_when_terminated() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, end)
+    # Not what nohup has it ignore.
+    numbers = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) != signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _share(job: Job, runs: list[Run]) -> Boots:
