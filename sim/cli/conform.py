@@ -160,7 +160,7 @@ def conform_command(target: tuple[str, ...], as_json: bool, **options: Any) -> N
     rows, name, machine = _rows(target, options)
     new, agree_now = conform.changes(rows, known)
     if options["junit"]:
-        conform.write_junit(rows, name, options["junit"])
+        conform.write_junit(rows, name, options["junit"], known)
     waves = conform.write_waves(rows, options["waves"]) if options["waves"] else []
     if options["write_known"]:
         with replacing(options["write_known"]) as file:

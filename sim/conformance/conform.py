@@ -142,22 +142,34 @@ def conformance_document(rows: Sequence[JudgedCase], target: str, machine: Seque
     }
 
 
-def write_junit(rows: Sequence[JudgedCase], target: str, path: Path) -> None:
-    """The verdicts as a JUnit file, a suite for each generation. Raises OSError."""
+Known = frozenset[tuple[str, str, str]]
+"""Generation, mode and case of what is known to fail."""
+
+
+def write_junit(rows: Sequence[JudgedCase], target: str, path: Path, known: Known = frozenset()) -> None:
+    """The verdicts as a JUnit file, a suite for each generation; what fails as known is skipped there.
+
+    Raises OSError.
+    """
+    new, agree_now = changes(rows, known)
     root = ElementTree.Element("testsuites", name=printable(target))
     for generation in dict.fromkeys(row.generation for row in rows):
         chosen = [row for row in rows if row.generation is generation]
-        failed = sum(1 for _ in differences(chosen))
-        skipped = counts(chosen).get("skipped", 0)
+        failed = sum(row in new or row in agree_now for row in chosen)
+        skipped = sum(row.verdict != "agrees" and row not in new for row in chosen)
         numbers = {"tests": str(len(chosen)), "failures": str(failed), "errors": "0", "skipped": str(skipped)}
         suite = ElementTree.SubElement(root, "testsuite", {"name": generation.value, **numbers})
         for row in chosen:
             name = f"{row.case.name} ({MODES[row.mode]} mode)"
             one = ElementTree.SubElement(suite, "testcase", name=name, classname=f"irq13.{row.case.family}")
-            if row.verdict == "skipped":
+            if row in new:
+                ElementTree.SubElement(one, "failure", type=row.verdict, message=row.sentence)
+            elif row in agree_now:
+                ElementTree.SubElement(one, "failure", type=row.verdict, message="known to fail, and agrees")
+            elif row.verdict == "skipped":
                 ElementTree.SubElement(one, "skipped")
             elif row.verdict != "agrees":
-                ElementTree.SubElement(one, "failure", type=row.verdict, message=row.sentence)
+                ElementTree.SubElement(one, "skipped", message=f"known: {row.sentence}")
     with replacing(path) as file:
         file.write(ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
 
@@ -173,10 +185,6 @@ def write_waves(rows: Sequence[JudgedCase], folder: Path) -> list[Path]:
             write_waveform(run.driver.recorder.trace(f"{row.case.name}: {row.case.rule}"), path)
             paths[path] = None
     return list(paths)
-
-
-Known = frozenset[tuple[str, str, str]]
-"""Generation, mode and case of what is known to fail."""
 
 
 def read_known(path: Path) -> Known:

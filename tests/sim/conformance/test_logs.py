@@ -77,13 +77,24 @@ def test_a_log_from_elsewhere_is_judged(tmp_path):
     assert "instead of" in data["cases"][1]["sentence"]
 
 
+def _junit(path):
+    """Failures and skipped, and what stands in each case."""
+    suite = ElementTree.parse(path).getroot()[0]
+    return suite.attrib["failures"], suite.attrib["skipped"], [[part.tag for part in case] for case in suite]
+
+
 def test_what_is_known_to_fail_fails_no_more_until_something_changes(tmp_path):
     path, known = tmp_path / "com1.log", tmp_path / "known.toml"
     path.write_text(LOG)
     case = ["conform", str(path), "--case", "dos-handshake"]
     assert invoke(*case, "--write-known", str(known)).exit_code == 0
     assert known.read_text() == '[P6]\nprotected = [\n  "dos-handshake",\n]\n'
-    assert invoke(*case, "--known", str(known)).exit_code == 0
+    junit = ["--junit", str(tmp_path / "j.xml")]
+    assert invoke(*case, "--known", str(known), *junit).exit_code == 0
+    assert _junit(tmp_path / "j.xml") == ("0", "1", [[], ["skipped"]])
+    known.write_text('[P6]\nreal = ["dos-handshake"]\n')
+    assert invoke(*case, "--known", str(known), *junit).exit_code == 1
+    assert _junit(tmp_path / "j.xml") == ("2", "0", [["failure"], ["failure"]])
     known.write_text("[P6]\n")
     result = invoke(*case, "--known", str(known))
     assert result.exit_code == 1
