@@ -314,7 +314,8 @@ def _vector(source: Source, key: Key, name: str) -> int:
     try:
         return operands.number(name, bits=8)
     except InputError:
-        known = ", ".join([*NAMED_VECTORS, "reset, smi"])
+        # What follows RESET is the scenario's own on every machine, and SMI# is none of an older one.
+        known = ", ".join([*NAMED_VECTORS, *(() if key[0] == "machine" else ("reset", "smi"))])
         raise source.error(
             key, f"expected a vector such as 75h or '75h trap', or {known}, not {key[-1]!r}"
         ) from None

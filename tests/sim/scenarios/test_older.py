@@ -229,6 +229,7 @@ def test_an_8087_stores_its_status_word_in_memory_alone():
         ('generation = "P6"', 'pins = "iochk high at 3"', "a.toml:5: there is no pin iochk on P6"),
         ('machine = "AT286"', 'pins = "ignne_n low at 3"', "a.toml:5: there is no pin ignne_n on AT286"),
         ('machine = "XT8087"', 'pins = "irq13 high at 3"', "there is no pin irq13 on XT8087"),
+        ("", "[machine.AT286.handlers]\nreset = 'nop'", "nmi, ud, nm, gp, mf, not 'reset'"),
         ("", "[machine.AT286.handlers]\n75h = 'jmp away'", "a.toml:6: no label 'away' to go to on AT286"),
         ('machine = "PC98"', "[parameters]\ncpu = '486'", 'a PC98 with a 486 is generation = "I486" with'),
         (
