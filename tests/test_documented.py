@@ -1,9 +1,15 @@
-"""What others build on says what it takes: the two halves, but for the kernel's functions in model/kvm/."""
+"""What others build on says what it takes: all in DESCRIBED, but for the kernel's functions in model/kvm/."""
 
 import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+DESCRIBED = (
+    "hdl",
+    "model",
+    "sim/lanes",
+)
+"""Folders, and all that is in them."""
 OF_THE_KERNEL = "model/kvm/"
 """Its functions are the kernel's, under the kernel's names, and are read beside its sources."""
 MOST = 1
@@ -13,7 +19,7 @@ MOST = 1
 def undocumented(root):
     """Public functions, classes and methods without a docstring, or whose parameters nobody describes."""
     missing = []
-    for path in sorted(path for part in ("hdl", "model") for path in (root / part).rglob("*.py")):
+    for path in sorted(path for part in DESCRIBED for path in (root / part).rglob("*.py")):
         name = path.relative_to(root).as_posix()
         if not name.startswith(OF_THE_KERNEL):
             tree = ast.parse(path.read_text("utf-8"))
@@ -26,6 +32,7 @@ def _missing(node, within=""):
         not isinstance(node, ast.FunctionDef | ast.ClassDef)
         or node.name[0] == "_"
         or node.name == "elaborate"
+        or _is_command(node)
     ):
         return
     text = ast.get_docstring(node) or ""
@@ -41,16 +48,25 @@ def _missing(node, within=""):
         yield f"{within}{node.name}"
 
 
-def test_what_the_two_halves_take_is_described():
+def _is_command(node):
+    """A command of the command line, whose docstring is what --help prints."""
+    names = [ast.unparse(one).partition("(")[0] for one in node.decorator_list]
+    return "click.command" in names or "click.group" in names
+
+
+def test_what_halves_and_rooms_take_is_described():
     assert undocumented(ROOT) == []
 
 
 def test_what_is_not_described_is_found(tmp_path):
     (tmp_path / "hdl").mkdir()
+    (tmp_path / "sim" / "lanes").mkdir(parents=True)
     (tmp_path / "model" / "kvm").mkdir(parents=True)
     text = 'class A:\n    """One."""\n    def __init__(self, a, b): ...\n    def f(self): ...\n'
     text += "    def _g(self): ...\n"
     text += 'def h(a, b):\n    """Two.\n\n    Parameters\n    ----------\n    a, b : int\n    """\n'
     (tmp_path / "hdl" / "a.py").write_text(text)
+    text = '@click.command("c")\ndef c(a, b):\n    """Three."""\n\n\ndef d(a, b):\n    """Four."""\n'
+    (tmp_path / "sim" / "lanes" / "b.py").write_text(text)
     (tmp_path / "model" / "kvm" / "vm.py").write_text("def f(a, b): ...\n")
-    assert undocumented(tmp_path) == ["hdl/a.py: A.f", "hdl/a.py: A"]
+    assert undocumented(tmp_path) == ["hdl/a.py: A.f", "hdl/a.py: A", "sim/lanes/b.py: d"]

@@ -30,23 +30,57 @@ class Builder(Logic):
         self._inner: list[Register] = []
 
     def register(self, name: str, width: int, init: int = 0) -> Word:
-        """A register; `follow` says what it takes at the edge."""
+        """A register; `follow` says what it takes at the edge.
+
+        Parameters
+        ----------
+        name : str
+            In the netlist; a second register of the same name replaces the first.
+        width : int
+            Bits.
+        init : int
+            The value at power-up.
+        """
         word = [Bit(self.graph, self.graph.variable()) for _ in range(width)]
         self._registers[name] = word, init
         return word
 
     def follow(self, name: str, word: Word) -> None:
-        """What a register takes at the edge."""
+        """What a register takes at the edge.
+
+        Parameters
+        ----------
+        name : str
+            Of a register that `register` made.
+        word : Word
+            As wide as the register; `netlist` raises ValueError for another width.
+        """
         self._next[name] = word
 
     def sticky(self, name: str, event: Bit) -> Bit:
-        """A register that remembers an event. Returns it as it stands, without an event of this cycle."""
+        """A register that remembers an event. Returns it as it stands, without an event of this cycle.
+
+        Parameters
+        ----------
+        name : str
+            In the netlist; the register has one bit and begins with 0.
+        event : Bit
+            1 in a cycle in which it happens.
+        """
         (seen,) = self.register(name, 1)
         self.follow(name, [seen | event])
         return seen
 
     def attach(self, inner: Netlist, inputs: Mapping[str, Word]) -> None:
-        """Put a netlist in, with these words on its inputs."""
+        """Put a netlist in, with these words on its inputs; its outputs join `outputs`.
+
+        Parameters
+        ----------
+        inner : Netlist
+            Its gates are copied into `graph`. One netlist at most: another one would replace its registers.
+        inputs : mapping of str to Word
+            For each input of `inner` a word as wide as it, else KeyError or ValueError; others are ignored.
+        """
         driven = {
             variable >> 1: bit.literal
             for name, word in inner.inputs.items()
@@ -66,7 +100,13 @@ class Builder(Logic):
         return Netlist(self.graph, {}, outputs, sorted(registers)).settled(free)
 
     def mux(self, condition: Bit, yes: Bit, no: Bit) -> Bit:
-        """`yes` if the condition holds, else `no`: one gate."""
+        """`yes` if the condition holds, else `no`: one gate.
+
+        Parameters
+        ----------
+        condition, yes, no : Bit
+            Of `graph`.
+        """
         return Bit(self.graph, self.graph.mux(condition.literal, yes.literal, no.literal))
 
     def any(self, bits: Iterable[Bit]) -> Bit:

@@ -236,6 +236,13 @@ static __attribute__((noinline)) void part{number}(
 def build(source: str, compiler: Compiler) -> Path:
     """The shared library of a kernel, compiled if it is not in the cache.
 
+    Parameters
+    ----------
+    source : str
+        What `c_source` gave for the vectors that the compiler has.
+    compiler : Compiler
+        Its identity and the source are the key in the cache.
+
     Raises
     ------
     ToolError
@@ -287,7 +294,15 @@ class CompiledKernel:
         return max(1000, CALL_CYCLES // blocks)
 
     def run(self, blocks: Blocks, cycles: int, start: int) -> None:
-        """As of `Kernel`. Without the GIL."""
+        """As of `Kernel`. Without the GIL.
+
+        Parameters
+        ----------
+        blocks : Blocks
+            Contiguous, and aligned as by `aligned`; changed in place.
+        cycles, start : int
+            How many pass, and the number of the first, both from 0 to 2^64 - 1.
+        """
         pointers = [array.ctypes.data if array is not None else None for array in blocks]
         self._run(*pointers, len(blocks.state), cycles, start)
 

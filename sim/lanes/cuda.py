@@ -93,7 +93,15 @@ class CudaKernel:
         return LAUNCH_CYCLES
 
     def run(self, blocks: Blocks, cycles: int, start: int) -> None:
-        """As of `Kernel`."""
+        """As of `Kernel`. Calls of several threads wait for each other.
+
+        Parameters
+        ----------
+        blocks : Blocks
+            In the host's memory, changed in place.
+        cycles, start : int
+            How many pass, and the number of the first, both from 0 to 2^64 - 1.
+        """
         state, inputs, valid, toggles, counts, firsts = blocks
         fails, threads = self.interface.fails, self.layout.threads
         words = [None if one is None else one.view(np.uint32) for one in (state, inputs, valid, toggles)]

@@ -36,6 +36,7 @@ class CudaLayout(NamedTuple):
 
     @property
     def shared_bytes(self) -> int:
+        """Shared memory of a block of threads, in bytes; 0 where the columns are in global memory."""
         return 4 * self.threads * self.column if self.shared else 0
 
 

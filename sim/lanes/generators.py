@@ -12,7 +12,15 @@ TRIPLES = ((13, 17, 5), (1, 3, 10), (2, 7, 9), (5, 19, 13))
 
 
 def xorshift(word: Word, left: int, right: int, again: int) -> Word:
-    """The next word of a generator: three shifts of itself, each added."""
+    """The next word of a generator: three shifts of itself, each added.
+
+    Parameters
+    ----------
+    word : Word
+        As it stands, the lowest bit first: 32 bits for the shifts in TRIPLES.
+    left, right, again : int
+        Bits to shift by: left, then right, then left again.
+    """
     word = [bit ^ word[index - left] if index >= left else bit for index, bit in enumerate(word)]
     word = [bit ^ word[index + right] if index + right < len(word) else bit for index, bit in enumerate(word)]
     return [bit ^ word[index - again] if index >= again else bit for index, bit in enumerate(word)]

@@ -109,7 +109,15 @@ def arranged(
 
 
 def copy_of(register: int, number: int) -> Compute:
-    """A register as it stands, as the result of the operation of this number."""
+    """A register as it stands, as the result of the operation of this number.
+
+    Parameters
+    ----------
+    register : int
+        Its plane.
+    number : int
+        What others read the result by; one that no operation of the netlist has.
+    """
     return Compute(TableOperation(number, X, ()), (Value("q", register, False),))
 
 

@@ -55,7 +55,15 @@ def _plan(netlist: Netlist) -> tuple[StepPlan, dict[str, list[int]]]:
 
 
 def javascript_source(plan: StepPlan, outputs: dict[str, list[int]]) -> str:
-    """The step of a plan that watches every bit of the outputs."""
+    """The step of a plan that watches every bit of the outputs.
+
+    Parameters
+    ----------
+    plan : StepPlan
+        For the target "numpy", without guards: JavaScript has the same operations.
+    outputs : dict of str to list of int
+        Of each output the indexes of its bits among the plan's watches, the lowest first.
+    """
     writer = _Functions(plan)
     interface = plan.interface
     lines = [

@@ -49,7 +49,15 @@ class Kernel(Protocol):
         ...
 
     def run(self, blocks: Blocks, cycles: int, start: int) -> None:
-        """Let cycles pass in blocks of lanes, in place; `start` is the number of the first one."""
+        """Let cycles pass in blocks of lanes, in place.
+
+        Parameters
+        ----------
+        blocks : Blocks
+            Of `words_for` words each.
+        cycles, start : int
+            How many pass, and the number of the first one.
+        """
         ...
 
 
@@ -151,7 +159,19 @@ def kernel_of(
     engine: str = "auto",
     toggles: bool = False,
 ) -> Kernel:
-    """The kernel of a netlist. Parameters and errors as in `recipe_of` and `Recipe.kernel`."""
+    """The kernel of a netlist. Errors as in `recipe_of` and `Recipe.kernel`.
+
+    Parameters
+    ----------
+    netlist : Netlist
+        Kept, so that outputs can be read.
+    watch, fail : sequence of str
+        As in `recipe_of`.
+    engine : str
+        One of `ENGINES`.
+    toggles : bool
+        Keep which registers ever changed.
+    """
     kernel = recipe_of(netlist, watch, fail, toggles=toggles).kernel(engine)
     kernel.netlist = netlist
     return kernel
@@ -288,16 +308,40 @@ class Lanes:
     def set_register(self, name: str, values: Values) -> None:
         """Give a register a value, the same or another one in each lane.
 
+        Parameters
+        ----------
+        name : str
+            One of `names`.
+        values : int, sequence of int or ndarray
+            One for all lanes or one for each; from 0 on, in the bits that the register has.
+
         Raises
         ------
         ValueError
             For a bit that is not there, or one that was taken for constant: it has to be named as `free`.
+        NetlistError
+            If there is no register of this name.
         """
         planes = self._planes(self._interface.registers, name)
         self._write(self._state, planes, values, self._interface.fixed.get(name, 0), name)
 
     def set_input(self, name: str, values: Values) -> None:
-        """Hold an input at a value from now on, the same or another one in each lane."""
+        """Hold an input at a value from now on, the same or another one in each lane.
+
+        Parameters
+        ----------
+        name : str
+            Of the netlist's inputs.
+        values : int, sequence of int or ndarray
+            One for all lanes or one for each; from 0 on, in the input's width.
+
+        Raises
+        ------
+        ValueError
+            For a value that the input does not hold, or another count of values than of lanes.
+        NetlistError
+            If there is no input of this name.
+        """
         planes = self._planes(self._interface.inputs, name)
         self._write(self._inputs, dict(enumerate(planes)), values, 0, name)
 
@@ -306,7 +350,15 @@ class Lanes:
         return self._state.copy()
 
     def differs(self, before: np.ndarray, besides: Sequence[str] = ()) -> bool:
-        """Whether any lane has another state than in a snapshot, except in some registers."""
+        """Whether any lane has another state than in a snapshot, except in some registers.
+
+        Parameters
+        ----------
+        before : ndarray
+            What `snapshot` gave of these lanes.
+        besides : sequence of str
+            Registers that may differ; KeyError for one that is not there.
+        """
         changed = np.bitwise_or.reduce((self._state ^ before) & self._valid[:, None], axis=(0, 2)) != 0
         for name in besides:
             changed[list(self._interface.registers[name].values())] = False

@@ -162,7 +162,15 @@ class NumpyKernel:
         return 1 << 20
 
     def run(self, blocks: Blocks, cycles: int, start: int) -> None:
-        """As of `Kernel`."""
+        """As of `Kernel`.
+
+        Parameters
+        ----------
+        blocks : Blocks
+            Of any number of words; changed in place.
+        cycles, start : int
+            How many pass, and the number of the first.
+        """
         state, inputs, valid, toggles, counts, firsts = blocks
         rows = np.zeros((self._rows + 1, state.shape[2]), dtype=np.uint64)
         for block in range(len(state)):

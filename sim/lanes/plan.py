@@ -39,6 +39,7 @@ class Interface:
 
     @property
     def input_planes(self) -> int:
+        """Planes of all inputs together."""
         return sum(map(len, self.inputs.values()))
 
 

@@ -6,7 +6,15 @@ POLYNOMIAL = 0x1B
 
 
 def next_signature(signature: list, outputs: list) -> list:
-    """A multiple-input signature register: a Galois shift register that the outputs are added to."""
+    """A multiple-input signature register: a Galois shift register that the outputs are added to.
+
+    Parameters
+    ----------
+    signature : list
+        SIGNATURE_BITS bits as they stand, the lowest first; of any kind that knows `^`.
+    outputs : list
+        Bits of the same kind, any number: bit n is added to bit n modulo SIGNATURE_BITS.
+    """
     top = signature[-1]
     after = [top, *signature[:-1]]
     for index in range(1, SIGNATURE_BITS):

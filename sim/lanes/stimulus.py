@@ -139,12 +139,21 @@ class Stimulus:
                 self.registers |= {f"stimulus.{name}.from": CYCLE_BITS, f"stimulus.{name}.to": CYCLE_BITS}
 
     def initial(self, seed: int, lanes: int, first: int = 0) -> dict[str, np.ndarray]:
-        """The registers that lanes begin with, by name.
+        """The registers that lanes begin with, by name: unsigned words of 64 bits, one a lane.
+
+        Parameters
+        ----------
+        seed : int
+            Of all lanes.
+        lanes : int
+            How many.
+        first : int
+            The number of the first: lane n has the same values in whatever lanes it runs with.
 
         Raises
         ------
-        ValueError
-            If a pulse has cycles for another number of lanes.
+        InputError
+            If a pulse has cycles for fewer lanes.
         """
         words = [name for name in self.registers if name.startswith("stimulus.word")]
         start = {

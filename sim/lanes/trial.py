@@ -146,7 +146,19 @@ class Trial:
     def lanes(
         self, lanes: int, *, engine: str = "auto", threads: int = 1, toggles: bool = False, first: int = 0
     ) -> Lanes:
-        """Lanes at cycle 0, with their seeds. `first` is the number of the first one."""
+        """Lanes at cycle 0, with their seeds. Errors as `Recipe.kernel`.
+
+        Parameters
+        ----------
+        lanes, threads : int
+            As for `Lanes`, from 1 on.
+        engine : str
+            One of `lanes.ENGINES`.
+        toggles : bool
+            Keep which registers ever changed.
+        first : int
+            The number of the first lane.
+        """
         kernel = self._recipe(toggles).kernel(engine)
         kernel.netlist = self._netlist
         made = Lanes(kernel, lanes, threads)
@@ -163,7 +175,19 @@ class Trial:
         threads: int | None = None,
         toggles: bool = False,
     ) -> TrialRun:
-        """Let all lanes run. Errors as `Recipe.kernel`."""
+        """Let all lanes run. Errors as `Recipe.kernel`.
+
+        Parameters
+        ----------
+        lanes, cycles : int
+            How many: lanes from 1 on, cycles from 0 on.
+        engine : str
+            One of `lanes.ENGINES`.
+        threads : int or None
+            On how many processors; None for all that this process may use. It does not change the result.
+        toggles : bool
+            Fill in `toggled` of the result.
+        """
         made = self.lanes(lanes, engine=engine, threads=threads or cores(), toggles=toggles)
         made.run(cycles)
         return TrialRun(
@@ -177,7 +201,15 @@ class Trial:
         )
 
     def inputs(self, lane: int, cycles: int) -> Iterator[dict[str, int]]:
-        """What a lane's inputs are in each cycle, worked out in Python."""
+        """What a lane's inputs are in each cycle, by name, worked out in Python.
+
+        Parameters
+        ----------
+        lane : int
+            Its number, from 0 on.
+        cycles : int
+            How many, from cycle 0 on.
+        """
         state = dict.fromkeys(self.stimulus.registers, 0)
         state |= {name: int(values[0]) for name, values in self.stimulus.initial(self._seed, 1, lane).items()}
         for _ in range(cycles):

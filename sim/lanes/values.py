@@ -45,14 +45,30 @@ class Blocks(NamedTuple):
 
 
 def pack_plane(bits: np.ndarray, blocks: int, words: int) -> np.ndarray:
-    """One bit of each lane (uint8) as a plane: words by block."""
+    """One bit of each lane (uint8) as a plane: words by block.
+
+    Parameters
+    ----------
+    bits : ndarray
+        0 or 1, one a lane, at most 64 * blocks * words of them; lanes beyond get 0.
+    blocks, words : int
+        The shape of the result, in words of 64 lanes.
+    """
     whole = np.zeros(blocks * words * WORD, dtype=np.uint8)
     whole[: len(bits)] = bits
     return np.packbits(whole, bitorder="little").view(np.uint64).reshape(blocks, words)
 
 
 def unpack_plane(plane: np.ndarray, lanes: int) -> np.ndarray:
-    """A plane as one bit of each lane (uint8)."""
+    """A plane as one bit of each lane (uint8).
+
+    Parameters
+    ----------
+    plane : ndarray
+        64-bit words of any shape; lane n is bit n modulo 64 of word n // 64.
+    lanes : int
+        How many there are; what is behind them is left out.
+    """
     words = np.ascontiguousarray(plane)
     return np.unpackbits(words.view(np.uint8).reshape(-1), bitorder="little")[:lanes]
 
