@@ -8,6 +8,7 @@ DESCRIBED = (
     "hdl",
     "model",
     "sim/lanes",
+    "sim/sweep",
 )
 """Folders, and all that is in them."""
 OF_THE_KERNEL = "model/kvm/"

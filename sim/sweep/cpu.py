@@ -62,11 +62,22 @@ class LaneCpu:
     # What it is
 
     def begun(self, name: str, bits: int, init: int, restart: int) -> Word:
-        """A register; RESET gives it another value than it had at power-up."""
+        """A register; RESET gives it another value than it had at power-up.
+
+        Parameters
+        ----------
+        name : str
+            Without `cpu.`.
+        bits : int
+            Its width.
+        init, restart : int
+            Its values at power-up and after RESET.
+        """
         self._restarts[name] = restart
         return self.build.register(f"cpu.{name}", bits, init)
 
     def declare_frames(self, name: str) -> Frames:
+        """Registers for DEPTH frames, `cpu.NAME.*`, empty at power-up and after RESET."""
         width = self.code.width
         return Frames(
             self.begun(f"{name}.valid", DEPTH, 0, 0),
@@ -76,6 +87,7 @@ class LaneCpu:
         )
 
     def no_frames(self) -> Frames:
+        """Frames of which none is valid."""
         return self.frames._replace(valid=[self.build.zero] * DEPTH)
 
     def _declare(self) -> None:
@@ -283,12 +295,29 @@ class LaneCpu:
             follow("virtual", [*modes.virtual[:8], modes.virtual[8] & ~served])
 
     def follow(self, name: str, word: Word) -> None:
-        """What a register takes at the edge, unless RESET is asserted."""
+        """What a register takes at the edge, unless RESET is asserted.
+
+        Parameters
+        ----------
+        name : str
+            Of a register that `begun` made.
+        word : Word
+            As wide as the register.
+        """
         build = self.build
         restart = build.constant(self._restarts[name], len(word))
         build.follow(f"cpu.{name}", build.select(self.reset, restart, word))
 
     def follow_frames(self, name: str, frames: Frames) -> None:
+        """What the registers of frames take at the edge, unless RESET is asserted.
+
+        Parameters
+        ----------
+        name : str
+            As for `declare_frames`.
+        frames : Frames
+            DEPTH of them.
+        """
         follow = self.follow
         follow(f"{name}.valid", frames.valid)
         follow(f"{name}.if", frames.interrupts)
@@ -298,7 +327,21 @@ class LaneCpu:
 
 
 class Due:
-    """What is to be taken, but for a shadow."""
+    """What is to be taken, but for a shadow.
+
+    Parameters
+    ----------
+    build : Builder
+        Where the gates go.
+    pending : mapping of str to Bit
+        What is latched of each pin of LATCHED.
+    stop, intr : Bit
+        STPCLK# is asserted; INTR is high.
+    interrupts : Bit
+        IF.
+    modes : Modes
+        In which it would be taken: SMM, GIF, NMI blocking, V_IRQ.
+    """
 
     def __init__(
         self, build: Builder, pending: Mapping[str, Bit], stop: Bit, intr: Bit, interrupts: Bit, modes: Modes

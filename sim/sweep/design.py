@@ -31,7 +31,17 @@ def netlist_of(
 
 
 def check_for_lanes(scenario: Scenario, generation: Generation, pulses: Sequence[PinPulse]) -> None:
-    """Raises NetlistError for what a CPU in lanes cannot do."""
+    """Raises NetlistError for what a CPU in lanes cannot do.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Without a second processor, a [monitor], or steps that lanes do not have.
+    generation : Generation
+        What it would run on.
+    pulses : sequence of PinPulse
+        The swept events; SMI# needs a handler, and no hypervisor.
+    """
     parameters = scenario.parameters_for(generation)
     driven = {event.pin for event in scenario.pins} | {one.pin for one in pulses}
     if "smi" in driven and scenario.program.hypervisor:

@@ -46,7 +46,20 @@ def runs(sweep: Sweep) -> Iterator[tuple[int, int, int]]:
 
 
 def cells(sweep: Sweep, rows: int, columns: int) -> np.ndarray:
-    """The map in at most so many rows and columns: of the phases of a cell the worst outcome."""
+    """The map in at most so many rows and columns: of the phases of a cell the worst outcome.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        Its outcomes are in order from good to bad, so the highest index is the worst.
+    rows, columns : int
+        From 1 on.
+
+    Returns
+    -------
+    ndarray
+        The index of an outcome for each cell.
+    """
     table = sweep.table
     down, across = -(-table.shape[0] // rows), -(-table.shape[1] // columns)
     height, width = -(-table.shape[0] // down), -(-table.shape[1] // across)

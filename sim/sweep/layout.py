@@ -56,6 +56,7 @@ class Code(NamedTuple):
 
     @property
     def width(self) -> int:
+        """Bits of a position."""
         return max(1, (len(self.instructions) - 1).bit_length())
 
     @property
@@ -64,7 +65,15 @@ class Code(NamedTuple):
         return self.instructions[self.after_reset] is not None
 
     def action(self, position: int, kind: type[Kind]) -> Kind:
-        """What stands at a position, which is of this kind."""
+        """What stands at a position, which is of this kind.
+
+        Parameters
+        ----------
+        position : int
+            An index of `instructions`, not the end of a block.
+        kind : type
+            The action's; AssertionError if it is of another one.
+        """
         row = self.instructions[position]
         assert row is not None
         assert isinstance(row.step.action, kind)
@@ -78,7 +87,15 @@ class Code(NamedTuple):
 
 
 def lay_out(program: Program, parameters: Parameters) -> Code:
-    """Each block behind the other, with an end behind each."""
+    """Each block behind the other, with an end behind each.
+
+    Parameters
+    ----------
+    program : Program
+        With all its handlers and its hypervisor's.
+    parameters : Parameters
+        Of the PC: its generation says which opcodes are undefined, its 8259As what `bios` writes.
+    """
     rows: list[Instruction | None] = []
 
     labels: dict[str, tuple[int, bool]] = {}
@@ -109,7 +126,15 @@ def lay_out(program: Program, parameters: Parameters) -> Code:
 
 
 def unsupported(program: Program, parameters: Parameters) -> str | None:
-    """What of a program there is not in lanes, in words, or None."""
+    """What of a program there is not in lanes, in words, or None.
+
+    Parameters
+    ----------
+    program : Program
+        With all its handlers and its hypervisor's.
+    parameters : Parameters
+        Of the PC: its wiring decides what an OUT resets.
+    """
     if program.monitor:
         return "a [monitor] is not supported in lanes"
     for row in lay_out(program, parameters).instructions:
@@ -162,7 +187,17 @@ class Modes(NamedTuple):
 
 
 def select_frames(build: Builder, condition: Bit, yes: Frames, no: Frames) -> Frames:
-    """`yes` if the condition holds, else `no`."""
+    """`yes` if the condition holds, else `no`.
+
+    Parameters
+    ----------
+    build : Builder
+        Where the gates go.
+    condition : Bit
+        1 for `yes`.
+    yes, no : Frames
+        As many as each other.
+    """
     return Frames(
         build.select(condition, yes.valid, no.valid),
         [build.select(condition, a, b) for a, b in zip(yes.positions, no.positions, strict=True)],

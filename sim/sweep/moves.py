@@ -59,6 +59,15 @@ class VmExit(NamedTuple):
 class Moves:
     """What comes of the instruction: at most one of these happens.
 
+    Parameters
+    ----------
+    cpu : LaneCpu
+        Whose instruction is under way.
+    outputs : mapping of str to Word
+        What the PC shows in this cycle, by port.
+    due : Due
+        What would be taken at a boundary now.
+
     Attributes
     ----------
     steps: it is over, and goes on behind it.

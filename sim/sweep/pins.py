@@ -26,6 +26,7 @@ class PinPulse(NamedTuple):
 
     @property
     def text(self) -> str:
+        """As "smi rises for 3 cycles"."""
         edge = "rises" if self.level else "falls"
         return f"{self.pin} {edge}" + (f" for {self.width} cycles" if self.width else "")
 

@@ -34,7 +34,15 @@ class LaneSmm:
         return self._cpu.performs(Rsm) & self.inside
 
     def switched(self, world: LaneWorld, now: LaneWorld, enters: Bit) -> LaneWorld:
-        """SMI# saves the world and clears IF, CR0.EM and CR0.TS (SDM3 34.5); RSM brings it back."""
+        """SMI# saves the world and clears IF, CR0.EM and CR0.TS (SDM3 34.5); RSM brings it back.
+
+        Parameters
+        ----------
+        world, now : LaneWorld
+            After this cycle but for SMM, and before it.
+        enters : Bit
+            An SMI is delivered.
+        """
         cpu, build, saved = self._cpu, self._build, self._saved
         assert cpu.code.smi is not None
         quiet = [
@@ -52,7 +60,15 @@ class LaneSmm:
         return self._chosen(enters, handler, self._chosen(self.resumes(), saved, world))
 
     def modes(self, modes: Modes, enters: Bit) -> Modes:
-        """NMI is held until RSM or an IRET (SDM3 34.8)."""
+        """NMI is held until RSM or an IRET (SDM3 34.8).
+
+        Parameters
+        ----------
+        modes : Modes
+            After this cycle, but for SMM.
+        enters : Bit
+            An SMI is delivered.
+        """
         build, resumes = self._build, self.resumes()
         kept = build.select(enters, [self._cpu.modes.nmi_blocked], [self._nmi_blocked])
         self._cpu.follow("smm.nmi_blocked", kept)

@@ -50,7 +50,20 @@ class Svm:
         self._next_frames: Frames | None = None
 
     def resumed(self, now: LaneWorld, vmrun: Bit) -> tuple[LaneWorld, Bit]:
-        """VMRUN: the host is kept, the guest goes on; an injected event is taken at once (APM2 15.20)."""
+        """VMRUN: the host is kept, the guest goes on; an injected event is taken at once (APM2 15.20).
+
+        Parameters
+        ----------
+        now : LaneWorld
+            Before this cycle.
+        vmrun : Bit
+            The host's VMRUN is under way.
+
+        Returns
+        -------
+        tuple of LaneWorld and Bit
+            The guest's world where VMRUN is, else `now`; and whether an event is injected.
+        """
         build, guest = self._build, self._guest
         select = build.select
         base = LaneWorld(
@@ -82,7 +95,17 @@ class Svm:
         return word
 
     def exited(self, world: LaneWorld, now: LaneWorld, behind: Word, moves: Moves) -> LaneWorld:
-        """#VMEXIT: the guest is kept, and the host goes on with CR0 and IF as VMRUN has kept them."""
+        """#VMEXIT: the guest is kept, and the host goes on with CR0 and IF as VMRUN has kept them.
+
+        Parameters
+        ----------
+        world, now : LaneWorld
+            After this cycle but for an exit, and before it.
+        behind : Word
+            The position behind the instruction.
+        moves : Moves
+            Whose exits are looked at; those without a target end the program elsewhere.
+        """
         build, code, guest = self._build, self._code, self._guest
         select = build.select
         handled = [(one, one.target) for one in moves.exits if one.target is not None]
@@ -109,7 +132,15 @@ class Svm:
         )
 
     def restart(self, again: Bit, position: Word) -> None:
-        """RESET or INIT by an instruction: the guest will begin at `position`."""
+        """RESET or INIT by an instruction: the guest will begin at `position`.
+
+        Parameters
+        ----------
+        again : Bit
+            It happens in this cycle.
+        position : Word
+            `Code.width` bits.
+        """
         build = self._build
         position = build.select(again, position, self._next.pop("guest.position"))
         self._next = {name: [bit & ~again for bit in word] for name, word in self._next.items()}
@@ -118,7 +149,15 @@ class Svm:
         self._next_frames = select_frames(build, again, self._cpu.no_frames(), self._next_frames)
 
     def follow(self, stays: Bit, shadow: Bit) -> None:
-        """The rising edge."""
+        """The rising edge, after `resumed`, `exited` and `restart`.
+
+        Parameters
+        ----------
+        stays : Bit
+            The instruction goes on in the next cycle, and so does its shadow.
+        shadow : Bit
+            Interrupts are held off until after the next instruction.
+        """
         cpu = self._cpu
         for name, word in self._next.items():
             cpu.follow(name, word)

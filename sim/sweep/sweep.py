@@ -113,7 +113,17 @@ class Sweep:
 
 
 def phase(scenario: Scenario, pulses: Sequence[PinPulse], cycles: Sequence[int]) -> Scenario:
-    """The scenario with the events in these cycles, in place of its own on the same pins."""
+    """The scenario with the events in these cycles, in place of its own on the same pins.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its limit is counted from the last event on a pin.
+    pulses : sequence of PinPulse
+        The events.
+    cycles : sequence of int
+        When each begins; ValueError if there are more or fewer than events.
+    """
     swept = {one.pin for one in pulses}
     own = [event for event in scenario.pins if event.pin not in swept]
     new = [event for one, cycle in zip(pulses, cycles, strict=True) for event in one.events(cycle)]

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 class Transitions:
     """What follows from the moves of a cycle.
 
+    Parameters
+    ----------
+    cpu : LaneCpu
+        Whose registers they are.
+    moves : Moves
+        Of its instruction in this cycle.
+    bus : Word
+        The vector that the PICs give in the second INTA pulse, 8 bits.
+    now : LaneWorld
+        Before the cycle.
+
     Attributes
     ----------
     world, modes: after the cycle.
@@ -216,10 +227,19 @@ class Transitions:
     # What ever happened, as registers `seen.*`
 
     def record(self, name: str, event: Bit) -> None:
-        """Remember that it happened, once `keep_records` is called."""
+        """Remember that it happened, but not while RESET is asserted, once `keep_records` is called.
+
+        Parameters
+        ----------
+        name : str
+            The register will be `seen.NAME`; several events may share it.
+        event : Bit
+            It happens in this cycle.
+        """
         event = event & ~self._cpu.reset
         self._seen[name] = self._seen.get(name, self._build.zero) | event
 
     def keep_records(self) -> None:
+        """Make the registers of all that was recorded: call it once, at last."""
         for name, event in self._seen.items():
             self._build.sticky(f"seen.{name}", event)
