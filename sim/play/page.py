@@ -16,6 +16,7 @@ from ..lanes.cache import cached
 from ..lanes.js_source import javascript_recipe
 from ..netlist.lowering import lower
 from ..scenarios.scenario import Scenario, load_scenario
+from ..support.errors import InputError
 from ..waveform.trace import Trace
 from .programs import instructions, signal_data, variable_data
 from .scenarios import machine_key, recorded, recording
@@ -88,8 +89,11 @@ def play_page(
     Raises
     ------
     ValueError
-        For a generation that there is not.
+        For a generation that there is not, and for a scenario of machines before the 486 alone.
     """
+    if scenario and not scenario.generations:
+        only = ", ".join(one.value for one in scenario.machines)
+        raise InputError(f"{scenario.name} is for {only}: the page has the PCs from the 486 on")
     first = scenario.generations[0] if scenario else Generation.I486
     chosen = Generation(generation) if generation else first
     parameters = {machine_key(one): one for one in _plain()}

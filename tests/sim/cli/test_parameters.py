@@ -48,3 +48,9 @@ def test_a_pc98_with_a_486_runs_what_is_written_for_one(tmp_path, monkeypatch):
             result.output
         )
         assert "latch rises" not in result.stdout
+
+
+def test_the_page_is_for_the_486_and_later():
+    result = CliRunner().invoke(main, ["play", "xt-nmi"])
+    assert result.exit_code == 2
+    assert "xt-nmi is for XT8087: the page has the PCs from the 486 on" in result.stderr
