@@ -9,8 +9,9 @@ DESCRIBED = (
     "model",
     "sim/lanes",
     "sim/sweep",
+    "sim/waveform",
 )
-"""Folders, and all that is in them."""
+"""Files, and folders with all that is in them."""
 OF_THE_KERNEL = "model/kvm/"
 """Its functions are the kernel's, under the kernel's names, and are read beside its sources."""
 MOST = 1
@@ -20,12 +21,16 @@ MOST = 1
 def undocumented(root):
     """Public functions, classes and methods without a docstring, or whose parameters nobody describes."""
     missing = []
-    for path in sorted(path for part in DESCRIBED for path in (root / part).rglob("*.py")):
+    for path in sorted(path for part in DESCRIBED for path in _files(root / part)):
         name = path.relative_to(root).as_posix()
         if not name.startswith(OF_THE_KERNEL):
             tree = ast.parse(path.read_text("utf-8"))
             missing += [f"{name}: {one}" for node in tree.body for one in _missing(node)]
     return missing
+
+
+def _files(top):
+    return [top] if top.is_file() else top.rglob("*.py")
 
 
 def _missing(node, within=""):
@@ -34,6 +39,7 @@ def _missing(node, within=""):
         or node.name[0] == "_"
         or node.name == "elaborate"
         or _is_command(node)
+        or _is_setter(node)
     ):
         return
     text = ast.get_docstring(node) or ""
@@ -55,6 +61,11 @@ def _is_command(node):
     return "click.command" in names or "click.group" in names
 
 
+def _is_setter(node):
+    """The docstring of a property is its getter's."""
+    return any(isinstance(one, ast.Attribute) and one.attr == "setter" for one in node.decorator_list)
+
+
 def test_what_halves_and_rooms_take_is_described():
     assert undocumented(ROOT) == []
 
@@ -64,7 +75,7 @@ def test_what_is_not_described_is_found(tmp_path):
     (tmp_path / "sim" / "lanes").mkdir(parents=True)
     (tmp_path / "model" / "kvm").mkdir(parents=True)
     text = 'class A:\n    """One."""\n    def __init__(self, a, b): ...\n    def f(self): ...\n'
-    text += "    def _g(self): ...\n"
+    text += "    def _g(self): ...\n    @f.setter\n    def f(self, level): ...\n"
     text += 'def h(a, b):\n    """Two.\n\n    Parameters\n    ----------\n    a, b : int\n    """\n'
     (tmp_path / "hdl" / "a.py").write_text(text)
     text = '@click.command("c")\ndef c(a, b):\n    """Three."""\n\n\ndef d(a, b):\n    """Four."""\n'

@@ -32,6 +32,15 @@ def fst_library() -> Any:
 def write_fst_waveform(trace: Trace, path: str | Path, signals: Sequence[Signal] | None = None) -> Path:
     """Write `path` (an FST) and the save file beside it; returns the save file's path.
 
+    Parameters
+    ----------
+    trace : Trace
+        A recorded run.
+    path : str or Path
+        Of the FST; the save file has the same name with .gtkw.
+    signals : sequence of Signal, optional
+        Those to write; by default all that a run records and the trace has.
+
     Raises
     ------
     InputError

@@ -45,7 +45,15 @@ def is_clock_name(path: str) -> bool:
 
 
 def scopes_apart(path: str, others: Iterable[str]) -> int:
-    """How many scopes lie between a signal and others, all of them together: up, and down again."""
+    """How many scopes lie between a signal and others, all of them together: up, and down again.
+
+    Parameters
+    ----------
+    path : str
+        Of the signal, with a dot between scopes.
+    others : iterable of str
+        Paths of the others.
+    """
     mine = path.split(".")[:-1]
     total = 0
     for other in others:

@@ -131,7 +131,20 @@ def edge_of_any(name: str) -> Signal:
 
 
 def wave_of(trace: "Trace", name: str) -> Wave:
-    """A signal of a run by name: its path depends on the machine."""
+    """A signal of a run by name: its path depends on the machine.
+
+    Parameters
+    ----------
+    trace : Trace
+        Of any machine, also of one with two processors; there a name without a prefix is processor a's.
+    name : str
+        Without scopes: 'ferr_n', 'irq13'.
+
+    Raises
+    ------
+    SignalError
+        If the run's machine has no such signal.
+    """
     path = NAMES[name].path
     if path not in trace and f"pc.a.{name}" in trace:
         path = f"pc.a.{name}"

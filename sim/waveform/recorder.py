@@ -38,7 +38,15 @@ class SignalRecorder:
         self._causes: dict[Edge, Cause] = {}
 
     def record(self, inputs: Any, outputs: Any, cpu: CpuView = NO_CPU) -> None:
-        """One more cycle."""
+        """One more cycle.
+
+        Parameters
+        ----------
+        inputs, outputs : PcInputs and PcOutputs, or those of another machine
+            As the table's signals read them.
+        cpu : CpuView
+            The processor in this cycle.
+        """
         self._note(inputs, outputs, cpu)
         self.cycles += 1
 
@@ -74,11 +82,29 @@ class SignalRecorder:
         return self._changes[name]
 
     def level(self, name: str, cycle: int) -> int | str:
-        """The value of a signal in a cycle."""
+        """The value of a signal in a cycle.
+
+        Parameters
+        ----------
+        name : str
+            Without scopes.
+        cycle : int
+            From 0 on; after the last one recorded, the last value.
+        """
         return self._values[name][bisect_right(self._changes[name], cycle) - 1]
 
     def wave(self, path: str, name: str, width: int) -> Wave:
-        """A signal so far, under a path."""
+        """A signal so far, under a path.
+
+        Parameters
+        ----------
+        path : str
+            Full, with dots: the name of the wave.
+        name : str
+            Of the signal in the table, without scopes.
+        width : int
+            In bits; 0 for text.
+        """
         times = np.array(self._changes[name], dtype=np.int64) * CYCLE_NS
         return of_values(path, times, self._values[name], width)
 
@@ -92,7 +118,15 @@ class OlderRecorder(SignalRecorder):
         self._before: Instant | None = None
 
     def record(self, inputs: Any, outputs: Any, cpu: CpuView = NO_CPU) -> None:
-        """One more cycle."""
+        """One more cycle.
+
+        Parameters
+        ----------
+        inputs, outputs : OlderInputs and OlderOutputs
+            Of this cycle.
+        cpu : CpuView
+            The processor in this cycle.
+        """
         changed = self._note(inputs, outputs, cpu)
         now = Instant(inputs, outputs, cpu)
         if self._before is not None:
@@ -120,7 +154,15 @@ class Recorder(SignalRecorder):
         self._before: Instant | None = None
 
     def record(self, inputs: PcInputs, outputs: PcOutputs, cpu: CpuView = NO_CPU) -> None:
-        """One more cycle."""
+        """One more cycle.
+
+        Parameters
+        ----------
+        inputs, outputs : PcInputs and PcOutputs
+            Of this cycle.
+        cpu : CpuView
+            The processor in this cycle.
+        """
         changed = self._note(inputs, outputs, cpu)
         now = Instant(inputs, outputs, cpu)
         if self._before is not None:

@@ -42,7 +42,20 @@ class Statistics:
 
 
 def statistics(wave: Wave, trace: Trace) -> Statistics:
-    """What can be said of a signal of a trace."""
+    """What can be said of a signal of a trace.
+
+    Parameters
+    ----------
+    wave : Wave
+        The signal.
+    trace : Trace
+        The one that it is of, for its end.
+
+    Returns
+    -------
+    Statistics
+        Times in the trace's units; None for what a signal that is not one bit does not have.
+    """
     changes = wave.changes()
     first = int(changes[0]) if len(changes) else None
     last = int(changes[-1]) if len(changes) else None

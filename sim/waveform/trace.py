@@ -30,6 +30,17 @@ class Trace(Mapping[str, Wave]):
 
     A bit or a part of a vector is a signal too: trace['b[2]'], trace['b[7:4]'].
 
+    Parameters
+    ----------
+    waves : mapping of str to Wave
+        By full path.
+    edges : ndarray of int64 or None
+        As the attribute.
+    end : int
+        As the attribute, in units of the timescale.
+    unit, causes, title, notes
+        As the attributes.
+
     Attributes
     ----------
     clock: the signal by whose rising edges cycles are counted, or None.

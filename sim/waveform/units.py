@@ -15,7 +15,15 @@ def exponent_of(unit: float) -> Decimal:
 
 
 def engineering_time(time: int, unit: float) -> str:
-    """A time in the largest unit in which it is at least 1: '2.5 ns'."""
+    """A time in the largest unit in which it is at least 1: '2.5 ns'.
+
+    Parameters
+    ----------
+    time : int
+        In units of the timescale.
+    unit : float
+        The timescale in seconds.
+    """
     seconds = time * exponent_of(unit)
     for name, power in UNITS.items():
         amount = seconds.scaleb(-power)
@@ -35,6 +43,13 @@ def unit_name(unit: float) -> str:
 
 def parse_time(text: str, unit: float) -> int | None:
     """A time with a unit, in units of a timescale, rounded down; None where there is no unit.
+
+    Parameters
+    ----------
+    text : str
+        '2.5ns', '12 us'; without a unit it is a number of cycles.
+    unit : float
+        The timescale in seconds.
 
     Raises
     ------

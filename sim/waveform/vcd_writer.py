@@ -39,7 +39,17 @@ def write_waveform(trace: Trace, path: str | Path, signals: Sequence[Signal] | N
 
 
 def write_vcd(trace: Trace, file: IO[str], signals: Sequence[Signal] = SIGNALS) -> None:
-    """The VCD alone: one scope a block, the clock, names of enums as text, the causes in a comment."""
+    """The VCD alone: one scope a block, the clock, names of enums as text, the causes in a comment.
+
+    Parameters
+    ----------
+    trace : Trace
+        A recorded run.
+    file : text file
+        Open for writing.
+    signals : sequence of Signal
+        Those to write, each of them in the trace.
+    """
     comment = record_text(trace.title, trace.causes)
     with VCDWriter(file, timescale="1 ns", date="", version="irq13", comment=comment) as writer:
         clock = writer.register_var("pc", "clk", "wire", size=1, init=0)
@@ -50,7 +60,20 @@ def write_vcd(trace: Trace, file: IO[str], signals: Sequence[Signal] = SIGNALS) 
 
 
 def written_changes(trace: Trace, signals: Sequence[Signal] = SIGNALS) -> list[tuple[int, int, int | str]]:
-    """What a file holds, in its order: time, signal and value; 0 is the clock, 1 the first of `signals`."""
+    """What a file holds, in its order: time, signal and value; 0 is the clock, 1 the first of `signals`.
+
+    Parameters
+    ----------
+    trace : Trace
+        A recorded run.
+    signals : sequence of Signal
+        Those to write, each of them in the trace.
+
+    Returns
+    -------
+    list of tuple
+        By time, in ns, and at one time by signal.
+    """
     changes = [
         (int(time), order, value)
         for order, signal in enumerate(signals, start=1)
@@ -75,7 +98,17 @@ def _declare(writer: VCDWriter, signal: Signal, trace: Trace):
 
 
 def write_save_file(file: IO[str], vcd_name: str, signals: Sequence[Signal] = SIGNALS) -> None:
-    """GTKWave's view of such a file, which stands beside it."""
+    """GTKWave's view of such a file, which stands beside it.
+
+    Parameters
+    ----------
+    file : text file
+        Open for writing.
+    vcd_name : str
+        Name of the VCD or FST, without folders.
+    signals : sequence of Signal
+        Those in the file; a group for each of their scopes.
+    """
     save = GTKWSave(file)
     save.dumpfile(vcd_name, abspath=False)
     save.treeopen("pc.")

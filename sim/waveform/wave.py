@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..support.errors import InputError
+from .arrays import array_of, equal_to, known_bits, object_array, plain_value
 
 LETTERS = "01xzuwhl-"
 """What a bit can be: Verilog's four values, and std_logic's other five."""
@@ -59,6 +60,14 @@ class Wave:
 
     Before the first of its times a signal is unknown; it can have none at all.
 
+    Parameters
+    ----------
+    values: one for each time; with a table, whole numbers that are values where they are not negative, and
+        else -1 for the first value of the table, -2 for the second.
+    declared: `left` and `right`; by default `width` - 1 and 0.
+    name, times, width, kind: as the attributes; times may repeat. The kind is text by default if the width
+        is 0, and else bits.
+
     Attributes
     ----------
     name: full path, with dots.
@@ -83,14 +92,6 @@ class Wave:
         declared: tuple[int, int] | None = None,
         table: Sequence[Value] = (),
     ) -> None:
-        """A signal from its changes.
-
-        Parameters
-        ----------
-        values: one for each time; with a table, whole numbers that are values where they are not negative,
-            and else -1 for the first value of the table, -2 for the second.
-        declared: `left` and `right`.
-        """
         self.name = name
         self.width = width
         self.kind = kind or (Kind.BITS if width else Kind.STRING)
@@ -104,7 +105,13 @@ class Wave:
         self._cache: dict[str, np.ndarray] = {}
 
     def renamed(self, name: str, declared: tuple[int, int] | None = None) -> "Wave":
-        """The same signal under another name."""
+        """The same signal under another name.
+
+        Parameters
+        ----------
+        name: full path, with dots.
+        declared: `left` and `right`; by default those that it has.
+        """
         declared = declared or (self.left, self.right)
         if (name, *declared) == (self.name, self.left, self.right):
             return self
@@ -194,7 +201,7 @@ class Wave:
             return int(index >= 0 and int(self.times[index]) == time)
         if index < 0:
             return None
-        return _plain(self.values[index])
+        return plain_value(self.values[index])
 
     def index_at(self, times: np.ndarray | Sequence[int]) -> np.ndarray:
         """For each time the index of its level in `values`; -1 before the first."""
@@ -207,7 +214,7 @@ class Wave:
         ----------
         value: of a one-bit signal 0 and 1 stand for L and H too.
         """
-        same = self.levels() == value if self.is_bit and value in (0, 1) else _equal(self.all_values, value)
+        same = self.levels() == value if self.is_bit and value in (0, 1) else equal_to(self.all_values, value)
         before = np.append(False, same[:-1])
         starts = self.all_times[same & ~before]
         ends = self.all_times[before & ~same]
@@ -217,7 +224,13 @@ class Wave:
         return Spans(starts, ends, is_open)
 
     def between(self, start: int, end: int) -> "Wave":
-        """The part from `start` up to and without `end`, beginning with the value at `start`."""
+        """The part from `start` up to and without `end`, beginning with the value at `start`.
+
+        Parameters
+        ----------
+        start, end : int
+            In units of the timescale.
+        """
         first, last = np.searchsorted(self.all_times, [start, end], side="left")
         times, values = self.all_times[first:last], self.all_values[first:last]
         if first and self.kind is not Kind.EVENT and not (len(times) and times[0] == start):
@@ -241,6 +254,11 @@ class Wave:
     def bits(self, left: int, right: int) -> "Wave":
         """A part of a vector, by the indexes of its declaration: b[2] or b[7:4].
 
+        Parameters
+        ----------
+        left, right : int
+            In the order of the declaration; both are in the part.
+
         Raises
         ------
         IndexError
@@ -258,7 +276,7 @@ class Wave:
             values = (self.all_values >> shift) & mask
         else:
             parts = [
-                _number(v[first : last + 1]) if isinstance(v, str) else (v >> shift) & mask
+                known_bits(v[first : last + 1]) if isinstance(v, str) else (v >> shift) & mask
                 for v in self.all_values.tolist()
             ]
             values = array_of(parts)
@@ -270,7 +288,13 @@ class Wave:
         return value is None or (self.kind is Kind.BITS and isinstance(value, str))
 
     def text_at(self, time: int, radix: int = 16) -> str:
-        """The value at a time for a reader: hexadecimal, a name, or x and z as they are."""
+        """The value at a time for a reader: hexadecimal, a name, or x and z as they are.
+
+        Parameters
+        ----------
+        time: in units of the timescale.
+        radix: as in `text_of`.
+        """
         return self.text_of(self.at(time), radix)
 
     def text_of(self, value: Value | None, radix: int = 16) -> str:
@@ -334,7 +358,7 @@ class Wave:
         # Each value of the table once: few of it occur in one signal.
         used, inverse = np.unique(codes[codes < 0], return_inverse=True)
         values = codes.astype(object)
-        values[codes < 0] = _held([self._table[-1 - code] for code in used.tolist()])[inverse]
+        values[codes < 0] = object_array([self._table[-1 - code] for code in used.tolist()])[inverse]
         return values
 
     def _read_levels(self) -> np.ndarray:
@@ -364,34 +388,11 @@ _NAMES = {
 
 
 def of_values(name: str, times: np.ndarray, values: Sequence[int | str], width: int) -> Wave:
-    """A signal from the times at which it changes and its values there."""
+    """A signal from the times at which it changes and its values there.
+
+    Parameters
+    ----------
+    name, times, values, width
+        As of `Wave`; the values may be of any size, and text.
+    """
     return Wave(name, times, array_of(values), width)
-
-
-def array_of(values: Sequence[int | str]) -> np.ndarray:
-    """An int64 array if all of them fit, else one of objects."""
-    small = all(isinstance(value, int) and value < 1 << 63 for value in values)
-    if small:
-        return np.array(values, dtype=np.int64)
-    return _held(values)
-
-
-def _held(values: Sequence[Value]) -> np.ndarray:
-    held = np.empty(len(values), dtype=object)
-    held[:] = values
-    return held
-
-
-def _number(text: str) -> int | str:
-    return text if text.strip("01") else int(text or "0", 2)
-
-
-def _plain(value: np.generic | Value) -> Value:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _equal(values: np.ndarray, value: Value) -> np.ndarray:
-    # Numbers and text are not compared item by item.
-    if values.dtype != object and isinstance(value, str):
-        return np.zeros(len(values), dtype=bool)
-    return np.asarray(values == value, dtype=bool)

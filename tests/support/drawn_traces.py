@@ -9,7 +9,8 @@ import re
 
 import numpy as np
 from irq13.sim import Trace
-from irq13.sim.waveform.wave import Kind, Wave, array_of
+from irq13.sim.waveform.arrays import array_of
+from irq13.sim.waveform.wave import Kind, Wave
 
 CYCLE = 10
 _WIDTHS = {"d": 4, "e": 4, "w": 4, "s": 0, "go": 0}

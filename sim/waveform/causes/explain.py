@@ -31,7 +31,25 @@ def explain_edges(trace: Trace, target: str) -> list[Tree]:
 
 
 def edges_of(trace: Trace, target: str) -> list[Edge]:
-    """The edges that a cycle, a signal or 'signal@cycle' means."""
+    """The edges that a cycle, a signal or 'signal@cycle' means.
+
+    Parameters
+    ----------
+    trace : Trace
+        Of a run, with its record of causes.
+    target : str
+        '12', 'ferr_n' or 'ferr_n@12'; a signal by any name that the trace knows it by.
+
+    Returns
+    -------
+    list of Edge
+        By cycle; of a cycle alone only those worth telling, where there are any.
+
+    Raises
+    ------
+    TraceError
+        If there is no such signal or no such edge, or a cycle is no number.
+    """
     name, _, at = target.rpartition("@")
     if not name:
         name, at = (target, "") if not target.isdigit() else ("", target)
@@ -51,7 +69,15 @@ def edges_of(trace: Trace, target: str) -> list[Edge]:
 
 
 def sentence(trace: Trace, edge: Edge) -> str:
-    """'FERR# falls', 'IRR becomes 20'."""
+    """'FERR# falls', 'IRR becomes 20'.
+
+    Parameters
+    ----------
+    trace : Trace
+        Of the run that has the edge.
+    edge : Edge
+        The edge to put in words.
+    """
     signal = _signal(edge)
     wave = trace[signal.path] if signal.path in trace else wave_of(trace, edge.signal)
     text = wave.text_at(trace.time(edge.cycle))

@@ -9,7 +9,15 @@ from .processor_rules import RULES
 
 
 def older_cause_of(name: str, moment: Moment) -> Cause:
-    """Why the signal took its value in this cycle."""
+    """Why the signal took its value in this cycle.
+
+    Parameters
+    ----------
+    name : str
+        A signal of `older_signals`, without scopes.
+    moment : Moment
+        The cycle of its edge and the one before.
+    """
     return OLDER_RULES[name](moment)
 
 

@@ -13,7 +13,15 @@ from .chipset_rules import CHIPSET_RULES
 
 
 def cause_of(name: str, moment: Moment) -> Cause:
-    """Why the signal took its value in this cycle."""
+    """Why the signal took its value in this cycle.
+
+    Parameters
+    ----------
+    name : str
+        A signal of `SIGNALS`, without scopes.
+    moment : Moment
+        The cycle of its edge and the one before.
+    """
     return RULES[name](moment)
 
 

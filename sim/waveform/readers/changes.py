@@ -39,6 +39,13 @@ _BIT[ord("1")] = 1
 class Changes:
     """All changes, by identifier.
 
+    Parameters
+    ----------
+    header : Header
+        The declarations, which say what the identifiers are.
+    path : str
+        Of the file, for messages.
+
     Attributes
     ----------
     table: the values that are no small numbers; see `Wave`.
@@ -77,6 +84,13 @@ class Changes:
 
     def feed(self, text: bytes, is_last: bool) -> bytes:
         """Read a text that ends between words; returns what belongs to the next one.
+
+        Parameters
+        ----------
+        text : bytes
+            It goes on where the last one, without what `feed` returned, ended.
+        is_last : bool
+            The file ends with it.
 
         Raises
         ------

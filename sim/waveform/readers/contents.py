@@ -28,7 +28,25 @@ class Contents(NamedTuple):
 
 
 def record_in(comment: str, path: str) -> tuple[str, Mapping[Edge, Cause]]:
-    """Title and causes from the comment of a waveform of ours; nothing from another comment."""
+    """Title and causes from the comment of a waveform of ours; nothing from another comment.
+
+    Parameters
+    ----------
+    comment : str
+        Of the file.
+    path : str
+        Of the file, for the message.
+
+    Returns
+    -------
+    tuple of str and mapping of Edge to Cause
+        Title and causes; "" and an empty mapping from a comment that is no record.
+
+    Raises
+    ------
+    TraceError
+        If it begins as a record and cannot be read.
+    """
     match = re.fullmatch(rf"\s*{RECORD}\n(.*)", comment, flags=re.DOTALL)
     if match is None:
         return "", {}
@@ -44,7 +62,15 @@ def record_in(comment: str, path: str) -> tuple[str, Mapping[Edge, Cause]]:
 
 
 def record_text(title: str, causes: Mapping[Edge, Cause]) -> str:
-    """The comment that `record_in` understands: one line of JSON for the run, and one for each edge."""
+    """The comment that `record_in` understands: one line of JSON for the run, and one for each edge.
+
+    Parameters
+    ----------
+    title : str
+        Of the run.
+    causes : mapping of Edge to Cause
+        Why each edge happened.
+    """
     lines = [RECORD, json.dumps({"version": 1, "title": title})]
     lines += [json.dumps([*edge, cause.text, cause.because]) for edge, cause in causes.items()]
     # A $ could end the comment.

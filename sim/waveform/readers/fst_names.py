@@ -54,7 +54,15 @@ class FstNames(NamedTuple):
 
 
 def read_names(data: bytes | mmap, path: str) -> FstNames:
-    """The variables of a whole FST. Raises TraceError."""
+    """The variables of a whole FST. Raises TraceError.
+
+    Parameters
+    ----------
+    data : bytes or mmap
+        The file's contents.
+    path : str
+        Of the file, for the message.
+    """
     try:
         return _read(data, path)
     except (struct.error, IndexError, zlib.error, _Damaged):

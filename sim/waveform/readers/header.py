@@ -59,6 +59,13 @@ class Header:
 def parse_header(text: bytes, path: str) -> Header:
     """The declarations at the beginning of `text`, up to `$enddefinitions`.
 
+    Parameters
+    ----------
+    text : bytes
+        Of the file, all of the declarations at least.
+    path : str
+        Of the file, for messages.
+
     Raises
     ------
     TraceError

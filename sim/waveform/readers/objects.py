@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..wave import LETTERS, Kind, TraceError, Wave, array_of
+from ..arrays import array_of
+from ..wave import LETTERS, Kind, TraceError, Wave
 from .contents import Contents, Names
 
 _NOTE = "read from a VCDVCD object without its file: what vcdvcd passes over is not in it"

@@ -64,7 +64,17 @@ class Lookup:
     def find(
         self, data: np.ndarray, window: np.ndarray, starts: np.ndarray, lengths: np.ndarray
     ) -> np.ndarray:
-        """The slot of each word; -1 for one that is none."""
+        """The slot of each word; -1 for one that is none.
+
+        Parameters
+        ----------
+        data : ndarray of uint8
+            The piece, with its margin.
+        window : ndarray of uint64
+            What `tokens.windows` gives for it.
+        starts, lengths : ndarray of int
+            Where each word begins in `data`, and its length in bytes.
+        """
         if not len(starts):
             return np.zeros(0, dtype=np.int32)
         keys = tokens.keys(window, starts, np.minimum(lengths, 8))
@@ -110,6 +120,17 @@ class Piece(NamedTuple):
 
 def checked(text: bytes, is_last: bool, lookup: Lookup, before: int) -> Piece | None:
     """A text as a piece, where `before` is the time it begins at; None if there is no word in it.
+
+    Parameters
+    ----------
+    text : bytes
+        Whole words, without remarks.
+    is_last : bool
+        The file ends with it; if not, a vector's value at the end is left for the next piece.
+    lookup : Lookup
+        Of the identifiers that are declared.
+    before : int
+        In units of the timescale.
 
     Raises
     ------
@@ -231,7 +252,20 @@ def _spread(positions: np.ndarray, stamps: np.ndarray, of: np.ndarray, before: i
 
 
 def without_remarks(piece: bytes, is_last: bool) -> tuple[bytes, bytes]:
-    """Comments blanked out; from one on that is not closed, what is left for the next piece."""
+    """Comments blanked out; from one on that is not closed, what is left for the next piece.
+
+    Parameters
+    ----------
+    piece : bytes
+        Whole words of the file.
+    is_last : bool
+        The file ends with it.
+
+    Raises
+    ------
+    Wrong
+        If the file ends within a comment.
+    """
     # The search for a plain word is many times as fast as that for a pattern.
     if not any(word in piece for word in _REMARKS):
         return piece, b""
@@ -245,7 +279,20 @@ def without_remarks(piece: bytes, is_last: bool) -> tuple[bytes, bytes]:
 
 
 def with_hidden_spaces(piece: bytes, slots: dict[bytes, int]) -> bytes | None:
-    """Texts with spaces in them, which IEEE 1364 does not know, made into single words."""
+    """Texts with spaces in them, which IEEE 1364 does not know, made into single words.
+
+    Parameters
+    ----------
+    piece : bytes
+        Whole words, without remarks.
+    slots : dict of bytes to int
+        By identifier, all that are declared.
+
+    Returns
+    -------
+    bytes or None
+        Of the same length, with `HIDDEN_SPACE` in texts; None if there is no such text.
+    """
 
     def hide(match: re.Match[bytes]) -> bytes:
         slot = slots.get(match[3])

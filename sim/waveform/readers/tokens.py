@@ -47,7 +47,22 @@ def windows(data: np.ndarray) -> np.ndarray:
 
 
 def keys(window: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Words of up to eight bytes as numbers, equal for equal words."""
+    """Words of up to eight bytes as numbers, equal for equal words.
+
+    Parameters
+    ----------
+    window : ndarray of uint64
+        What `windows` gave: the eight bytes from each position on.
+    starts : ndarray of int
+        Where the words begin.
+    lengths : ndarray of int
+        In bytes, 0 to 8.
+
+    Returns
+    -------
+    ndarray of uint64
+        One for each word; the bytes behind its end are 0.
+    """
     found = window[starts]
     found &= _KEEP_FIRST[lengths]
     return found
@@ -59,7 +74,20 @@ def key_of(word: bytes) -> int:
 
 
 def decimals(window: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Decimal numbers of up to 18 digits, and which words are such numbers."""
+    """Decimal numbers of up to 18 digits, and which words are such numbers.
+
+    Parameters
+    ----------
+    window : ndarray of uint64
+        What `windows` gave.
+    starts, ends : ndarray of int
+        Where each number begins, and the position behind its last digit.
+
+    Returns
+    -------
+    tuple of ndarray
+        The numbers, int64, and for each word whether it is such a number; if not, its number means nothing.
+    """
     lengths = ends - starts
     valid = (lengths > 0) & (lengths <= 18)
     total = np.zeros(len(starts), dtype=np.int64)
@@ -79,7 +107,20 @@ def decimals(window: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> tuple[
 
 
 def binaries(window: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Binary numbers of up to 63 digits, and which words are such numbers: digits 0 and 1 alone."""
+    """Binary numbers of up to 63 digits, and which words are such numbers: digits 0 and 1 alone.
+
+    Parameters
+    ----------
+    window : ndarray of uint64
+        What `windows` gave.
+    starts, ends : ndarray of int
+        Where each number begins, and the position behind its last digit.
+
+    Returns
+    -------
+    tuple of ndarray
+        The numbers, int64, and for each word whether it is such a number; if not, its number means nothing.
+    """
     lengths = ends - starts
     valid = (lengths > 0) & (lengths <= 63)
     total = np.zeros(len(starts), dtype=np.int64)

@@ -22,6 +22,13 @@ _MOST_HEADER = 1 << 30
 def read_vcd(file: IO[bytes], path: str) -> Contents:
     """Read a VCD from an open file; `path` is for messages.
 
+    Parameters
+    ----------
+    file : binary file
+        Open for reading, at its beginning.
+    path : str
+        Of the file.
+
     Raises
     ------
     TraceError

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from ..wave import LETTERS, Kind, TraceError, Wave, array_of
+from ..arrays import array_of
+from ..wave import LETTERS, Kind, TraceError, Wave
 from .contents import Contents, Names, record_in
 from .fst_names import FstNames, read_names
 from .header import split_range

@@ -43,7 +43,17 @@ def wave_page(trace: "Trace", shown: Sequence[Shown], title: str = "", radix: in
 
 
 def frame(trace: "Trace", shown: Sequence[Shown], height: int = 420) -> str:
-    """The page within another one, as a notebook wants it."""
+    """The page within another one, as a notebook wants it.
+
+    Parameters
+    ----------
+    trace : Trace
+        What is shown.
+    shown : sequence of Shown
+        The signals, in their order.
+    height : int
+        Of the frame, in pixels.
+    """
     inner = html.escape(wave_page(trace, shown), quote=True)
     return (
         f'<iframe srcdoc="{inner}" style="width:100%;height:{height}px;border:0" title="waveform"></iframe>'

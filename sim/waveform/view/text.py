@@ -78,6 +78,22 @@ def draw(trace: Trace, shown: Sequence[Shown], start: int, end: int, canvas: Can
 
     Without a clock the moments at which a signal changes take the place of cycles. Values are those at the
     end of a cycle: settled. Raises SignalError for a signal that the trace does not have.
+
+    Parameters
+    ----------
+    trace : Trace
+        What is drawn.
+    shown : sequence of Shown
+        The signals, from top to bottom.
+    start, end : int
+        Cycles; past the trace's end is none.
+    canvas : Canvas
+        How wide, and with which characters.
+
+    Returns
+    -------
+    list of Text
+        The lines, for rich.
     """
     margin = max((len(one.label) for one in shown), default=0) + 2
     room = max(canvas.width - margin, 12)
@@ -97,12 +113,34 @@ def draw(trace: Trace, shown: Sequence[Shown], start: int, end: int, canvas: Can
 
 
 def moments(trace: Trace, shown: Sequence[Shown]) -> np.ndarray:
-    """What is drawn of a trace without a clock: 0, and the times at which one of the signals changes."""
+    """What is drawn of a trace without a clock: 0, and the times at which one of the signals changes.
+
+    Parameters
+    ----------
+    trace : Trace
+        The trace.
+    shown : sequence of Shown
+        Its signals that are drawn.
+
+    Returns
+    -------
+    ndarray of int64
+        Strictly increasing, in units of the timescale.
+    """
     return np.unique(np.concatenate([[0], *(trace[one.path].times for one in shown)]))
 
 
 class Axis:
     """Cycles, or moments of change where there is no clock.
+
+    Parameters
+    ----------
+    trace : Trace
+        What is drawn.
+    shown : sequence of Shown
+        The signals that are drawn.
+    start, end : int
+        The first cycle or moment, and the one behind the last; what is past the end is cut off.
 
     Attributes
     ----------

@@ -21,8 +21,9 @@ from irq13.sim.timing.forms import (
     Term,
 )
 from irq13.sim.timing.rules import Rule, parse_rule
+from irq13.sim.waveform.arrays import array_of
 from irq13.sim.waveform.trace import Trace
-from irq13.sim.waveform.wave import Kind, Wave, array_of
+from irq13.sim.waveform.wave import Kind, Wave
 from support.rules_oracle import Oracle
 
 BITS = ("a", "b")
