@@ -180,7 +180,20 @@ class RandomStimulus:
 
 
 def initialisation(pick: random.Random, pics: PicWiring) -> list[IoAccess]:
-    """The words with which a BIOS sets its 8259As up, mostly as a PC has them, in all modes."""
+    """The words with which a BIOS sets its 8259As up, mostly as a PC has them, in all modes.
+
+    Parameters
+    ----------
+    pick : random.Random
+        Chooses the modes; the same state gives the same words.
+    pics : PicWiring
+        Where the 8259As are, and whether there is a slave.
+
+    Returns
+    -------
+    list of IoAccess
+        Writes alone: for each chip ICW1, ICW2, ICW3 unless it is single, ICW4 and OCW1, master first.
+    """
     words = []
     cascade = 1 << pics.cascade
     chips = [(pics.master, 0x08, cascade)] + [(pics.slave or 0, pics.base, pics.cascade)] * bool(pics.slave)

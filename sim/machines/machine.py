@@ -44,9 +44,11 @@ class ModelMachine:
         self._pc = model.Pc(self.parameters)
 
     def settle(self, inputs: PcInputs) -> PcOutputs:
+        """The settled outputs of the present cycle for these inputs. The clock stands still."""
         return self._pc.settle(inputs)
 
     def step(self, inputs: PcInputs) -> PcOutputs:
+        """One cycle: the settled outputs before the rising edge that ends it."""
         return self._pc.step(inputs)
 
 
@@ -59,11 +61,13 @@ class KeptMachine(ModelMachine):
     """
 
     def power_up(self) -> None:
+        """Begin again, as after construction; what was kept is let go."""
         super().power_up()
         self.inputs: list[PcInputs] = []
         self.outputs: list[PcOutputs] = []
 
     def step(self, inputs: PcInputs) -> PcOutputs:
+        """One cycle, as of `ModelMachine`; keeps the inputs and the outputs."""
         self.inputs.append(inputs)
         self.outputs.append(super().step(inputs))
         return self.outputs[-1]
@@ -135,6 +139,13 @@ MACHINES: dict[str, Callable[[Parameters], HdlMachine | ModelMachine | LockstepM
 
 def machine_for(on: str | Machine, parameters: Parameters) -> Machine:
     """A new machine by name, or the given one.
+
+    Parameters
+    ----------
+    on : str or Machine
+        'hdl', 'model' or 'lockstep', or a machine.
+    parameters : Parameters
+        Of the PC.
 
     Raises
     ------

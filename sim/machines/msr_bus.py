@@ -23,6 +23,13 @@ from ..support.errors import Irq13Error
 class GeneralProtection(Irq13Error):
     """#GP(0) from RDMSR or WRMSR; nothing was read or written.
 
+    Parameters
+    ----------
+    request : MsrRequest
+        The access that faults.
+    parameters : Parameters
+        Of the processor, for the rule.
+
     Attributes
     ----------
     msr: address, 32 bits.
@@ -124,11 +131,43 @@ class Registers:
         self.write(address, value)
 
     def read(self, address: int | str, *, cpl: int = 0) -> int:
-        """RDMSR at a privilege level: the 64-bit value."""
+        """RDMSR at a privilege level: the 64-bit value.
+
+        Parameters
+        ----------
+        address : int or str
+            32 bits, or a name of `Msr`.
+        cpl : int
+            0 to 3.
+
+        Raises
+        ------
+        GeneralProtection
+            On a fault.
+        ValueError
+            For what is no address or no privilege level.
+        """
         return self._run(read_request(address, cpl))
 
     def write(self, address: int | str, value: int, *, cpl: int = 0) -> None:
-        """WRMSR at a privilege level."""
+        """WRMSR at a privilege level.
+
+        Parameters
+        ----------
+        address : int or str
+            32 bits, or a name of `Msr`.
+        value : int
+            64 bits.
+        cpl : int
+            0 to 3.
+
+        Raises
+        ------
+        GeneralProtection
+            On a fault; nothing is written.
+        ValueError
+            For what is no address, value or privilege level.
+        """
         self._run(write_request(address, value, cpl))
 
     def _run(self, request: MsrRequest) -> int:

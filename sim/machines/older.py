@@ -123,14 +123,24 @@ class OlderModelMachine:
         self._pc = OlderPc(self.parameters)
 
     def settle(self, inputs: OlderInputs) -> OlderOutputs:
+        """The settled outputs of the present cycle for these inputs. The clock stands still."""
         return self._pc.settle(inputs)
 
     def step(self, inputs: OlderInputs) -> OlderOutputs:
+        """One cycle: the settled outputs before the rising edge that ends it."""
         return self._pc.step(inputs)
 
 
 class OlderHdlMachine(SimulatedDesign[OlderInputs, OlderOutputs]):
-    """The Amaranth design; `design` if it is another one than `OlderPc(parameters)`."""
+    """The Amaranth design; `design` if it is another one than `OlderPc(parameters)`.
+
+    Parameters
+    ----------
+    parameters : OlderParameters
+        Of the machine.
+    design : OlderPc, optional
+        As above; it has to have these parameters.
+    """
 
     def __init__(self, parameters: OlderParameters, design: OlderDesign | None = None) -> None:
         self.parameters = parameters
@@ -138,7 +148,15 @@ class OlderHdlMachine(SimulatedDesign[OlderInputs, OlderOutputs]):
 
 
 class OlderLockstepMachine(SideBySide[OlderInputs, OlderOutputs]):
-    """Model and HDL side by side; raises Divergence at the first difference."""
+    """Model and HDL side by side; raises Divergence at the first difference.
+
+    Parameters
+    ----------
+    parameters : OlderParameters
+        Of the machine, for both.
+    design : OlderPc, optional
+        As of `OlderHdlMachine`.
+    """
 
     def __init__(self, parameters: OlderParameters, design: OlderDesign | None = None) -> None:
         self.parameters = parameters
@@ -162,6 +180,13 @@ OLDER_MACHINES: dict[str, Callable[[OlderParameters], OlderRunner]] = {
 def older_machine_for(on: str | OlderRunner, parameters: OlderParameters) -> OlderRunner:
     """A new machine by name, or the given one.
 
+    Parameters
+    ----------
+    on : str or OlderRunner
+        'hdl', 'model' or 'lockstep', or a machine.
+    parameters : OlderParameters
+        Of the machine.
+
     Raises
     ------
     ValueError
@@ -177,7 +202,15 @@ def older_machine_for(on: str | OlderRunner, parameters: OlderParameters) -> Old
 
 
 class OlderStimulus:
-    """Random inputs, one set a cycle; the same seed gives the same, as long as the outputs are the same."""
+    """Random inputs, one set a cycle; the same seed gives the same, as long as the outputs are the same.
+
+    Parameters
+    ----------
+    parameters : OlderParameters
+        Of the machine: which inputs it has, and where its 8259As are.
+    seed : int
+        Any.
+    """
 
     BLOCK = 250
     """Cycles between two changes of the mixture."""
@@ -255,6 +288,17 @@ def older_lockstep(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Counter[str]:
     """Compare model and HDL on `cycles` of random stimulus.
+
+    Parameters
+    ----------
+    parameters : OlderParameters
+        Of the machine.
+    seed : int
+        Of `OlderStimulus`.
+    cycles : int
+        How many.
+    progress : callable
+        Called with 500 after every 500 cycles.
 
     Returns
     -------

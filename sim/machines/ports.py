@@ -64,7 +64,15 @@ OUTPUT_BITS = sum(OUTPUTS.values())
 
 
 def join(levels: Mapping[str, int], widths: Mapping[str, int]) -> int:
-    """Levels side by side in one number, in the order of their widths."""
+    """Levels side by side in one number, in the order of their widths.
+
+    Parameters
+    ----------
+    levels : mapping of str to int
+        By port, each no wider than its port; it may have others than those of `widths`.
+    widths : mapping of str to int
+        In bits, by port; the first port takes the lowest bits.
+    """
     packed = shift = 0
     for name, width in widths.items():
         packed |= int(levels[name]) << shift
@@ -73,7 +81,15 @@ def join(levels: Mapping[str, int], widths: Mapping[str, int]) -> int:
 
 
 def split(packed: int, widths: Mapping[str, int]) -> dict[str, int]:
-    """The levels that `join` has put together."""
+    """The levels that `join` has put together.
+
+    Parameters
+    ----------
+    packed : int
+        As wide as all of them together.
+    widths : mapping of str to int
+        In bits, by port; the first port has the lowest bits.
+    """
     levels = {}
     for name, width in widths.items():
         levels[name] = packed & ((1 << width) - 1)
@@ -159,7 +175,17 @@ def unpack(packed: int) -> PcOutputs:
 
 
 def unpack_from_board(packed: int, inputs: PcInputs, fpu_irq: int) -> PcOutputs:
-    """The outputs from what a board sends, in a cycle with these inputs; raises as `unpack` does."""
+    """The outputs from what a board sends, in a cycle with these inputs; raises as `unpack` does.
+
+    Parameters
+    ----------
+    packed : int
+        The ports of `BOARD_OUTPUTS`.
+    inputs : PcInputs
+        Of the same cycle: `ir13`, which the board does not send, follows from irq13 and these.
+    fpu_irq : int
+        The request line of the FPU, 0 to 15.
+    """
     now = split(packed, BOARD_OUTPUTS)
     return _decode(now | {"ir13": now["irq13"] | inputs.irq >> fpu_irq & 1})
 

@@ -100,7 +100,20 @@ def _has(data: Any, kinds: Mapping[str, type]) -> bool:
 
 
 def replay_vectors(vectors: Iterable[Mapping[str, Any]], machine: Machine) -> Iterator[Difference]:
-    """Run vectors one after the other on one machine; yields where it differs."""
+    """Run vectors one after the other on one machine; yields where it differs.
+
+    Parameters
+    ----------
+    vectors : iterable of mapping
+        As `read_measured` gives them.
+    machine : Machine
+        Of the model or the HDL; each vector begins with FNINIT and an FLDCW of `init_cw`.
+
+    Yields
+    ------
+    Difference
+        A step after which the machine shows something else than the silicon did.
+    """
     for vector in vectors:
         for code in (Operation.FNINIT, Operation.FLDCW):
             machine.step(_presenting(OperationRequest(code, control=vector["init_cw"])))

@@ -20,11 +20,17 @@ Outputs = TypeVar("Outputs")
 class Steps(Protocol[Inputs, Outputs]):  # pyright: ignore[reportInvalidTypeVarUse]
     """Anything that goes cycle by cycle."""
 
-    def power_up(self) -> None: ...
+    def power_up(self) -> None:
+        """Begin again, as after construction."""
+        ...
 
-    def settle(self, inputs: Inputs) -> Outputs: ...
+    def settle(self, inputs: Inputs) -> Outputs:
+        """The settled outputs of the present cycle for these inputs. The clock stands still."""
+        ...
 
-    def step(self, inputs: Inputs) -> Outputs: ...
+    def step(self, inputs: Inputs) -> Outputs:
+        """One cycle: the settled outputs before the rising edge that ends it."""
+        ...
 
 
 class SimulatedDesign(Generic[Inputs, Outputs]):
@@ -74,9 +80,11 @@ class SimulatedDesign(Generic[Inputs, Outputs]):
         self._settle(self._idle)
 
     def settle(self, inputs: Inputs) -> Outputs:
+        """The settled outputs of the present cycle for these inputs. The clock stands still."""
         return self._unpack(self._settle(inputs))
 
     def step(self, inputs: Inputs) -> Outputs:
+        """One cycle: the settled outputs before the rising edge that ends it."""
         outputs = self._settle(inputs)
         cycle, self._go = self._cycle, True
         while self._cycle == cycle:
@@ -130,12 +138,26 @@ class OutputsCompared(Generic[Inputs, Outputs]):
         self._history: deque[tuple[int, Inputs, Outputs]] = deque(maxlen=self.HISTORY)
 
     def passed(self, inputs: Inputs, outputs: Outputs) -> None:
-        """A cycle is over."""
+        """A cycle is over.
+
+        Parameters
+        ----------
+        inputs, outputs
+            Of that cycle, for the history.
+        """
         self._history.append((self._cycle, inputs, outputs))
         self._cycle += 1
 
     def compare(self, inputs: Inputs, expected: Any, got: Any) -> Outputs:
-        """The outputs of both. Raises Divergence at a difference, and at what is wrong."""
+        """The outputs of both. Raises Divergence at a difference, and at what is wrong.
+
+        Parameters
+        ----------
+        inputs
+            Of this cycle, for the message.
+        expected, got
+            The model's outputs, and those of what is compared with it.
+        """
         wrong = self._wrong(expected)
         if expected == got and wrong is None:
             return expected
@@ -178,16 +200,29 @@ class SideBySide(Generic[Inputs, Outputs]):
         self._comparison = self._new_comparison()
 
     def settle(self, inputs: Inputs) -> Outputs:
+        """As of `Steps`, from both. Raises Divergence at a difference."""
         return self._comparison.compare(inputs, self._model.settle(inputs), self._hdl.settle(inputs))
 
     def step(self, inputs: Inputs) -> Outputs:
+        """As of `Steps`, from both. Raises Divergence at a difference."""
         outputs = self._comparison.compare(inputs, self._model.step(inputs), self._hdl.step(inputs))
         self._comparison.passed(inputs, outputs)
         return outputs
 
 
 def describe_fields(now: Any, idle: Any) -> str:
-    """The fields that are not as in `idle`, on one line."""
+    """The fields that are not as in `idle`, on one line.
+
+    Parameters
+    ----------
+    now, idle : NamedTuple
+        Inputs or outputs, both of one class.
+
+    Returns
+    -------
+    str
+        'name=value' of each, with spaces between; 'idle' if there is none.
+    """
     changed = [
         f"{name}={_show(value)}"
         for name, value, rest in zip(now._fields, now, idle, strict=True)

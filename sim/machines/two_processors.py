@@ -82,7 +82,15 @@ def _processor_b(now: Mapping[str, int]) -> ProcessorOutputs:
 
 
 class TwoProcessorModel:
-    """The reference model; parameters as of `model.two_processors.TwoProcessorPc`."""
+    """The reference model; parameters as of `model.two_processors.TwoProcessorPc`.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Of both processors and the PC.
+    b_wired : bool
+        Whether FERR# and IGNNE# of processor b are connected (MP Specification 3.6.4).
+    """
 
     def __init__(self, parameters: Parameters, b_wired: bool = True) -> None:
         self.parameters, self.b_wired = parameters, b_wired
@@ -93,14 +101,26 @@ class TwoProcessorModel:
         self._pc = TwoProcessorPc(self.parameters, self.b_wired)
 
     def settle(self, inputs: TwoProcessorInputs) -> TwoProcessorOutputs:
+        """The settled outputs of the present cycle for these inputs. The clock stands still."""
         return self._pc.settle(inputs)
 
     def step(self, inputs: TwoProcessorInputs) -> TwoProcessorOutputs:
+        """One cycle: the settled outputs before the rising edge that ends it."""
         return self._pc.step(inputs)
 
 
 class TwoProcessorHdl(SimulatedDesign[TwoProcessorInputs, TwoProcessorOutputs]):
-    """The Amaranth design; `design` if it is another one than `TwoProcessorPc(parameters, b_wired)`."""
+    """The Amaranth design; `design` if it is another one than `TwoProcessorPc(parameters, b_wired)`.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Of both processors and the PC.
+    b_wired : bool
+        As of `TwoProcessorModel`.
+    design : TwoProcessorPc, optional
+        As above; it has to have these parameters.
+    """
 
     def __init__(
         self, parameters: Parameters, b_wired: bool = True, design: TwoProcessorDesign | None = None
@@ -114,6 +134,15 @@ class TwoProcessorLockstep(SideBySide[TwoProcessorInputs, TwoProcessorOutputs]):
     """Model and HDL side by side; raises Divergence at the first difference.
 
     It is wrong too that the chipset asserts IGNNE# while neither processor pulls FERR# (SDM1 D.2.1.2).
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Of both processors and the PC.
+    b_wired : bool
+        As of `TwoProcessorModel`.
+    design : TwoProcessorPc, optional
+        As of `TwoProcessorHdl`.
     """
 
     def __init__(
@@ -145,7 +174,17 @@ TWO_PROCESSOR_MACHINES: dict[str, Callable[[Parameters, bool], TwoProcessorRunne
 
 
 def two_processor_machine_for(on: object, parameters: Parameters, b_wired: bool) -> TwoProcessorRunner:
-    """A new machine by name. Raises ValueError for another one, and for a board, which has one processor."""
+    """A new machine by name. Raises ValueError for another one, and for a board, which has one processor.
+
+    Parameters
+    ----------
+    on : str
+        'hdl', 'model' or 'lockstep'.
+    parameters : Parameters
+        Of both processors and the PC.
+    b_wired : bool
+        As of `TwoProcessorModel`.
+    """
     if not isinstance(on, str):
         raise InputError(f"[processor.b]: two processors run on {', '.join(TWO_PROCESSOR_MACHINES)} alone")
     if on not in TWO_PROCESSOR_MACHINES:
