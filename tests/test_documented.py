@@ -8,7 +8,9 @@ DESCRIBED = (
     "hdl",
     "model",
     "sim/lanes",
+    "sim/machines",
     "sim/sweep",
+    "sim/timing",
     "sim/waveform",
 )
 """Files, and folders with all that is in them."""

@@ -101,15 +101,27 @@ class expect:
         return expect(self._trace, self._condition, clock=clock)
 
     def rise(self, signal: str) -> "_Answer":
+        """A one-bit signal becomes 1; followed by `within` or `exactly`."""
         return _Answer(self._assert, RuleEvent(signal, Happening.RISES))
 
     def fall(self, signal: str) -> "_Answer":
+        """A one-bit signal becomes 0; followed by `within` or `exactly`."""
         return _Answer(self._assert, RuleEvent(signal, Happening.FALLS))
 
     def change(self, signal: str) -> "_Answer":
+        """A signal takes another value; followed by `within` or `exactly`."""
         return _Answer(self._assert, RuleEvent(signal, Happening.CHANGES))
 
     def become(self, signal: str, value: int | float | str) -> "_Answer":
+        """A signal takes a value, having had another; followed by `within` or `exactly`.
+
+        Parameters
+        ----------
+        signal : str
+            Any but an event.
+        value : int, float or str
+            As in a rule file: 32, '0x20', '0b1x0z', 'z', the name of a state.
+        """
         return _Answer(self._assert, _becomes(signal, value))
 
     @property
@@ -128,18 +140,50 @@ class expect:
         self._assert(Order(tuple(map(parse_edge, events))))
 
     def pulse(self, signal: str, level: str, at_least: Amount, unit: str = "cycles") -> None:
-        """Each pulse ('low' or 'high') lasts at least so long."""
+        """Each pulse ('low' or 'high') lasts at least so long.
+
+        Parameters
+        ----------
+        signal : str
+            Of one bit.
+        level : str
+            'low' or 'high'.
+        at_least : int, float, Fraction or str
+            At least 0; whole if it is cycles.
+        unit : str
+            'cycles', or 'fs' to 's'.
+        """
         if level not in LEVELS:
             raise InputError(f"expected low or high, not {level!r}")
         self._assert(PulseWidth(signal, LEVELS.index(level), Span.of(at_least, unit)))
 
     def setup(self, signal: str, amount: Amount, unit: str = "ns") -> "_Before":
-        """`.before.rise("clk")`: it is stable for so long before."""
+        """`.before.rise("clk")`: it is stable for so long before.
+
+        Parameters
+        ----------
+        signal : str
+            Of any width.
+        amount : int, float, Fraction or str
+            At least 0; whole if it is cycles.
+        unit : str
+            'cycles', or 'fs' to 's'.
+        """
         span = Span.of(amount, unit)
         return _Before(lambda event: self._assert(Quiet(signal, span, event, before=True)))
 
     def hold(self, signal: str, amount: Amount, unit: str = "ns") -> "_After":
-        """`.after.rise("clk")`: it is stable for so long after."""
+        """`.after.rise("clk")`: it is stable for so long after.
+
+        Parameters
+        ----------
+        signal : str
+            Of any width.
+        amount : int, float, Fraction or str
+            At least 0; whole if it is cycles.
+        unit : str
+            'cycles', or 'fs' to 's'.
+        """
         span = Span.of(amount, unit)
         return _After(lambda event: self._assert(Quiet(signal, span, event, before=False)))
 

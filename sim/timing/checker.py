@@ -72,6 +72,15 @@ class Findings(NamedTuple):
 def find(form: Form, condition: Condition, scene: Scene) -> Findings:
     """Put a rule to the test.
 
+    Parameters
+    ----------
+    form : Form
+        What the rule says.
+    condition : Condition
+        While it has to hold; without terms always.
+    scene : Scene
+        The trace, with the signals of both.
+
     Raises
     ------
     TraceError

@@ -120,6 +120,7 @@ class Condition:
 
     @property
     def signals(self) -> tuple[str, ...]:
+        """Their names, one for each term."""
         return tuple(term.signal for term in self.terms)
 
     def __str__(self) -> str:
@@ -140,6 +141,13 @@ class Span:
     def of(cls, amount: int | float | str | Decimal | Fraction, unit: str) -> "Span":
         """Check and build it.
 
+        Parameters
+        ----------
+        amount : int, float, str, Decimal or Fraction
+            At least 0, exact as it is written: 3, 2.5, '1e3', '0x10'.
+        unit : str
+            'cycles', or one of UNITS; 'cycle', 'second' and 'µs' too.
+
         Raises
         ------
         ValueError
@@ -152,6 +160,7 @@ class Span:
 
     @property
     def in_cycles(self) -> bool:
+        """Whether it is counted in cycles of a clock."""
         return self.unit == CYCLES
 
     def __str__(self) -> str:
@@ -170,9 +179,11 @@ class Follows:
 
     @property
     def signals(self) -> tuple[str, ...]:
+        """Names of the event's signal and the trigger's."""
         return self.event.signal, self.trigger.signal
 
     def sentence(self, by: str) -> str:
+        """The rule as the parser reads it; `by` is ' by CLOCK', or empty."""
         return f"{self.event} {'exactly' if self.exact else 'within'} {self.span}{by} after {self.trigger}"
 
 
@@ -184,9 +195,11 @@ class Never:
 
     @property
     def signals(self) -> tuple[str, ...]:
+        """Name of the event's signal."""
         return (self.event.signal,)
 
     def sentence(self, by: str) -> str:
+        """The rule as the parser reads it; `by` is empty, for nothing is counted."""
         return f"{self.event} never"
 
 
@@ -198,9 +211,11 @@ class Absent:
 
     @property
     def signals(self) -> tuple[str, ...]:
+        """Names of the signals, one for each term."""
         return self.state.signals
 
     def sentence(self, by: str) -> str:
+        """The rule as the parser reads it; `by` is empty, for nothing is counted."""
         return f"{self.state} never"
 
 
@@ -212,9 +227,11 @@ class Stable:
 
     @property
     def signals(self) -> tuple[str, ...]:
+        """Its name."""
         return (self.signal,)
 
     def sentence(self, by: str) -> str:
+        """The rule as the parser reads it; `by` is empty, for nothing is counted."""
         return f"{named(self.signal)} stable"
 
 
@@ -228,9 +245,11 @@ class PulseWidth:
 
     @property
     def signals(self) -> tuple[str, ...]:
+        """Its name."""
         return (self.signal,)
 
     def sentence(self, by: str) -> str:
+        """The rule as the parser reads it; `by` is ' by CLOCK', or empty."""
         return f"{named(self.signal)} {LEVELS[self.level]} at least {self.span}{by}"
 
 
@@ -245,9 +264,11 @@ class Quiet:
 
     @property
     def signals(self) -> tuple[str, ...]:
+        """Names of the signal and of the event's."""
         return self.signal, self.event.signal
 
     def sentence(self, by: str) -> str:
+        """The rule as the parser reads it; `by` is ' by CLOCK', or empty."""
         side = "before" if self.before else "after"
         return f"{named(self.signal)} stable {self.span}{by} {side} {self.event}"
 
@@ -264,9 +285,11 @@ class Order:
 
     @property
     def signals(self) -> tuple[str, ...]:
+        """Names of the signals, one for each event."""
         return tuple(event.signal for event in self.events)
 
     def sentence(self, by: str) -> str:
+        """The rule as the parser reads it; `by` is empty, for nothing is counted."""
         return f"order {', '.join(map(str, self.events))}"
 
 

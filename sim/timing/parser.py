@@ -92,7 +92,15 @@ def parse_sentence(text: str) -> Sentence:
 
 
 def checked_clock(form: Form, clocks: Sequence[str]) -> str | None:
-    """The clock that a rule names, if any. Raises ValueError where it has nothing to count, or two."""
+    """The clock that a rule names, if any. Raises ValueError where it has nothing to count, or two.
+
+    Parameters
+    ----------
+    form : Form
+        What the rule says.
+    clocks : sequence of str
+        The names behind each `by` of its sentence.
+    """
     if not clocks:
         return None
     if len(clocks) > 1:

@@ -60,7 +60,17 @@ def is_failure(report: RuleReport, strict: bool) -> bool:
 
 
 def summary(reports: Sequence[RuleReport], trace: Trace, strict: bool) -> list[str]:
-    """The lines that `irq13 check` prints: the status of each rule, what is wrong, and the sum of it."""
+    """The lines that `irq13 check` prints: the status of each rule, what is wrong, and the sum of it.
+
+    Parameters
+    ----------
+    reports : sequence of RuleReport
+        In the order of the rules.
+    trace : Trace
+        The one that was checked, for its notes.
+    strict : bool
+        As in `is_failure`.
+    """
     lines = [f"{report.status.value:<7} {report.rule.text}" for report in reports]
     for report in reports:
         if report.status is RuleStatus.UNDECIDED or is_failure(report, strict):
@@ -84,7 +94,19 @@ def clock_lines(reports: Iterable[RuleReport]) -> list[str]:
 
 
 def as_json(reports: Sequence[RuleReport], lines: Sequence[int], trace: str, strict: bool) -> dict[str, Any]:
-    """The results as data; times are in the trace's units, of `unit` seconds."""
+    """The results as data; times are in the trace's units, of `unit` seconds.
+
+    Parameters
+    ----------
+    reports : sequence of RuleReport
+        One at least.
+    lines : sequence of int
+        Where each rule is in its file.
+    trace : str
+        Name of the trace's file.
+    strict : bool
+        As in `is_failure`.
+    """
     unit = reports[0].scene.trace.unit
     statuses = [report.status for report in reports]
     return {
@@ -98,7 +120,19 @@ def as_json(reports: Sequence[RuleReport], lines: Sequence[int], trace: str, str
 
 
 def as_junit(reports: Sequence[RuleReport], lines: Sequence[int], rules: str, strict: bool) -> str:
-    """The results as JUnit's XML: a test case a rule, with its waveform where it fails."""
+    """The results as JUnit's XML: a test case a rule, with its waveform where it fails.
+
+    Parameters
+    ----------
+    reports : sequence of RuleReport
+        In the order of the rules.
+    lines : sequence of int
+        Where each rule is in its file.
+    rules : str
+        Name of that file.
+    strict : bool
+        As in `is_failure`; if not, what is vacuous or undecided is skipped.
+    """
     failures = sum(is_failure(report, strict) for report in reports)
     skipped = sum(report.status in _SKIPPED for report in reports) if not strict else 0
     suite = ElementTree.Element(

@@ -41,6 +41,7 @@ class RuleReport(NamedTuple):
 
     @property
     def status(self) -> RuleStatus:
+        """What the tests come to; a violation outweighs what the end of the trace leaves undecided."""
         if self.violations:
             return RuleStatus.FAIL
         if self.undecided:

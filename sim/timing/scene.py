@@ -81,7 +81,13 @@ class Scene:
         return self._names.get(name, name)
 
     def same(self, one: str, other: str) -> bool:
-        """Whether two names are one signal."""
+        """Whether two names are one signal.
+
+        Parameters
+        ----------
+        one, other : str
+            As the rule names them.
+        """
         return one == other or self[one] is self[other] or self[one].name == self[other].name
 
     def occurrences(self, event: RuleEvent) -> Occurrences:
@@ -98,7 +104,20 @@ class Scene:
         return _edges(wave, levels == 1, levels != 2, event.kind is Happening.RISES)
 
     def holds(self, condition: Condition, times: np.ndarray) -> np.ndarray:
-        """For each time whether a state holds there: of the levels, after all that happens at that time."""
+        """For each time whether a state holds there: of the levels, after all that happens at that time.
+
+        Parameters
+        ----------
+        condition : Condition
+            Of signals of this scene.
+        times : ndarray of int64
+            In units of the timescale, in any order.
+
+        Returns
+        -------
+        ndarray of bool
+            One for each time.
+        """
         result = np.ones(len(times), dtype=bool)
         for term in condition.terms:
             holds, _ = self._compare(term.signal, term.value, settled=True)
@@ -118,7 +137,20 @@ class Scene:
         return Intervals(starts, ends)
 
     def positions(self, times: np.ndarray | int, span: Span) -> np.ndarray:
-        """Times in what a span counts: cycles, or units of the timescale."""
+        """Times in what a span counts: cycles, or units of the timescale.
+
+        Parameters
+        ----------
+        times : ndarray of int64 or int
+            In units of the timescale.
+        span : Span
+            For its unit alone.
+
+        Returns
+        -------
+        ndarray of int
+            Of each time the number of its cycle, if the span is in cycles, and else the time itself.
+        """
         if span.in_cycles:
             return np.searchsorted(self.trace.clock_edges(), times, side="right")
         return np.asarray(times, dtype=np.int64)
@@ -131,7 +163,15 @@ class Scene:
         return min(length, Fraction(_FAR))
 
     def shown(self, distance: int | np.integer | np.ndarray, span: Span) -> Span:
-        """A distance as `positions` count it, in the span's unit."""
+        """A distance as `positions` count it, in the span's unit.
+
+        Parameters
+        ----------
+        distance : int
+            Cycles, or units of the timescale.
+        span : Span
+            For its unit alone.
+        """
         if span.in_cycles:
             return Span(Fraction(int(distance)))
         return Span(int(distance) * _seconds(self.trace.unit) / UNITS[span.unit], span.unit)
@@ -152,7 +192,15 @@ class Scene:
 
 
 def time_text(time: int, unit: float) -> str:
-    """A time in the largest unit in which it is at least 1: '2.5 ns'."""
+    """A time in the largest unit in which it is at least 1: '2.5 ns'.
+
+    Parameters
+    ----------
+    time : int
+        In units of the timescale.
+    unit : float
+        The timescale in seconds.
+    """
     seconds = time * _seconds(unit)
     name, scale = next(
         ((name, scale) for name, scale in reversed(UNITS.items()) if seconds >= scale), ("fs", UNITS["fs"])

@@ -29,6 +29,20 @@ def compare(wave: Wave, constant: RuleValue | None, values: np.ndarray) -> Compa
     that is one of x, u, w, - (for x) or that letter; z is any bit that floats; 0b1x0z is bit by bit, extended
     to the left like a literal of Verilog's. A signal that has no value yet is x, and unknown.
 
+    Parameters
+    ----------
+    wave : Wave
+        The signal; its kind and width say how values are compared.
+    constant : RuleValue or None
+        As above.
+    values : ndarray
+        `all_values` or `values` of the signal.
+
+    Returns
+    -------
+    Compared
+        Bits for each of `values`.
+
     Raises
     ------
     TraceError
