@@ -141,7 +141,20 @@ _CONTROLS = [
 
 
 def sequences(count: int, seed: int) -> list[dict[str, Any]]:
-    """Vectors without what is expected: half with every kind of follower, half that mask and unmask."""
+    """Vectors without what is expected: half with every kind of follower, half that mask and unmask.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    seed : int
+        The same seed gives the same vectors.
+
+    Returns
+    -------
+    list of dict
+        Each with `id`, `on_trap` ("skip" or "clear_retry"), `init_cw` and `steps`, operations of OPERATIONS.
+    """
     chance = random.Random(seed)
     masks = [0x3F & ~(1 << bit) for bit in range(6)]
     names = list(OPERATIONS)
@@ -197,6 +210,13 @@ def _text() -> str:
 
 def capture(vectors: list[dict[str, Any]], seconds: float = SECONDS) -> list[dict[str, Any]]:
     """The vectors with `raises` and `expect` as this processor has them.
+
+    Parameters
+    ----------
+    vectors : list of dict
+        What `sequences` gave; they stay as they are.
+    seconds : float
+        Within which each start of the program, of BATCH vectors, has to be done.
 
     Raises
     ------
@@ -265,7 +285,15 @@ def _decoded(vectors: list[dict[str, Any]], output: bytes) -> list[dict[str, Any
 
 
 def capture_document(vectors: list[dict[str, Any]], seed: int) -> dict[str, Any]:
-    """What is written to a file."""
+    """What is written to a file, ready for JSON.
+
+    Parameters
+    ----------
+    vectors : list of dict
+        What `capture` gave.
+    seed : int
+        That `sequences` had.
+    """
     return {
         "meta": {
             "source": f"silicon: {processor_name()}, user space, CR0.NE=1 native #MF via SIGFPE",

@@ -29,6 +29,7 @@ class JudgedCase(NamedTuple):
 
     @property
     def case(self) -> ImageCase:
+        """The case of this number."""
         return CASES[self.number]
 
     @property
@@ -79,7 +80,17 @@ def _agreeing(one: Sequence[LogLine], other: Sequence[LogLine]) -> int:
 
 
 def judged(runs: Sequence[Run], generation: Generation, seen: dict[Run, Seen]) -> list[JudgedCase]:
-    """A row for each run."""
+    """A row for each run.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        What the target was to run, in this order.
+    generation : Generation
+        What the target was taken for.
+    seen : dict of Run to Seen
+        What it did; a run that is not there was not run.
+    """
     missing = Seen(None, "not run")
     return [JudgedCase(number, mode, generation, seen.get((number, mode), missing)) for number, mode in runs]
 
@@ -118,7 +129,17 @@ def no_exceptions(rows: Sequence[JudgedCase]) -> bool:
 
 
 def conformance_document(rows: Sequence[JudgedCase], target: str, machine: Sequence[str]) -> dict[str, Any]:
-    """All of it as data, for a program."""
+    """All of it as data, for a program.
+
+    Parameters
+    ----------
+    rows : sequence of JudgedCase
+        In the order of the document.
+    target : str
+        The name of what was judged.
+    machine : sequence of str
+        Lines that say what it ran on.
+    """
     return {
         "target": target,
         "machine": list(machine),
@@ -147,9 +168,18 @@ Known = frozenset[tuple[str, str, str]]
 
 
 def write_junit(rows: Sequence[JudgedCase], target: str, path: Path, known: Known = frozenset()) -> None:
-    """The verdicts as a JUnit file, a suite for each generation; what fails as known is skipped there.
+    """The verdicts as a JUnit file, a suite for each generation. Raises OSError.
 
-    Raises OSError.
+    Parameters
+    ----------
+    rows : sequence of JudgedCase
+        A test each; all but "agrees" and "skipped" is a failure.
+    target : str
+        The name of what was judged.
+    path : Path
+        Replaced if it is there.
+    known : Known
+        What is known to fail: skipped if it does, a failure if it agrees.
     """
     new, agree_now = changes(rows, known)
     root = ElementTree.Element("testsuites", name=printable(target))
@@ -175,7 +205,20 @@ def write_junit(rows: Sequence[JudgedCase], target: str, path: Path, known: Know
 
 
 def write_waves(rows: Sequence[JudgedCase], folder: Path) -> list[Path]:
-    """The reference's waveform of each case that differs, once for each generation. Raises OSError."""
+    """The reference's waveform of each case that differs, once for each generation. Raises OSError.
+
+    Parameters
+    ----------
+    rows : sequence of JudgedCase
+        Of them `differences`.
+    folder : Path
+        Made if need be.
+
+    Returns
+    -------
+    list of Path
+        The VCDs, CASE-GENERATION.vcd.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
     for row in differences(rows):
@@ -228,7 +271,15 @@ def known_text(rows: Sequence[JudgedCase]) -> str:
 
 
 def changes(rows: Sequence[JudgedCase], known: Known) -> tuple[list[JudgedCase], list[JudgedCase]]:
-    """Rows that fail and are not known to, and rows that are known to fail and agree."""
+    """Rows that fail and are not known to, and rows that are known to fail and agree.
+
+    Parameters
+    ----------
+    rows : sequence of JudgedCase
+        All of a target; what is known of cases without a row is ignored.
+    known : Known
+        What `read_known` gave.
+    """
 
     def is_known(row: JudgedCase) -> bool:
         return (row.generation.value, MODES[row.mode], row.case.name) in known

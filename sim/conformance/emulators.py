@@ -52,6 +52,13 @@ def given_command(words: Sequence[str]) -> Emulator:
 def installed(program: str, hint: str) -> str:
     """Its path, absolute: an emulator may run in another folder.
 
+    Parameters
+    ----------
+    program : str
+        As a shell would find it.
+    hint : str
+        How to install it.
+
     Raises
     ------
     ToolError
@@ -64,7 +71,17 @@ def installed(program: str, hint: str) -> str:
 
 
 def version_of(program: str, options: Sequence[str], pattern: str) -> str:
-    """What it says of itself; the pattern's group is the version."""
+    """What it says of itself, or "of unknown version". Raises ToolError if it cannot be started.
+
+    Parameters
+    ----------
+    program : str
+        Its path, or its name on PATH.
+    options : sequence of str
+        That make it say its version.
+    pattern : str
+        A regular expression whose first group is the version.
+    """
     found = re.search(pattern, said_to(program, options))
     return found[1] if found else "of unknown version"
 
@@ -72,7 +89,22 @@ def version_of(program: str, options: Sequence[str], pattern: str) -> str:
 def said_to(
     program: str, options: Sequence[str], environment: Mapping[str, str] = MappingProxyType({})
 ) -> str:
-    """All that a program says to these options, within half a minute. Raises ToolError."""
+    """All that a program says to these options, on both outputs, or "" if it takes more than half a minute.
+
+    Parameters
+    ----------
+    program : str
+        Its path, or its name on PATH.
+    options : sequence of str
+        Its arguments; its input is empty, and its status is not looked at.
+    environment : mapping of str to str
+        Added to this process's.
+
+    Raises
+    ------
+    ToolError
+        If it cannot be started.
+    """
     try:
         done = subprocess.run(
             [program, *options],
@@ -91,7 +123,15 @@ def said_to(
 
 
 def last_words(text: str, count: int) -> list[str]:
-    """The last lines of what somebody else's program said, without what would command a terminal."""
+    """The last lines of what somebody else's program said, without what would command a terminal.
+
+    Parameters
+    ----------
+    text : str
+        All that it said.
+    count : int
+        Lines at most, from 1 on; empty ones do not count, and each is cut to 200 characters.
+    """
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]", "", text)
     return [printable(line.strip()[:200]) for line in plain.splitlines() if line.strip()][-count:]
 

@@ -37,7 +37,17 @@ def image() -> bytes:
 
 
 def only(floppy: bytes, runs: Sequence[Run], options: int = 0) -> bytes:
-    """The same, with these runs in this order, at most as many as there are in all."""
+    """The same, with these runs in this order.
+
+    Parameters
+    ----------
+    floppy : bytes
+        What `image` gave.
+    runs : sequence of Run
+        At most as many as ALL_RUNS has.
+    options : int
+        STAY, END_AT_DIFFERENCE, their sum, or 0.
+    """
     words = [2 * number + (mode == "p") for number, mode in runs]
     assert len(words) <= len(ALL_RUNS)
     words += [0xFFFF] * (len(ALL_RUNS) + 1 - len(words))
@@ -47,7 +57,17 @@ def only(floppy: bytes, runs: Sequence[Run], options: int = 0) -> bytes:
 
 
 def write_image(path: Path, runs: Sequence[Run] = ALL_RUNS, options: int = 0) -> None:
-    """Write the image. Raises OSError if it cannot be written."""
+    """Write the image. Raises OSError if it cannot be written, ToolError if NASM is not there.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced if it is there; SIZE bytes.
+    runs : sequence of Run
+        In the order in which they run.
+    options : int
+        As of `only`.
+    """
     data = only(image(), runs, options)
     with replacing(path) as file:
         file.buffer.write(data)  # type: ignore[attr-defined]

@@ -64,7 +64,15 @@ class ReferenceRun(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def expected_logs(case: ImageCase, generation: Generation) -> dict[tuple[LogLine, ...], str]:
-    """What the reference writes for each thing that a machine may do, and what that is; else one log."""
+    """What the reference writes for each thing that a machine may do, and what that is; else one log.
+
+    Parameters
+    ----------
+    case : ImageCase
+        With its variants, if a machine has a choice.
+    generation : Generation
+        Of the reference; all else is at its default.
+    """
     found: dict[tuple[LogLine, ...], str] = {}
     for variant in case.variants or (None,):
         run = run_case(case, KeptMachine(Parameters(generation)), variant, _Unrecorded)
@@ -73,7 +81,15 @@ def expected_logs(case: ImageCase, generation: Generation) -> dict[tuple[LogLine
 
 
 def expected_log(case: ImageCase, generation: Generation) -> tuple[LogLine, ...]:
-    """The log that the reference writes, or the first of those that are right."""
+    """The log that the reference writes, or the first of those that are right.
+
+    Parameters
+    ----------
+    case : ImageCase
+        Of its variants the first counts.
+    generation : Generation
+        Of the reference.
+    """
     return next(iter(expected_logs(case, generation)))
 
 
@@ -87,7 +103,19 @@ class _Unrecorded(Driver):
 def run_case(
     case: ImageCase, machine: KeptMachine, variant: Variant | None = None, drive: type[Driver] = Driver
 ) -> ReferenceRun:
-    """A case as a program on the reference model, with the timer's interrupts that it waits for."""
+    """A case as a program on the reference model, with the timer's interrupts that it waits for.
+
+    Parameters
+    ----------
+    case : ImageCase
+        What is run, for at most LIMIT cycles.
+    machine : KeptMachine
+        At power-up; it keeps the outputs of each cycle.
+    variant : Variant or None
+        What the machine does where the case asks; None for a case that does not ask.
+    drive : type
+        Of the driver: one that records nothing is faster.
+    """
     steps: dict[int, tuple[str, int, bool]] = {}
 
     def block(operations: tuple[str, ...], first: int) -> list[Step]:
@@ -172,7 +200,15 @@ def _line(
 
 
 def log_text(case: ImageCase, line: LogLine) -> str:
-    """A line for a reader."""
+    """A line for a reader.
+
+    Parameters
+    ----------
+    case : ImageCase
+        Whose log it is: its operations stand in for their numbers.
+    line : LogLine
+        Of any kind, also an unknown one.
+    """
     name = KINDS.get(line.kind, f"kind {line.kind}")
     if line.kind not in AT:
         return f"{name} {line.value:x}"

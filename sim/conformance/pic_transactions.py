@@ -48,6 +48,7 @@ class PicCase(NamedTuple):
 
     @property
     def rule(self) -> str:
+        """The paragraph of the datasheet, in words."""
         return f"Intel 8259A, {self.paragraph}"
 
     def transactions(self) -> Iterator[Transaction]:

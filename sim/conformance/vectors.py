@@ -50,6 +50,18 @@ def write_vectors(
 ) -> list[Path]:
     """All families, the schema and the loaders into a folder, which is made if need be.
 
+    Parameters
+    ----------
+    folder : Path
+        Files of these names in it are replaced.
+    progress : callable
+        Called with the name of each family and its number of cases, before it is written.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
     Raises
     ------
     OSError
@@ -104,7 +116,13 @@ def _row(case: VectorCase) -> dict[str, Any]:
 
 
 def changed_registers(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """What is not as it was, with the same keys at each level."""
+    """What is not as it was, with the same keys at each level.
+
+    Parameters
+    ----------
+    before, after : dict
+        As of `model_state`, of the same machine: a key of `after` is one of `before`.
+    """
     found = {}
     for name, value in after.items():
         if isinstance(value, dict):

@@ -13,7 +13,15 @@ import sys
 
 
 def merged(before, after):
-    """A state with its changes."""
+    """A state with its changes; both stay as they are.
+
+    Parameters
+    ----------
+    before : dict
+        A case's `initial`: numbers by name, and dictionaries of them.
+    after : dict
+        Its `final`: what has changed, with the same keys at each level.
+    """
     both = {name: merged(before[name], value) for name, value in after.items() if isinstance(value, dict)}
     return {**before, **after, **both}
 
