@@ -34,7 +34,15 @@ class Cell:
         return self.parameters.get("Y_WIDTH", self.parameters.get("WIDTH", 1))
 
     def operand(self, port: str, width: int) -> Word:
-        """An input in some bits: extended by its sign if it has one."""
+        """An input in some bits: cut off, or extended by its sign if it has one.
+
+        Parameters
+        ----------
+        port : str
+            "A" or "B"; KeyError for a port that the cell does not have.
+        width : int
+            Bits of the result.
+        """
         word = self.inputs[port][:width]
         signed = self.parameters.get(f"{port}_SIGNED", 0)
         return word + [word[-1] if signed and word else FALSE] * (width - len(word))
@@ -60,7 +68,17 @@ def evaluate(cell: Cell) -> Word:
 
 
 def add(graph: Graph, a: Word, b: Word, carry: int) -> Word:
-    """A ripple-carry adder as wide as its operands, with the carry on top."""
+    """A ripple-carry adder as wide as its operands, with the carry on top.
+
+    Parameters
+    ----------
+    graph : Graph
+        Where the gates go.
+    a, b : Word
+        As wide as each other; ValueError if they are not.
+    carry : int
+        The literal of the carry in.
+    """
     result = []
     for x, y in zip(a, b, strict=True):
         half = graph.xor(x, y)

@@ -30,12 +30,28 @@ _REFUSED = {
 
 
 def where(name: str, cell: dict[str, Any]) -> str:
-    """Where in the source a cell comes from."""
+    """Where in the source a cell comes from, FILE:LINE, or the cell's name if Yosys does not say.
+
+    Parameters
+    ----------
+    name : str
+        The cell's.
+    cell : dict
+        As Yosys's JSON has it.
+    """
     return cell["attributes"].get("src", name)
 
 
 def refuse(name: str, cell: dict[str, Any]) -> None:
-    """Raises NetlistError for a cell that can be no gate and no flip-flop."""
+    """Raises NetlistError for a cell that can be no gate and no flip-flop.
+
+    Parameters
+    ----------
+    name : str
+        The cell's, for the message.
+    cell : dict
+        As Yosys's JSON has it.
+    """
     kind = cell["type"]
     if kind in _REFUSED:
         raise NetlistError(f"{where(name, cell)}: {_REFUSED[kind]}")
@@ -49,12 +65,19 @@ def refuse(name: str, cell: dict[str, Any]) -> None:
 
 
 def one_clock(module: Mapping[str, Any], cells: Mapping[str, dict[str, Any]]) -> tuple[int | str | None, str]:
-    """The net that clocks every flip-flop, and its domain.
+    """The net that clocks every flip-flop, and its domain; None and "sync" without any flip-flop.
+
+    Parameters
+    ----------
+    module : mapping
+        As `sources` gives it: its ports, its nets' names and perhaps `domains`.
+    cells : mapping of str to dict
+        Its cells by name, as Yosys's JSON has them.
 
     Raises
     ------
     NetlistError
-        If there are several, or one that comes from logic.
+        If there are several, or one that comes from logic, or one of falling edges.
     """
     names = _net_names(module)
     inputs = {name: port["bits"] for name, port in module["ports"].items() if port["direction"] == "input"}
@@ -92,7 +115,17 @@ def one_clock(module: Mapping[str, Any], cells: Mapping[str, dict[str, Any]]) ->
 def not_as_data(
     module: Mapping[str, Any], cells: Mapping[str, dict[str, Any]], clocks: set[int | str]
 ) -> None:
-    """Raises NetlistError if a clock is read as a level: in lanes it has none."""
+    """Raises NetlistError if a clock is read as a level: in lanes it has none.
+
+    Parameters
+    ----------
+    module : mapping
+        As `sources` gives it.
+    cells : mapping of str to dict
+        Its cells by name, as Yosys's JSON has them.
+    clocks : set of int or str
+        The nets of the clocks.
+    """
     for name, cell in cells.items():
         for port, bits in cell["connections"].items():
             data = port != "CLK" and cell["port_directions"][port] == "input"
@@ -122,13 +155,29 @@ def _domain(clock: str) -> str:
 
 
 def domain_resets(module: Mapping[str, Any], clocks: set[str]) -> list[str]:
-    """The resets of an Amaranth design's domains: of `sync`, and of those that nobody made in the design."""
+    """The resets of an Amaranth design's domains: of `sync`, and of those that nobody made in the design.
+
+    Parameters
+    ----------
+    module : mapping
+        As `sources` gives it; without `domains`, as from Verilog, there are none.
+    clocks : set of str
+        The names of the inputs that are clocks.
+    """
     domains = module.get("domains", ())
     return [name for name in domains if name == "rst" or re.sub(r"rst$", "clk", name) in clocks - {name}]
 
 
 def unread(module: Mapping[str, Any], cells: Mapping[str, dict[str, Any]]) -> set[str]:
-    """Those clocks and resets of an Amaranth design, but that of `sync`, that nothing reads."""
+    """Those clocks and resets of an Amaranth design, but that of `sync`, that nothing reads.
+
+    Parameters
+    ----------
+    module : mapping
+        As `sources` gives it; without `domains` there are none.
+    cells : mapping of str to dict
+        Its cells by name, as Yosys's JSON has them.
+    """
     read = {
         bit
         for cell in cells.values()

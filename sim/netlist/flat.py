@@ -85,7 +85,20 @@ class Bare(Elaboratable):
 
 
 def signals_of(core: Any, ports: Iterable[Any] | None = None) -> list[Signal]:
-    """The ports of an elaboratable without a signature. Parameters and errors as for `Bare`."""
+    """The ports of an elaboratable without a signature. Errors as for `Bare`.
+
+    Parameters
+    ----------
+    core : object
+        Whose public attributes are looked at if `ports` is not given.
+    ports : iterable or None
+        Signals, or values made of signals alone.
+
+    Returns
+    -------
+    list of Signal
+        Each once, without those of no bits.
+    """
     signals: list[Signal] = []
     if ports is None:
         found = [value for name, value in sorted(vars(core).items()) if not name.startswith("_")]

@@ -49,6 +49,13 @@ class Graph:
         return 2 * (len(self.gates) - 1)
 
     def and_(self, a: int, b: int) -> int:
+        """The AND of two literals.
+
+        Parameters
+        ----------
+        a, b : int
+            Literals of this graph.
+        """
         if a > b:
             a, b = b, a
         if a == FALSE or a == b ^ 1:
@@ -58,9 +65,23 @@ class Graph:
         return self._gate(GateKind.AND, a, b)
 
     def or_(self, a: int, b: int) -> int:
+        """The OR of two literals.
+
+        Parameters
+        ----------
+        a, b : int
+            Literals of this graph.
+        """
         return self.and_(a ^ 1, b ^ 1) ^ 1
 
     def xor(self, a: int, b: int) -> int:
+        """The XOR of two literals.
+
+        Parameters
+        ----------
+        a, b : int
+            Literals of this graph.
+        """
         # A complement passes through.
         flip = (a ^ b) & 1
         a, b = sorted((a & ~1, b & ~1))
@@ -71,7 +92,13 @@ class Graph:
         return self._gate(GateKind.XOR, a, b) ^ flip
 
     def mux(self, s: int, a: int, b: int) -> int:
-        """`a` if `s`, else `b`."""
+        """`a` if `s`, else `b`.
+
+        Parameters
+        ----------
+        s, a, b : int
+            Literals of this graph.
+        """
         if s & 1:
             s, a, b = s ^ 1, b, a
         if s == FALSE:
@@ -141,7 +168,15 @@ class Graph:
 
 
 class Bit:
-    """A literal with Python's operators, so that a description in `&`, `|`, `^` and `~` becomes gates."""
+    """A literal with Python's operators, so that a description in `&`, `|`, `^` and `~` becomes gates.
+
+    Parameters
+    ----------
+    graph : Graph
+        Where the gates go; operands are of the same one.
+    literal : int
+        Of that graph.
+    """
 
     __slots__ = ("graph", "literal")
 

@@ -26,7 +26,17 @@ Module = dict[str, Any]
 
 
 def from_amaranth(design: Any, ports: Iterable[Any] | None, *, domain_reset: bool) -> Module:
-    """A component, or any elaboratable with a list of its ports. Parameters and errors as for `lower`."""
+    """A component, or any elaboratable with a list of its ports. Errors as for `lower`.
+
+    Parameters
+    ----------
+    design : object
+        An instance, not a class.
+    ports : iterable or None
+        Signals, or values made of them; None for those of a component's signature or for public attributes.
+    domain_reset : bool
+        `sync` has a reset; a design that reads it gets one in any case.
+    """
     if isinstance(design, type):
         raise NetlistError(
             f"expected a design, not the class {design.__name__}: {design.__name__}() makes one"
@@ -83,6 +93,13 @@ def _rtlil(flat: Flat | Bare) -> str | None:
 
 def from_verilog(path: Path, top: str) -> Module:
     """A module of a Verilog or SystemVerilog file, as Yosys reads it.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file; bytes that are not UTF-8 are replaced.
+    top : str
+        The module's name: letters, digits and underscores.
 
     Raises
     ------

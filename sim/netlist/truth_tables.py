@@ -68,14 +68,30 @@ def costs(target: str) -> tuple[int, ...]:
 
 
 def depends(table: int, position: int) -> bool:
-    """Whether a table depends on the input x (0), y (1) or z (2)."""
+    """Whether a table depends on an input.
+
+    Parameters
+    ----------
+    table : int
+        8 bits.
+    position : int
+        0 for x, 1 for y, 2 for z.
+    """
     shift, mask = 1 << position, VARIABLES[position]
     return (table & mask) >> shift != table & ~mask & ALL
 
 
 @cache
 def moved(table: int, positions: tuple[int, ...]) -> int:
-    """The table with its inputs at other positions: input i comes to stand at `positions[i]`."""
+    """The table with its inputs at other positions.
+
+    Parameters
+    ----------
+    table : int
+        8 bits.
+    positions : tuple of int
+        Input i comes to stand at `positions[i]`, from 0 to 2; it depends on no input beyond these.
+    """
     result = 0
     for index in range(8):
         source = sum((index >> position & 1) << i for i, position in enumerate(positions))
