@@ -99,7 +99,20 @@ def _tool_options(spec: BoardSpec, clock: float | None) -> dict[str, str]:
 def build_bitstream(
     plan: Any, spec: BoardSpec, folder: Path, clock: float | None, step: Callable[[str], None]
 ) -> BuildReport:
-    """Run a plan with the open tools; `step` hears what begins.
+    """Run a plan with the open tools.
+
+    Parameters
+    ----------
+    plan : BuildPlan
+        What `prepare_build` gave, for a board of the open tools.
+    spec : BoardSpec
+        The board: its `bitstream` is the suffix of the result.
+    folder : Path
+        Where the plan is unpacked and built.
+    clock : float or None
+        In MHz, what was asked for; None for the constraint of the board.
+    step : callable
+        Called with a word for each step as it begins, such as "Packing".
 
     Raises
     ------

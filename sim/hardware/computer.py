@@ -39,6 +39,15 @@ def boot_sector() -> bytes:
 def run_computer(parameters: Parameters, program: bytes, limit: int = LIMIT) -> ComputerRun:
     """Run a program until it halts with interrupts off, every output of the PC compared with the model's.
 
+    Parameters
+    ----------
+    parameters : Parameters
+        Of the PC.
+    program : bytes
+        A boot sector, such as `boot_sector()`.
+    limit : int
+        Cycles within which it ends.
+
     Raises
     ------
     Divergence

@@ -108,7 +108,15 @@ def _inputs(folder: Path) -> list[int]:
 
 
 def slices(ports: Mapping[str, int], vector: str) -> dict[str, str]:
-    """Where each port is in a Verilog vector of all of them."""
+    """Where each port is in a Verilog vector of all of them.
+
+    Parameters
+    ----------
+    ports : mapping of str to int
+        Widths by name; the first port is the lowest.
+    vector : str
+        The vector's name.
+    """
     shift, pieces = 0, {}
     for name, width in ports.items():
         pieces[name] = f"{vector}[{shift + width - 1}:{shift}]"
@@ -117,7 +125,13 @@ def slices(ports: Mapping[str, int], vector: str) -> dict[str, str]:
 
 
 def connections(inputs: dict[str, str], outputs: dict[str, str]) -> str:
-    """Ports of a PC, each connected to a piece of a vector."""
+    """Ports of a PC, each connected to a piece of a vector.
+
+    Parameters
+    ----------
+    inputs, outputs : dict of str to str
+        For each port an expression of Verilog, as `slices` gives them.
+    """
     return ", ".join(f".{name}({piece})" for name, piece in (inputs | outputs).items())
 
 

@@ -31,7 +31,15 @@ Ports = Sequence[hdl.Port]
 
 
 def verilog_template(name: str, ports: Ports) -> str:
-    """An instantiation, with a net for each port."""
+    """An instantiation, with a net for each port.
+
+    Parameters
+    ----------
+    name : str
+        Of the module.
+    ports : sequence of Port
+        At least one; `clk` comes beside them.
+    """
     width = max(len(port.name) for port in ports)
     nets = "".join(f"wire {_range(port)}{port.name};\n" for port in ports)
     pins = ",\n".join(f"    .{port.name:<{width}}({port.name})" for port in ports)
@@ -39,7 +47,15 @@ def verilog_template(name: str, ports: Ports) -> str:
 
 
 def systemverilog(name: str, ports: Ports) -> str:
-    """A package of constants, an interface of the ports, and the block behind that interface."""
+    """A package of constants, an interface of the ports, and the block behind that interface.
+
+    Parameters
+    ----------
+    name : str
+        Of the module; NAME_pkg, NAME_if and NAME_sv are what is declared.
+    ports : sequence of Port
+        At least one; `clk` comes beside them.
+    """
     constants = "".join(
         f"  localparam logic [{width - 1}:0] {constant} = {width}'h{value:x};\n"
         for constant, (width, value) in CONSTANTS.items()
@@ -81,7 +97,15 @@ endmodule
 
 
 def vhdl_package(name: str, ports: Ports) -> str:
-    """The component, and constants for what goes onto its ports."""
+    """The component, and constants for what goes onto its ports: the package NAME_pkg.
+
+    Parameters
+    ----------
+    name : str
+        Of the module.
+    ports : sequence of Port
+        At least one; `clk` comes beside them.
+    """
     constants = "".join(
         f"  constant {constant} : {_vhdl_type(width)} := {_vhdl_value(width, value)};\n"
         for constant, (width, value) in CONSTANTS.items()
@@ -98,7 +122,15 @@ package {name}_pkg is
 
 
 def vhdl_template(name: str, ports: Ports) -> str:
-    """Declarations and an instantiation."""
+    """Declarations and an instantiation.
+
+    Parameters
+    ----------
+    name : str
+        Of the module.
+    ports : sequence of Port
+        At least one, with a signal for each; `clk` comes beside them.
+    """
     width = max(len(_vhdl_name(port)) for port in ports)
     signals = "".join(
         f"signal {_vhdl_name(port):<{width}} : {_vhdl_type(len(port.signal))};\n" for port in ports
@@ -115,7 +147,15 @@ def vhdl_template(name: str, ports: Ports) -> str:
 
 
 def vhdl_component(name: str, ports: Ports) -> str:
-    """The declaration."""
+    """The declaration.
+
+    Parameters
+    ----------
+    name : str
+        Of the module.
+    ports : sequence of Port
+        At least one; a name that ends in an underscore becomes an extended identifier.
+    """
     width = max(len(_vhdl_name(port)) for port in ports)
 
     def declared(port: hdl.Port) -> str:

@@ -32,10 +32,12 @@ class Ports(NamedTuple):
 
     @property
     def input_bits(self) -> int:
+        """Width of all inputs, packed."""
         return sum(self.inputs.values())
 
     @property
     def output_bits(self) -> int:
+        """Width of all outputs, packed."""
         return sum(self.outputs.values())
 
 
@@ -60,7 +62,15 @@ class Mutated(NamedTuple):
     pack_outputs: Callable[[Any], int]
 
     def random_inputs(self, cycles: int, seed: int) -> Iterator[int]:
-        """The stimulus of the lockstep comparison, packed, with anything in the inputs that mean nothing."""
+        """The stimulus of the lockstep comparison, packed, with anything in the inputs that mean nothing.
+
+        Parameters
+        ----------
+        cycles : int
+            How many; a number of `Ports.input_bits` bits for each.
+        seed : int
+            The same seed gives the same inputs.
+        """
         pc, pick, outputs = self.new_model(), random.Random(seed), None
         stimulus, widths = self.new_stimulus(seed), self.ports.inputs
         for _ in range(cycles):

@@ -37,7 +37,24 @@ There is no reset of the clock domain: flip-flops begin with their initial value
 
 
 def export_older(block: str, parameters: OlderParameters, language: str = "verilog") -> Export:
-    """A block of an older machine as Verilog, with templates in Verilog and VHDL; errors as of `export`."""
+    """A block of an older machine as Verilog, with templates in Verilog and VHDL.
+
+    Parameters
+    ----------
+    block : str
+        One of `blocks_of(parameters)`.
+    parameters : OlderParameters
+        Of the machine.
+    language : str
+        One of LANGUAGES: `systemverilog` adds a package and an interface, `vhdl` a package.
+
+    Raises
+    ------
+    InputError
+        For a block that the machine does not have, or a language that does not exist.
+    ToolError
+        If Yosys fails.
+    """
     blocks = blocks_of(parameters)
     if block not in blocks:
         machine = parameters.machine.value

@@ -74,7 +74,15 @@ def prove(
 
 
 def prove_one(prop: Property, parameters: Parameters | OlderParameters) -> ProofResult:
-    """A proof by induction, or for a state the search for a way to it."""
+    """A proof by induction, or for a state the search for a way to it. Raises ToolError without Yosys.
+
+    Parameters
+    ----------
+    prop : Property
+        What is proved, of the machine that it speaks of.
+    parameters : Parameters or OlderParameters
+        Of that machine.
+    """
     start = time.monotonic()
     said = run_yosys(script(prop, parameters), FULL, quiet=False)
     steps = [int(step) for step in re.findall(r"\[(?:base case|induction step) (\d+)\]", said)]
@@ -86,7 +94,15 @@ def prove_one(prop: Property, parameters: Parameters | OlderParameters) -> Proof
 
 
 def script(prop: Property, parameters: Parameters | OlderParameters) -> str:
-    """The Yosys commands."""
+    """The Yosys commands, with the design in them.
+
+    Parameters
+    ----------
+    prop : Property
+        Its depth is that for the default synchroniser.
+    parameters : Parameters or OlderParameters
+        A longer synchroniser takes as many more steps.
+    """
     proof = Proof(prop, parameters)
     text = rtlil.convert(proof, name="proof", ports=proof.ports)
     # A state is searched for, a property proved by no more steps than it is known to need.

@@ -113,6 +113,15 @@ def export(block: str, parameters: Parameters, language: str = "verilog") -> Exp
 def write_verilog(exported: Export, folder: Path, *, force: bool = False) -> list[Path]:
     """The files, each whole or not at all.
 
+    Parameters
+    ----------
+    exported : Export
+        What `export` or `export_older` gave.
+    folder : Path
+        It has to be there.
+    force : bool
+        Replace files that are there already and differ.
+
     Raises
     ------
     FileExistsError
@@ -132,7 +141,15 @@ def write_verilog(exported: Export, folder: Path, *, force: bool = False) -> lis
 
 
 def verilog_of(name: str, flat: Flat) -> str:
-    """A design as one flat Verilog-2001 module. Raises ToolError if Yosys fails."""
+    """A design as one flat Verilog-2001 module. Raises ToolError if Yosys fails.
+
+    Parameters
+    ----------
+    name : str
+        Of the module.
+    flat : Flat
+        The design; its ports and `clk` are the module's.
+    """
     ports = [flat.clock.clk, *(port.signal for port in flat.ports)]
     text = rtlil.convert(flat, name=name, ports=ports)
     kinds = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
@@ -154,7 +171,19 @@ write_verilog -noattr
 
 
 def header_comment(name: str, flat: Flat, parameters: Any, contract: str) -> str:
-    """Ports with widths, what they are, the values of enumerations, and the cycle contract."""
+    """Ports with widths, what they are, the values of enumerations, and the cycle contract.
+
+    Parameters
+    ----------
+    name : str
+        Of the module.
+    flat : Flat
+        The design, for its ports.
+    parameters : Parameters or OlderParameters
+        What the module was generated for.
+    contract : str
+        Lines that end the comment.
+    """
     width = max(len(port.name) for port in flat.ports)
     lines = [
         *textwrap.wrap(f"{name}: generated for {_text_of(parameters)}", 107),
