@@ -57,7 +57,17 @@ class CampaignPlan(NamedTuple):
 
 
 def plan_of(cycles: float, seed: int, generations: Sequence[Generation]) -> CampaignPlan:
-    """The campaign with at least so many cycles, over all lanes together."""
+    """The campaign with at least so many cycles, over all lanes together.
+
+    Parameters
+    ----------
+    cycles : float
+        Rounded up to whole shards, at least one for each generation.
+    seed : int
+        The same seed gives the same campaign.
+    generations : sequence of Generation
+        At least one; the shards take turns.
+    """
     return CampaignPlan(seed, tuple(generations), max(len(generations), -(-int(cycles) // SHARD)))
 
 
@@ -81,6 +91,7 @@ class CampaignResult:
 
     @property
     def cycles(self) -> int:
+        """Cycles of the shards that count, over all lanes."""
         return len(self.done) * SHARD
 
     @property
@@ -137,9 +148,16 @@ class CampaignResult:
 def resume(path: Path, plan: CampaignPlan) -> CampaignResult:
     """A campaign from where a file says that it was.
 
+    Parameters
+    ----------
+    path : Path
+        What `CampaignResult.save` wrote.
+    plan : CampaignPlan
+        Of the same seed and generations; it may have more shards.
+
     Raises
     ------
-    ValueError
+    InputError
         If the file is of another campaign, of other sources, or no such file. OSError if it cannot be read.
     """
     try:
@@ -168,7 +186,16 @@ def run_shard(
 
     Parameters
     ----------
-    kernel: another one than that of the design, for its first shard or not.
+    plan : CampaignPlan
+        Of the campaign.
+    shard : int
+        Its number, from 0 on.
+    engine : str
+        One of `lanes.ENGINES`.
+    threads : int
+        From 1 on; the result does not depend on it.
+    kernel : Kernel or None
+        Run in place of the design's own; what toggled is not looked at then.
     """
     generation = plan.generation(shard)
     # Toggles cost a quarter of the speed: the first shard of each generation tells enough.
@@ -192,7 +219,17 @@ def run_shard(
 
 
 def recipe_for(parameters: Parameters, pc: Netlist, toggles: bool = False) -> Recipe:
-    """The kernel of a shard, with this HDL."""
+    """The kernel of a shard, with this HDL.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Of the reference.
+    pc : Netlist
+        The HDL, lowered, with the same parameters.
+    toggles : bool
+        Keep which flip-flops ever changed.
+    """
     return recipe_of(random_netlist(parameters, pc), STATES, FAILS, toggles=toggles)
 
 
@@ -238,13 +275,31 @@ def campaign(
 def local(
     result: CampaignResult, engine: str = "auto", threads: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The missing shards on this machine, in their order."""
+    """The missing shards on this machine, in their order, as `run_shard` gives them.
+
+    Parameters
+    ----------
+    result : CampaignResult
+        What has been done already.
+    engine : str
+        One of `lanes.ENGINES`.
+    threads : int or None
+        None for all processors that this process may use.
+    """
     for shard in result.missing:
         yield run_shard(result.plan, shard, engine, threads or cores())
 
 
 def describe_failure(found: Found, plan: CampaignPlan) -> str:
-    """A failure on one line."""
+    """A failure on one line.
+
+    Parameters
+    ----------
+    found : Found
+        What was found in the campaign.
+    plan : CampaignPlan
+        Of the same campaign: it knows the shard's generation.
+    """
     generation = plan.generation(found.shard).value
     return (
         f"{generation}, seed {plan.seed}, lane {found.lane}, cycle {found.cycle}: {failure_text(found.what)}"

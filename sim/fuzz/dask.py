@@ -18,7 +18,16 @@ AHEAD = 3
 
 
 def over_dask(result: CampaignResult, address: str, engine: str = "auto") -> Iterator[dict[str, Any]]:
-    """The missing shards, in the order in which they are done.
+    """The missing shards, in the order in which they are done, as `run_shard` gives them.
+
+    Parameters
+    ----------
+    result : CampaignResult
+        What has been done already.
+    address : str
+        Of the scheduler, as of `distributed.Client`.
+    engine : str
+        One of `lanes.ENGINES`, on each worker.
 
     Raises
     ------

@@ -51,7 +51,10 @@ def random_netlist(parameters: Parameters, pc: Netlist) -> Netlist:
 
     Parameters
     ----------
-    pc: the HDL, lowered.
+    parameters : Parameters
+        Of the reference.
+    pc : Netlist
+        The HDL, lowered, with the same parameters.
     """
     build = Builder()
     state = {name: build.register(name, width) for name, width in STATE.items()}
@@ -64,7 +67,15 @@ def random_netlist(parameters: Parameters, pc: Netlist) -> Netlist:
 
 
 def driven_netlist(parameters: Parameters, pc: Netlist) -> Netlist:
-    """Both with inputs from outside: for each port a register `in.PORT` that is set every cycle."""
+    """Both with inputs from outside: for each port a register `in.PORT` that is set every cycle.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Of the reference.
+    pc : Netlist
+        The HDL, lowered, with the same parameters.
+    """
     build = Builder()
     inputs = {}
     for name, width in INPUTS.items():

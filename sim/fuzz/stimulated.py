@@ -67,7 +67,19 @@ class StimulatedPc(wiring.Component):
 
 
 def drive(m: Module, ports, load, seed) -> None:
-    """The stimulus around a PC: its registers, and what it drives."""
+    """The stimulus around a PC: its registers, and what it drives.
+
+    Parameters
+    ----------
+    m : Module
+        Where the statements go.
+    ports : mapping of str to Value
+        All ports of the PC, as of `hdl.flat_ports`; its inputs are driven.
+    load : Value
+        One bit: the generators take `seed`.
+    seed : Value
+        One word of 32 bits for each generator, in the order of WORDS.
+    """
     state = {name: Signal(width, name=name) for name, width in STATE.items()}
     feedback = {"held": ports["op_freeze"] | ports["op_window"], "intr": ports["intr"]}
     bits = {name: [word[index] for index in range(len(word))] for name, word in state.items()}
@@ -115,7 +127,17 @@ def stimulated(pc: Netlist, *, signature: bool = True) -> Netlist:
 
 
 def begin(lanes: Lanes, seed: int, first: int = 0) -> None:
-    """Let a cycle pass, as the others need one to load their seeds, and give each lane its own."""
+    """Let a cycle pass, as the others need one to load their seeds, and give each lane its own.
+
+    Parameters
+    ----------
+    lanes : Lanes
+        At cycle 0, of a netlist with the stimulus.
+    seed : int
+        Of all lanes.
+    first : int
+        The number of the first lane.
+    """
     lanes.run(1)
     for word, values in seeds(seed, lanes.lanes, first).items():
         lanes.set_register(word, values)

@@ -269,5 +269,15 @@ class _Stimulus(Logic):
 
 
 def seeds(seed: int, lanes: int, first: int = 0) -> dict[str, np.ndarray]:
-    """A seed for each generator in each lane, none of them 0; lane n always gets the same ones."""
+    """A seed for each generator in each lane, none of them 0; lane n always gets the same ones.
+
+    Parameters
+    ----------
+    seed : int
+        Of all lanes.
+    lanes : int
+        How many.
+    first : int
+        The number of the first.
+    """
     return {word: seed_words(seed * len(WORDS) + index, lanes, first) for index, word in enumerate(WORDS)}
