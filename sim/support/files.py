@@ -18,6 +18,13 @@ def replacing(path: str | Path, binary: bool = False) -> Iterator[IO[Any]]:
     link stays one, and what it points to is replaced. A device or a pipe (/dev/null, /dev/stdout) is written
     as it is: replacing it would take it away from everybody.
 
+    Parameters
+    ----------
+    path : str or Path
+        The name that it takes.
+    binary : bool
+        Bytes are written; else text, as UTF-8 with lines that end in a newline alone.
+
     Raises
     ------
     OSError
@@ -61,7 +68,20 @@ def _is_special(target: Path) -> bool:
 
 
 def beside(path: str | Path, suffix: str) -> Path:
-    """The path with another suffix. Raises IsADirectoryError if it names no file, as '.' and '/' do."""
+    """The path with another suffix.
+
+    Parameters
+    ----------
+    path : str or Path
+        It need not exist.
+    suffix : str
+        With its dot, in place of the last one of the name.
+
+    Raises
+    ------
+    IsADirectoryError
+        If the path names no file, as '.' and '/' do.
+    """
     if not Path(path).name:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     return Path(path).with_suffix(suffix)

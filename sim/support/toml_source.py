@@ -64,7 +64,15 @@ class Source:
             raise SourceError(f"{path}:1: not a text file in UTF-8") from None
 
     def error(self, where: Key | int, message: str) -> SourceError:
-        """A complaint about a key or a line."""
+        """A complaint about a key or a line, to be raised.
+
+        Parameters
+        ----------
+        where : Key or int
+            A key, or the number of a line.
+        message : str
+            What was expected.
+        """
         return SourceError(f"{self.name}:{self.line(where)}: {message}")
 
     def line(self, where: Key | int) -> int:
@@ -76,7 +84,20 @@ class Source:
         return self._lines.get(where, 1)
 
     def only(self, table: Key, known: Iterable[str]) -> None:
-        """Refuse keys of a table that are not known."""
+        """Refuse keys of a table that are not known.
+
+        Parameters
+        ----------
+        table : Key
+            Which table; () is the whole file. One that is not there has no keys.
+        known : iterable of str
+            Its keys.
+
+        Raises
+        ------
+        SourceError
+            At the first other key; the message has the nearest known ones, or all.
+        """
         known = list(known)
         for key in self.get(table, dict, {}):
             if key not in known:
@@ -84,7 +105,22 @@ class Source:
                 raise self.error((*table, key), f"unknown key {key!r}{hint}")
 
     def get(self, key: Key, kind: type, default):
-        """The value of a key, which must be of a kind. Raises SourceError."""
+        """The value of a key, which must be of a kind.
+
+        Parameters
+        ----------
+        key : Key
+            From the outermost table inwards.
+        kind : type
+            str, int, dict or bool; true and false are no int.
+        default : object
+            The value if the key is not there, of any kind.
+
+        Raises
+        ------
+        SourceError
+            If the value is of another kind.
+        """
         value = self.data
         for part in key:
             if not isinstance(value, dict) or part not in value:
@@ -114,7 +150,15 @@ _ONE_LINE = ("title", "topic", "source")
 
 
 def refuse_control_characters(source: Source, table: Key = ()) -> None:
-    """Raises SourceError where a text or a key has one, such as ESC: a terminal would act on it."""
+    """Raises SourceError where a text or a key has one, such as ESC: a terminal would act on it.
+
+    Parameters
+    ----------
+    source : Source
+        Tabs are allowed in its texts, and newlines too but for those that are printed within a line.
+    table : Key
+        Looked at with all tables in it; () is the whole file.
+    """
     for name, value in source.get(table, dict, {}).items():
         key = (*table, name)
         if isinstance(value, dict):
@@ -135,10 +179,21 @@ def shipped_names(folder: Traversable) -> list[str]:
 def open_shipped(folder: Traversable, name: str, noun: str, hint: str | None = None) -> Source:
     """A file of the folder by name, or one from a path.
 
+    Parameters
+    ----------
+    folder : Traversable
+        Of files that come with irq13.
+    name : str
+        Without `.toml` for one of those; else a path, which wins only if no such file has that name.
+    noun : str
+        What such a file is, for the message: "scenario" or the like.
+    hint : str or None
+        The end of the message; None for the list of names.
+
     Raises
     ------
     SourceError
-        If there is neither; the message ends in `hint`, by default the list of names.
+        If there is neither.
     OSError
         If the file cannot be read.
     """
