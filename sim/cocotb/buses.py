@@ -80,11 +80,34 @@ class MsrBus(PortDriver):
     )
 
     async def read(self, address: int | str, *, cpl: int = 0) -> int:
-        """RDMSR: the 64-bit value. Raises GeneralProtection, ValueError, TimeoutError."""
+        """RDMSR: the 64-bit value.
+
+        Parameters
+        ----------
+        address : int or str
+            A number of 32 bits, or a name such as "HWCR".
+        cpl : int
+            Privilege level, 0 to 3.
+
+        Raises
+        ------
+        GeneralProtection
+            For #GP(0). ValueError for an address or level that is none, TimeoutError without an answer.
+        """
         return await self._access(read_request(address, cpl))
 
     async def write(self, address: int | str, value: int, *, cpl: int = 0) -> None:
-        """WRMSR; in effect when it returns. Raises GeneralProtection, ValueError, TimeoutError."""
+        """WRMSR; in effect when it returns. Errors as of `read`.
+
+        Parameters
+        ----------
+        address : int or str
+            A number of 32 bits, or a name such as "HWCR".
+        value : int
+            64 bits.
+        cpl : int
+            Privilege level, 0 to 3.
+        """
         await self._access(write_request(address, value, cpl))
 
     async def _access(self, request: MsrRequest) -> int:
@@ -180,7 +203,15 @@ class IoBus(PortDriver):
     NAMES = ("io_address", "io_write", "io_read", "io_write_data", "io_read_data")
 
     async def out(self, port: int, value: int = 0) -> None:
-        """OUT. Raises ValueError for a port of more than 16 bits or a value of more than 8."""
+        """OUT.
+
+        Parameters
+        ----------
+        port : int
+            16 bits; ValueError for more.
+        value : int
+            8 bits; ValueError for more.
+        """
         await self._access(io_write=1, io_address=unsigned(port, 16), io_write_data=unsigned(value, 8))
 
     async def inp(self, port: int) -> int:
@@ -198,7 +229,13 @@ class IoBus(PortDriver):
 
 
 class Pic(PortDriver):
-    """The two 8259As of a PC, as a processor and a BIOS use them; parameters as of `PortDriver`."""
+    """The two 8259As of a PC, as a processor and a BIOS use them.
+
+    Parameters
+    ----------
+    dut, parameters, **options
+        As of `PortDriver`; the design has the ports of NAMES and those of `IoBus`.
+    """
 
     NAMES = (
         *("irq", "intr", "inta", "vector"),
@@ -216,13 +253,29 @@ class Pic(PortDriver):
             await self._io.out(port, value)
 
     def request(self, irq: int, level: int = 1) -> None:
-        """Another device's interrupt request 0 to 15, 2 excepted, from now on."""
+        """Another device's interrupt request, from now on.
+
+        Parameters
+        ----------
+        irq : int
+            0 to 15 but 2, else InputError.
+        level : int
+            0 takes it back.
+        """
         bit = 1 << _line(irq)
         self._lines = self._lines | bit if level else self._lines & ~bit
         self._pins.drive(irq=self._lines)
 
     async def mask(self, irq: int, masked: int = 1) -> None:
-        """Set or clear a request's bit in its interrupt mask register."""
+        """Set or clear a request's bit in its interrupt mask register.
+
+        Parameters
+        ----------
+        irq : int
+            0 to 15 but 2, else InputError.
+        masked : int
+            0 clears the bit.
+        """
         chip, bit = (PIC_SLAVE, _line(irq) - 8) if irq > 7 else (PIC_MASTER, _line(irq))
         now = await self._io.inp(chip + 1)
         await self._io.out(chip + 1, now | 1 << bit if masked else now & ~(1 << bit))

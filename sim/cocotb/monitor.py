@@ -100,7 +100,11 @@ class Scoreboard(Monitor):
 
     The model begins as after power-up: start the scoreboard behind `power_up`, before anything else happens.
     At the first difference the test fails with `Divergence`: the cycle, the signals, and the cycles before.
-    Parameters as of `Monitor`.
+
+    Parameters
+    ----------
+    dut, parameters, **options
+        As of `Monitor`.
     """
 
     def __init__(self, dut: Any, parameters: Parameters | None = None, **options: Any) -> None:

@@ -97,7 +97,15 @@ def identify(dut: Any) -> tuple[str, Parameters]:
 
 
 def parameters_for(dut: Any, parameters: Parameters | None) -> Parameters:
-    """Those that are given, else those of the module's name."""
+    """Those that are given, else those of the module's name. Raises PinError if that is none of irq13's.
+
+    Parameters
+    ----------
+    dut : object
+        cocotb's handle of the module; not looked at if `parameters` are given.
+    parameters : Parameters or None
+        Of the design.
+    """
     return identify(dut)[1] if parameters is None else parameters
 
 
@@ -113,9 +121,16 @@ async def power_up(
 
     Parameters
     ----------
-    dut: a module of the exported Verilog, or a design around some.
-    period: of the clock, in `unit`.
-    pcs: those in a design of your own, by the prefix of their ports.
+    dut : object
+        cocotb's handle of a module of the exported Verilog, or of a design around some.
+    period : float
+        Of the clock, in `unit`.
+    unit : str
+        As of `cocotb.clock.Clock`: "ns", "ps", "step" and so on.
+    clock : str
+        The name of the clock.
+    pcs : mapping of str to Parameters, or None
+        Those in a design of your own, by the prefix of their ports.
 
     Raises
     ------
@@ -143,7 +158,15 @@ async def power_up(
 
 
 def idle_levels(block: str, parameters: Parameters) -> Mapping[str, int]:
-    """The level of each input of a block when nothing happens: active-low pins are 1."""
+    """The level of each input of a block when nothing happens: active-low pins are 1.
+
+    Parameters
+    ----------
+    block : str
+        One of `hardware.verilog.BLOCKS`.
+    parameters : Parameters
+        Which it is made with.
+    """
     ports = hdl.flat_ports(BLOCKS[block](parameters))
     return {
         port.name: port.value.init if isinstance(port.value, Signal) else 0 for port in ports if port.is_input
