@@ -117,7 +117,15 @@ def run_page(inputs: Sequence[PcInputs], trace: Trace, parameters: Parameters) -
 
 
 def in_frame(page: str, height: int = 900) -> str:
-    """The page within another one, as a notebook wants it."""
+    """The page within another one, as a notebook wants it.
+
+    Parameters
+    ----------
+    page : str
+        HTML, a whole document.
+    height : int
+        Of the frame, in pixels; it is as wide as what is around it.
+    """
     inner = html.escape(page, quote=True)
     return f'<iframe srcdoc="{inner}" style="width:100%;height:{height}px;border:0" title="irq13"></iframe>'
 

@@ -28,7 +28,15 @@ _IDLE = values_of(PcInputs())
 
 
 def instructions(text: str, parameters: Parameters) -> list[Data]:
-    """One step of a program, as text, for `Processor.push` of processor.js."""
+    """One step of a program, as text, for `Processor.push` of processor.js.
+
+    Parameters
+    ----------
+    text : str
+        A step as in a scenario; an empty one or a comment gives no instruction.
+    parameters : Parameters
+        Of the PC: its generation says which opcodes are undefined, its 8259As what `bios` writes.
+    """
     step = parse_step(0, text)
     return block_data(block_of([step], parameters)) if step else []
 

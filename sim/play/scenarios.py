@@ -50,7 +50,19 @@ def recording(scenario: Scenario, generation: Generation, machine: str) -> dict[
 def recorded(
     inputs: Sequence[PcInputs], trace: Trace, parameters: Parameters, machine: str
 ) -> dict[str, Any]:
-    """Inputs and a trace of the same cycles, as the page plays them."""
+    """Inputs and a trace of the same cycles, as the page plays them.
+
+    Parameters
+    ----------
+    inputs : sequence of PcInputs
+        Of each cycle.
+    trace : Trace
+        Its title is shown, and its edges' causes.
+    parameters : Parameters
+        Of the PC that was simulated.
+    machine : str
+        The key of its netlist in the page.
+    """
     return {
         "title": trace.title,
         "about": "",
