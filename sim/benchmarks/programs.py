@@ -8,7 +8,20 @@ from ..tools.verilator import verilator
 
 
 def run_program(command: list[str], folder: Path | None = None) -> str:
-    """What a program prints. Raises ToolError if it is not installed or fails."""
+    """What a program prints on its standard output.
+
+    Parameters
+    ----------
+    command : list of str
+        The program and its arguments.
+    folder : Path or None
+        Where it runs; None for the present one.
+
+    Raises
+    ------
+    ToolError
+        If it is not installed or fails.
+    """
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8")
     except FileNotFoundError:

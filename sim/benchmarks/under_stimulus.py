@@ -20,7 +20,17 @@ class Seed(NamedTuple):
 
 
 def seed_of(stimulus: Stimulus, seed: int, lane: int) -> Seed:
-    """The registers of a stimulus at a lane's start, one after the other, the first lowest."""
+    """The registers of a stimulus at a lane's start, one after the other, the first lowest.
+
+    Parameters
+    ----------
+    stimulus : Stimulus
+        Of the design.
+    seed : int
+        Of all lanes.
+    lane : int
+        The lane's number.
+    """
     value = width = 0
     started = stimulus.initial(seed, 1, lane)
     for name, bits in stimulus.registers.items():
