@@ -19,8 +19,14 @@ def run_yosys(script: str, package: str = BUILTIN, *, quiet: bool = True, folder
 
     Parameters
     ----------
-    package: the Python package with the program, BUILTIN or FULL.
-    folder: where it runs; FULL reaches no files above it.
+    script : str
+        Given on standard input, so that designs may stand in it (`<<`).
+    package : str
+        The Python package with the program, BUILTIN or FULL.
+    quiet : bool
+        Print only what commands write, not what they do.
+    folder : Path or None
+        Where it runs; FULL reaches no files above it.
 
     Raises
     ------
@@ -46,10 +52,19 @@ def run_yosys(script: str, package: str = BUILTIN, *, quiet: bool = True, folder
 def lines_of(command: list[str], folder: Path, what: str) -> Iterator[str]:
     """What a program prints, both outputs together, line by line while it runs; it ends with this.
 
+    Parameters
+    ----------
+    command : list of str
+        The program and its arguments.
+    folder : Path
+        Where it runs.
+    what : str
+        What failed, for the message.
+
     Raises
     ------
     ToolError
-        If it fails.
+        If it fails, after its last line. OSError if it cannot be started.
     """
     said = deque(maxlen=50)
     with subprocess.Popen(
