@@ -41,7 +41,15 @@ def progress_bar(*columns: ProgressColumn) -> Progress:
 
 
 def canvas_for(console: Console, as_ascii: bool) -> Canvas:
-    """How waves are drawn on it: with box characters if its encoding has them."""
+    """How waves are drawn on it: with box characters if its encoding has them.
+
+    Parameters
+    ----------
+    console : Console
+        As wide as the canvas will be.
+    as_ascii : bool
+        Without box characters in any case.
+    """
     return Canvas(console.width, ASCII if as_ascii or not console.encoding.startswith("utf") else BOX)
 
 

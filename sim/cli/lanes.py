@@ -209,6 +209,20 @@ class Cycles(click.ParamType):
     name = "cycles"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """A whole number of cycles, 1 to 10^18; what is behind the point is dropped.
+
+        Parameters
+        ----------
+        value : object
+            What was given, as text or a number.
+        param, ctx : Parameter or None, Context or None
+            For the message.
+
+        Raises
+        ------
+        BadParameter
+            For what is no such number.
+        """
         try:
             number = float(value)
         except ValueError:

@@ -55,32 +55,80 @@ class Cli(click.Group):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of COMMANDS, without loading their modules."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command, from its module, or None if there is none of that name.
+
+        Parameters
+        ----------
+        ctx : Context
+            Of the group; not looked at.
+        cmd_name : str
+            A key of COMMANDS.
+        """
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f".{COMMANDS[cmd_name][0]}", __package__)
         return getattr(module, f"{cmd_name}_command")
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
+        """As of `click.Group`; of a command that there is not the nearest names are said.
+
+        Parameters
+        ----------
+        ctx : Context
+            Of the group.
+        args : list of str
+            The command's name and its arguments.
+
+        Raises
+        ------
+        UsageError
+            If there is no such command.
+        """
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             raise click.UsageError(f"No such command {args[0]!r}{nearest(args[0], COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands with what `irq13 --help` says of each, without loading their modules.
+
+        Parameters
+        ----------
+        ctx : Context
+            Of the group; not looked at.
+        formatter : HelpFormatter
+            What is written to.
+        """
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
     def make_context(self, info_name, args, parent=None, **extra) -> click.Context:
+        """As of `click.Group`, but for Ctrl-C and a reader that goes away.
+
+        Parameters
+        ----------
+        info_name, args, parent, extra
+            As there.
+        """
         with _quiet_ends():
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context):
+        """As of `click.Group`, but for Ctrl-C and a reader that goes away."""
         with _quiet_ends():
             return super().invoke(ctx)
 
     def main(self, *args, **kwargs) -> NoReturn:
+        """Run the command line, and end the process with its exit status.
+
+        Parameters
+        ----------
+        args, kwargs
+            As of `click.Group.main`; never in standalone mode.
+        """
         kwargs["standalone_mode"] = False
         if sys.stdout is None:
             fail("standard output is closed", 2)

@@ -44,6 +44,13 @@ def named_machine(name: str) -> Generation | OlderMachine:
 def chosen_machines(generation: str | None, machine: str | None) -> list[Generation | OlderMachine]:
     """What --generation or --machine names; the generations without both.
 
+    Parameters
+    ----------
+    generation : str or None
+        The value of a `Generation`.
+    machine : str or None
+        One of MACHINES_OF_ALL_TIMES, or "all" for all of these.
+
     Raises
     ------
     UsageError
@@ -61,7 +68,12 @@ def chosen_machines(generation: str | None, machine: str | None) -> list[Generat
 def parameter_option(examples: str, of_all_times: bool = False) -> Callable:
     """`--parameter NAME=VALUE`, as often as needed; gives a dictionary of values of `Parameters`.
 
-    With `of_all_times` it gives `GivenParameters`: those of machines before the 486 too.
+    Parameters
+    ----------
+    examples : str
+        For the help text: assignments, with commas between them.
+    of_all_times : bool
+        Give `GivenParameters` instead: those of machines before the 486 too.
     """
     return click.option(
         "--parameter",

@@ -40,7 +40,17 @@ class Written(NamedTuple):
     fst: Path | None
 
     def write(self, trace: Trace, signals: Sequence[Signal], machine: str = "") -> list[str]:
-        """A run, with its machine in the files' names; what to say of each file."""
+        """Write a run; returns what to say of each file. Raises OSError.
+
+        Parameters
+        ----------
+        trace : Trace
+            Of the whole run.
+        signals : sequence of Signal
+            What is in the trace.
+        machine : str
+            Put into the files' names, before their suffix; "" for nothing.
+        """
 
         files = []
         for path, write in ((self.fst, write_fst_waveform), (self.vcd, write_waveform)):

@@ -42,7 +42,15 @@ RADIX_OPTION = click.option(
 
 
 def load_trace(path: Path, clock: str | None = None) -> "Trace":
-    """Read a waveform, and say on standard error what of it was skipped on purpose."""
+    """Read a waveform, and say on standard error what of it was skipped on purpose.
+
+    Parameters
+    ----------
+    path : Path
+        VCD, FST or GHW, also compressed with gzip; "-" is standard input. Errors as of `Trace.load`.
+    clock : str or None
+        The clock's name in the trace; None for one that is looked for.
+    """
     trace = Trace.load(path, clock)
     for note in trace.notes:
         click.echo(printable(f"irq13: {path}: note: {note}"), err=True)
