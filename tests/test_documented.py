@@ -7,10 +7,20 @@ ROOT = Path(__file__).parents[1]
 DESCRIBED = (
     "hdl",
     "model",
+    "sim/benchmarks",
+    "sim/cli",
+    "sim/cocotb",
+    "sim/conformance",
+    "sim/fuzz",
+    "sim/hardware",
     "sim/lanes",
     "sim/machines",
+    "sim/netlist",
+    "sim/play",
+    "sim/support",
     "sim/sweep",
     "sim/timing",
+    "sim/tools",
     "sim/waveform",
 )
 """Files, and folders with all that is in them."""
@@ -37,7 +47,7 @@ def _files(top):
 
 def _missing(node, within=""):
     if (
-        not isinstance(node, ast.FunctionDef | ast.ClassDef)
+        not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         or node.name[0] == "_"
         or node.name == "elaborate"
         or _is_command(node)

@@ -72,11 +72,38 @@ class MsrBus:
         self._timeout = timeout
 
     async def read(self, ctx, address: int | str, *, cpl: int = 0) -> int:
-        """RDMSR: the 64-bit value. Raises GeneralProtection, ValueError, TimeoutError."""
+        """RDMSR: the 64-bit value.
+
+        Parameters
+        ----------
+        ctx : TestbenchContext
+            Of the testbench that it is called in.
+        address : int or str
+            A number of 32 bits, or a name such as "HWCR".
+        cpl : int
+            Privilege level, 0 to 3.
+
+        Raises
+        ------
+        GeneralProtection
+            For #GP(0). ValueError for an address or level that is none, TimeoutError without an answer.
+        """
         return await self._access(ctx, read_request(address, cpl))
 
     async def write(self, ctx, address: int | str, value: int, *, cpl: int = 0) -> None:
-        """WRMSR; in effect when it returns. Raises GeneralProtection, ValueError, TimeoutError."""
+        """WRMSR; in effect when it returns. Errors as of `read`.
+
+        Parameters
+        ----------
+        ctx : TestbenchContext
+            Of the testbench that it is called in.
+        address : int or str
+            A number of 32 bits, or a name such as "HWCR".
+        value : int
+            64 bits.
+        cpl : int
+            Privilege level, 0 to 3.
+        """
         await self._access(ctx, write_request(address, value, cpl))
 
     async def _access(self, ctx, request: MsrRequest) -> int:
