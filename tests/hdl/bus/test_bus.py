@@ -18,6 +18,8 @@ from irq13.sim.machines.lockstep import RandomStimulus
 from irq13.sim.machines.ports import INPUTS, OUTPUTS, PAYLOAD, pack_outputs, read_inputs, split, values_of
 
 PORTS = [one.port for one in REGISTERS]
+MOST_CYCLES = 20_000
+"""A bridge that never answers is a failure, not a test without an end."""
 IO = ("io_address", "io_write", "io_read", "io_write_data")
 
 
@@ -38,9 +40,12 @@ class BridgedPc:
         m.d.comb += [self.inputs.eq(inputs), self.outputs.eq(outputs)]
         self.model, self.stimulus, self.shown = ModelPc(Parameters("I486")), RandomStimulus(seed), None
         self.accesses = []
+        self.cycles = 0
 
     async def cycle(self, ctx):
         """Inputs of the PC, the comparison, the edge."""
+        self.cycles += 1
+        assert self.cycles < MOST_CYCLES, "the bridge does not answer"
         levels = values_of(self.stimulus.next(self.shown)) | {"reset": 0}
         for port in self.others:
             ctx.set(port.value, levels[port.name])
