@@ -48,6 +48,15 @@ def trace() -> Callable[..., Any]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    """Keep what the simulations of a test that fails have recorded, and print where.
+
+    Parameters
+    ----------
+    item : pytest.Item
+        The test.
+    call : pytest.CallInfo
+        Its setup, call or teardown; only a failing call keeps anything.
+    """
     report = yield
     if report.when == "call" and report.failed:
         kept = [

@@ -112,7 +112,20 @@ class Stepped:
         self._operations.clear()
 
     def out(self, port: int, value: int = 0) -> None:
-        """OUT of a byte: one cycle."""
+        """OUT of a byte: one cycle.
+
+        Parameters
+        ----------
+        port : int
+            16 bits.
+        value : int
+            8 bits.
+
+        Raises
+        ------
+        ValueError
+            If one of them is too wide; then no cycle passes.
+        """
         self._cycle(io=IoAccess(unsigned(port, 16), write=True, data=unsigned(value, 8)))
 
     def inp(self, port: int) -> int:

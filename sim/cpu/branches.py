@@ -27,6 +27,13 @@ def width_of(operand: str) -> int:
 def branch(verb: str, words: list[str]) -> Action:
     """JMP, JZ, JNZ, LOOP, TEST, CMP, INC or DEC.
 
+    Parameters
+    ----------
+    verb : str
+        In lower case: 'jmp', 'jz', 'jnz', 'loop', 'test', 'cmp', 'inc' or 'dec'.
+    words : list of str
+        Its operands: a label, or what is tested or counted.
+
     Raises
     ------
     ValueError

@@ -58,6 +58,13 @@ instruction is over (False: it starts again, after the interrupt that ended it).
 class Cpu(ProcessorState):
     """Runs a program. A fault without a handler is recorded and its step passed over.
 
+    Parameters
+    ----------
+    program : Program
+        What it runs, from cycle 0 on.
+    parameters : Parameters
+        What the processor is.
+
     Attributes
     ----------
     inputs: what it drives in the present cycle. The others are those of `ProcessorState`.

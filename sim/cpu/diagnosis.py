@@ -86,7 +86,19 @@ def diagnose(cpu: Cpu, outputs: PcOutputs, parameters: Parameters, since: int, i
 
 
 def hold_up_of(cpu: Cpu, outputs: PcOutputs, parameters: Parameters, irq: int = 0) -> HoldUp:
-    """What holds a processor that INTR goes to."""
+    """What holds a processor that INTR goes to.
+
+    Parameters
+    ----------
+    cpu : Cpu
+        It waits, and is not over.
+    outputs : PcOutputs
+        Of a cycle since nothing changes any more.
+    parameters : Parameters
+        Of the PC.
+    irq : int
+        The interrupt requests of other devices, 16 bits.
+    """
     if (own := waits_for_itself(cpu)) is not None:
         return own
     cause = _interrupt(cpu, outputs, parameters)
@@ -105,7 +117,21 @@ def waits_for_itself(cpu: Cpu) -> HoldUp | None:
 
 
 def told(cpu: Cpu, outputs: PcOutputs, since: int, cause: HoldUp, who: str = "") -> Diagnosis:
-    """A diagnosis in words; `who` is 'processor b ' where there are two."""
+    """A diagnosis in words; `who` is 'processor b ' where there are two.
+
+    Parameters
+    ----------
+    cpu : Cpu
+        It waits, and is not over.
+    outputs : PcOutputs
+        Of a cycle since nothing changes any more.
+    since : int
+        The cycle from which on nothing changes.
+    cause : HoldUp
+        What holds it.
+    who : str
+        With a space behind it, or empty.
+    """
     step = cpu.current
     assert step is not None
     lines = [f"{who}'{step.text}' (line {step.line}) is {cpu.waiting} since cycle {since}"]
@@ -118,7 +144,15 @@ def told(cpu: Cpu, outputs: PcOutputs, since: int, cause: HoldUp, who: str = "")
 
 
 def endless(cpu: Cpu, limit: int) -> Diagnosis:
-    """A program that is not stuck and does not end either, with the loop that it goes round in."""
+    """A program that is not stuck and does not end either, with the loop that it goes round in.
+
+    Parameters
+    ----------
+    cpu : Cpu
+        After its last cycle; its program is not over.
+    limit : int
+        Cycles that it has run.
+    """
     step = cpu.current
     assert step is not None
     entered = [event.value for event in cpu.events if event.kind == "enters"]
@@ -171,7 +205,19 @@ def _interrupt(cpu: Cpu, outputs: PcOutputs, parameters: Parameters) -> HoldUp:
 def broken_link(
     events: Iterable[CpuEvent], outputs: PcOutputs, parameters: Parameters, ways_out: str
 ) -> HoldUp:
-    """The first one between FERR#, which is low, and INTR."""
+    """The first one between FERR#, which is low, and INTR.
+
+    Parameters
+    ----------
+    events : iterable of CpuEvent
+        Of all processors, for who disabled the circuit.
+    outputs : PcOutputs
+        Of a cycle since nothing changes any more.
+    parameters : Parameters
+        Of the PC.
+    ways_out : str
+        What releases a processor beside that interrupt, for the message.
+    """
     if not outputs.ferr_enable:
         return _disabled(events, parameters.chipset, ways_out)
     if not outputs.irq13:
@@ -249,5 +295,15 @@ class _Link(NamedTuple):
 
 
 def cause_for(reason: str, detail: str, release: str) -> HoldUp:
-    """A reason by its word, with what is to be said beside it."""
+    """A reason by its word, with what is to be said beside it.
+
+    Parameters
+    ----------
+    reason : str
+        One of REASONS.
+    detail : str
+        Put behind its words; may be empty.
+    release : str
+        What would let the program go on.
+    """
     return HoldUp(reason, REASONS[reason] + detail, release)

@@ -68,7 +68,17 @@ _LATER = {
 
 
 def presented(mnemonic: str, operation: OperationRequest, parameters: Parameters) -> OperationRequest:
-    """What the decoder of a processor makes of an instruction: an ESC opcode that it lacks is undefined."""
+    """What the decoder of a processor makes of an instruction: an ESC opcode that it lacks is undefined.
+
+    Parameters
+    ----------
+    mnemonic : str
+        In any case.
+    operation : OperationRequest
+        The instruction, where the processor has it.
+    parameters : Parameters
+        Which generation it is, and whether it has SSE3.
+    """
     name = mnemonic.lower()
     known = _LATER.get(name, (parameters.generation,))
     if name == "fisttp" and parameters.sse3:
@@ -77,7 +87,15 @@ def presented(mnemonic: str, operation: OperationRequest, parameters: Parameters
 
 
 def not_everywhere(mnemonic: str, code: Operation) -> bool:
-    """Some generation lacks it, or CR0.EM makes it undefined."""
+    """Some generation lacks it, or CR0.EM makes it undefined.
+
+    Parameters
+    ----------
+    mnemonic : str
+        In lower case.
+    code : Operation
+        What it is.
+    """
     later = (Operation.MMX, Operation.FXSAVE, Operation.FXRSTOR, Operation.XSAVE, Operation.XRSTOR)
     return mnemonic in _LATER or code in later
 

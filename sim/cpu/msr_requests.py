@@ -7,6 +7,13 @@ from .operands import msr, unsigned
 def read_request(address: int | str, cpl: int = 0) -> MsrRequest:
     """A checked RDMSR.
 
+    Parameters
+    ----------
+    address : int or str
+        32 bits, or a name of `Msr`.
+    cpl : int
+        0 to 3.
+
     Raises
     ------
     ValueError
@@ -16,5 +23,15 @@ def read_request(address: int | str, cpl: int = 0) -> MsrRequest:
 
 
 def write_request(address: int | str, value: int, cpl: int = 0) -> MsrRequest:
-    """A checked WRMSR; raises as `read_request`, and if the value is not 0..2^64-1."""
+    """A checked WRMSR; raises as `read_request`, and if the value is not 0..2^64-1.
+
+    Parameters
+    ----------
+    address : int or str
+        32 bits, or a name of `Msr`.
+    value : int
+        64 bits.
+    cpl : int
+        0 to 3.
+    """
     return MsrRequest(msr(address), write=True, data=unsigned(value, 64), cpl=unsigned(cpl, 2))

@@ -39,7 +39,17 @@ _CHIPS = {HostCpu.I8086: "8087", HostCpu.I80286: "80287", HostCpu.I80386: "80387
 def missing_instruction(
     verb: str, operations: Sequence[OperationRequest], parameters: OlderParameters
 ) -> str:
-    """Why the coprocessor cannot do an instruction; empty if it can."""
+    """Why the coprocessor cannot do an instruction; empty if it can.
+
+    Parameters
+    ----------
+    verb : str
+        The mnemonic, in any case.
+    operations : sequence of OperationRequest
+        What it stands for.
+    parameters : OlderParameters
+        Of the machine: its CPU says which coprocessor there is.
+    """
     chip, verb = _CHIPS[parameters.cpu or HostCpu.I80386], verb.lower()
     if verb in _SINCE_387 and chip != "80387":
         return f"the {chip} does not have it, the 80387 has"
@@ -49,7 +59,15 @@ def missing_instruction(
 
 
 class OlderCpu(Cpu):
-    """Runs a program that uses nothing that the machine lacks."""
+    """Runs a program that uses nothing that the machine lacks.
+
+    Parameters
+    ----------
+    program : Program
+        As above; `lacking` says what a machine lacks.
+    parameters : OlderParameters
+        Of the machine.
+    """
 
     def __init__(self, program: Program, parameters: OlderParameters) -> None:
         self.machine = parameters

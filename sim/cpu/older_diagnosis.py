@@ -8,7 +8,17 @@ from .older import OlderCpu
 
 
 def diagnose_older(cpu: OlderCpu, outputs: OlderOutputs, since: int) -> Diagnosis:
-    """The cause, from what the machine shows while nothing changes any more."""
+    """The cause, from what the machine shows while nothing changes any more.
+
+    Parameters
+    ----------
+    cpu : OlderCpu
+        It waits, and is not over.
+    outputs : OlderOutputs
+        Of a cycle since nothing changes any more.
+    since : int
+        The cycle from which on nothing changes.
+    """
     step, parameters = cpu.current, cpu.machine
     assert step is not None
     held = cpu.waiting == "frozen"

@@ -11,6 +11,13 @@ from ..support.suggest import nearest
 def number(text: str, *, bits: int) -> int:
     """An unsigned number of at most `bits` bits: decimal, 0x1F, 1Fh or 0b101, with _ between digits.
 
+    Parameters
+    ----------
+    text : str
+        As it is written.
+    bits : int
+        1 or more.
+
     Raises
     ------
     ValueError
@@ -25,7 +32,22 @@ def number(text: str, *, bits: int) -> int:
 
 
 def unsigned(value: int, bits: int, shown: object = None) -> int:
-    """`value`, checked to be 0..2^bits-1."""
+    """`value`, checked to be 0..2^bits-1.
+
+    Parameters
+    ----------
+    value : int
+        What is checked; a bool is none.
+    bits : int
+        1 or more.
+    shown : object
+        What the message calls it; by default the value.
+
+    Raises
+    ------
+    ValueError
+        If it is no int, or not in that range.
+    """
     if isinstance(value, bool) or not isinstance(value, int):
         raise InputError(f"expected an integer of {bits} bits, not {value!r}")
     if not 0 <= value < 1 << bits:
@@ -35,6 +57,13 @@ def unsigned(value: int, bits: int, shown: object = None) -> int:
 
 def flags(text: str, *, allowed: ExceptionFlag) -> ExceptionFlag:
     """A list of flags such as 'ZE' or 'IE,SF', or 'all' or 'none'.
+
+    Parameters
+    ----------
+    text : str
+        In any case, with `,`, `+` or `|` between the names.
+    allowed : ExceptionFlag
+        What 'all' stands for.
 
     Raises
     ------
@@ -64,6 +93,13 @@ def masks(text: str) -> int:
 
 def msr(name: str | int, names: Mapping[str, int] = Msr.__members__) -> int:
     """The address of an MSR, from its name or number (32 bits).
+
+    Parameters
+    ----------
+    name : str or int
+        A name in any case, or a number, also as text.
+    names : mapping of str to int
+        The names that there are, in upper case.
 
     Raises
     ------

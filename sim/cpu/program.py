@@ -76,10 +76,12 @@ class Position(NamedTuple):
 
     @property
     def next(self) -> "Position":
+        """The position of the instruction behind it; in the last one of a block, its end."""
         return self._replace(at=self.at + 1)
 
     @property
     def instruction(self) -> Instruction | None:
+        """The instruction that is there, or None at the end of the block."""
         return self.block[self.at] if self.at < len(self.block) else None
 
 
@@ -93,7 +95,20 @@ class Target(NamedTuple):
 
 
 def targets_of(block: tuple[Instruction, ...], in_handler: bool) -> dict[str, Target]:
-    """The labels of a block."""
+    """The labels of a block.
+
+    Parameters
+    ----------
+    block : tuple of Instruction
+        As `block_of` gives it.
+    in_handler : bool
+        It is a handler's, and not the program's.
+
+    Returns
+    -------
+    dict of str to Target
+        By label; of a step that is several instructions, the first.
+    """
     targets: dict[str, Target] = {}
     for at, instruction in enumerate(block):
         if instruction.step.label:
@@ -102,7 +117,15 @@ def targets_of(block: tuple[Instruction, ...], in_handler: bool) -> dict[str, Ta
 
 
 def block_of(steps: Sequence[Step], parameters: Parameters) -> tuple[Instruction, ...]:
-    """Steps as instructions: a form without N is two of them (SDM2), NOP n is n, `bios` ten OUTs."""
+    """Steps as instructions: a form without N is two of them (SDM2), NOP n is n, `bios` ten OUTs.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+        Of the program or a handler.
+    parameters : Parameters
+        What the processor decodes, and the words of the BIOS.
+    """
     result: list[Instruction] = []
     for step in steps:
         parts: Sequence[OperationRequest | IoAccess | None] = (None,)

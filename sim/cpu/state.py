@@ -59,6 +59,13 @@ class Smm(NamedTuple):
 class ProcessorState:
     """What a program does to the processor, and what the processor remembers.
 
+    Parameters
+    ----------
+    program : Program
+        What it runs.
+    parameters : Parameters
+        As the attribute.
+
     Attributes
     ----------
     parameters: what the processor is.

@@ -79,6 +79,13 @@ class Step(NamedTuple):
 def parse_step(line: int, text: str) -> Step | None:
     """A step from a line of text, or None from an empty one.
 
+    Parameters
+    ----------
+    line : int
+        Where it is in its file, for messages of a run.
+    text : str
+        The whole line, a comment included.
+
     Raises
     ------
     ValueError

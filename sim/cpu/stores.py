@@ -57,6 +57,11 @@ class Pointer(NamedTuple):
 class Stores:
     """What is in memory and in the registers that programs test.
 
+    Parameters
+    ----------
+    after_prefixes, control_word
+        As the attributes; by default those of a 486 and later.
+
     Attributes
     ----------
     values: by operand, as in `branches`; what is not there is 0. RESET leaves them alone.
@@ -81,7 +86,22 @@ class Stores:
         self.fip: Pointer | None = None
 
     def execute(self, step: Step, operation: OperationRequest, outputs: PcOutputs) -> int:
-        """An operation is accepted in the cycle of these outputs; what it stores, else 0."""
+        """An operation is accepted in the cycle of these outputs; what it stores, else 0.
+
+        Parameters
+        ----------
+        step : Step
+            The one that the operation is of, which FIP then points to.
+        operation : OperationRequest
+            What is accepted.
+        outputs : PcOutputs
+            Of that cycle: flags, masks and ES are what is stored.
+
+        Returns
+        -------
+        int
+            16 bits: the status word, or of FNSTCW the control word.
+        """
         code = operation.code
         stored = 0
         if code is Operation.FNSTCW:
@@ -119,7 +139,15 @@ class Stores:
                 self.zero = values[operand] == 0
 
     def goes_round(self, loop: Loop, step: Step | None) -> bool:
-        """LOOP, a step of the program: whether it jumps."""
+        """LOOP, a step of the program: whether it jumps.
+
+        Parameters
+        ----------
+        loop : Loop
+            Counts CX down, or to a number of rounds of its own.
+        step : Step or None
+            The one that it is: loops with a number of rounds count by step.
+        """
         if loop.rounds is None:
             values = self.values
             values["cx"] = (values.get("cx", 0) - 1) % (1 << width_of("cx"))

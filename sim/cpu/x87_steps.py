@@ -13,6 +13,13 @@ _LOADS = ("fldenv", "frstor", "fxrstor", "fxrstor64", "xrstor")
 def x87(mnemonic: str, keywords: dict[str, str]) -> X87Step:
     """An x87 or MMX instruction with its operands, as text.
 
+    Parameters
+    ----------
+    mnemonic : str
+        In any case; forms that wait first are FWAIT and the instruction.
+    keywords : dict of str to str
+        Of 'raises', 'masks', 'control', 'flags' and 'status' those that it takes.
+
     Raises
     ------
     ValueError
