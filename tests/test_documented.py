@@ -20,6 +20,7 @@ DESCRIBED = (
     "sim/older_simulation.py",
     "sim/play",
     "sim/pytest_plugin.py",
+    "sim/scenarios",
     "sim/simulation.py",
     "sim/stepped.py",
     "sim/support",

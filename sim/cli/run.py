@@ -14,7 +14,8 @@ from ...model.older import OlderMachine
 from ...model.registers import Generation
 from ..hardware.parameters import GivenParameters
 from ..machines.board import Board
-from ..scenarios.older import machine_named, on_pc98_486, parameters_on
+from ..scenarios.machine_names import machine_named
+from ..scenarios.older import on_pc98_486, parameters_on
 from ..scenarios.report import recorded_signals, render
 from ..scenarios.run import run_scenario
 from ..scenarios.scenario import DEFAULT, Scenario, load_scenario, shipped_scenarios

@@ -39,7 +39,20 @@ class Cast(NamedTuple):
         return prefix, rest
 
     def signal(self, processor: str, name: str) -> str:
-        """A signal by the name that it has in a run of this cast."""
+        """A signal by the name that it has in a run of this cast.
+
+        Parameters
+        ----------
+        processor : str
+            'a', 'b' or ''.
+        name : str
+            Without a prefix: 'ferr_n'.
+
+        Raises
+        ------
+        InputError
+            For a processor's name before a signal of the PC, where there are two processors.
+        """
         if self.b is None or (name not in TWO_NAMES and f"a.{name}" not in TWO_NAMES):
             return name
         if not processor and name in TWO_NAMES:

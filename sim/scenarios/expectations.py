@@ -57,7 +57,13 @@ class Occurrence(NamedTuple):
     """Whose event it is, where it is none of a signal."""
 
     def cycles(self, trace: Trace, events: Iterable[CpuEvent]) -> list[int]:
-        """The cycles in which it happens, in order."""
+        """The cycles in which it happens, in order.
+
+        Parameters
+        ----------
+        trace: of the run, for edges of signals.
+        events: of the run, for what happens to steps.
+        """
         if self.signal is not None:
             wave = wave_of(trace, self.signal)
             times = wave.rises() if self.kind == "rises" else wave.falls()
@@ -105,11 +111,23 @@ class Expectation(NamedTuple):
         return named | ({self.text.split()[1]} if self.text.startswith("finally ") else set())
 
     def verdict(self, trace: Trace, events: Sequence[CpuEvent]) -> Verdict:
+        """Whether a run keeps to it.
+
+        Parameters
+        ----------
+        trace, events: of one run; the events in order.
+        """
         return Verdict(self.line, self.text, *self.check(trace, events))
 
 
 def parse_expectation(line: int, text: str, cast: Cast) -> Expectation:
     """One sentence.
+
+    Parameters
+    ----------
+    line: where it is in the file.
+    text: without a comment.
+    cast: the steps that it can speak of.
 
     Raises
     ------

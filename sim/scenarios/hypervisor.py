@@ -31,7 +31,20 @@ EXITS = {
 
 
 def parse_hypervisor(source: Source, steps_of: Callable[[Key], tuple[Step, ...]]) -> Hypervisor | None:
-    """What runs in host mode; `steps_of` reads a block. Raises SourceError."""
+    """What runs in host mode; `steps_of` reads a block. Raises SourceError.
+
+    Parameters
+    ----------
+    source : Source
+        The scenario's file.
+    steps_of : callable
+        Gives the steps of the block under a key.
+
+    Returns
+    -------
+    Hypervisor or None
+        None without such a table.
+    """
     if "hypervisor" not in source.data:
         return None
     table = source.get(("hypervisor",), dict, {})

@@ -14,6 +14,13 @@ Read = Callable[[Key], tuple[Step, ...]]
 def parse_monitor(source: Source, read: Read) -> Monitor | None:
     """The monitor, or None without one; `read` gives the steps of a block.
 
+    Parameters
+    ----------
+    source : Source
+        The scenario's file.
+    read : callable
+        Takes the key of a block; raises SourceError itself.
+
     Raises
     ------
     SourceError

@@ -21,28 +21,21 @@ from typing import TYPE_CHECKING, Any
 
 from ...model.older import OlderMachine, OlderParameters
 from ...model.registers import Generation, ParameterError, Wiring
-from ..cpu.actions import Bios, Jump, Loop, Wait
+from ..cpu.actions import Bios, Jump, Loop
 from ..cpu.program import Program
 from ..cpu.steps import Step
 from ..support.errors import InputError
 from ..support.toml_source import Key, Source
 from ..waveform.older_signals import older_signals
 from ..waveform.signals import BY_NAME
-from ..waveform.two_signals import TWO_NAMES
 from .cast import Cast
-from .expectations import Expectation, contradiction
-from .jumps import check_jumps, guest_steps
+from .expectations import Expectation
+from .jumps import check_jumps
 from .older_lacks import lacking
-from .outcomes import reads_bit_7
 
 if TYPE_CHECKING:
     from .scenario import Scenario
 
-AT486 = "AT486"
-"""The name as a machine of the PC/AT with an I486."""
-NAMES_OF_GENERATIONS = {AT486: Generation.I486, "P6": Generation.P6, "AMD64": Generation.AMD64}
-MACHINE_NAMES = (*NAMES_OF_GENERATIONS, *(one.value for one in OlderMachine))
-"""All machines, as scenarios and the command line call them."""
 OLDER_PARAMETERS = [one.name for one in fields(OlderParameters) if one.name != "machine"]
 XT_PINS = ("parity", "iochk")
 """Pins of an XT, beside those of every machine."""
@@ -59,57 +52,21 @@ class OlderSetup:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-def machine_named(name: str) -> Generation | OlderMachine:
-    """A machine by name. Raises ValueError."""
-    if name in NAMES_OF_GENERATIONS:
-        return NAMES_OF_GENERATIONS[name]
-    if name not in MACHINE_NAMES:
-        raise InputError(f"machine must be out of {', '.join(MACHINE_NAMES)}, not {name!r}")
-    return OlderMachine(name)
-
-
-def machines_of(source: Source) -> tuple[tuple[Generation, ...], tuple[OlderMachine, ...]]:
-    """The generations and the older machines that `generation` and `machine` name; AMD64 without both."""
-    named = [*_names(source, ("generation",), [generation.value for generation in Generation])]
-    generations = [Generation(name) for name in named]
-    machines = [machine_named(name) for name in _names(source, _machine_key(source), MACHINE_NAMES)]
-    generations += [one for one in machines if isinstance(one, Generation) and one not in generations]
-    older = tuple(one for one in machines if isinstance(one, OlderMachine))
-    return tuple(generations) or (() if older else (Generation.AMD64,)), older
-
-
-def _machine_key(source: Source) -> Key:
-    if not isinstance(source.data.get("machine"), dict):
-        return ("machine",)
-    for name in source.data["machine"]:
-        if name in (*NAMES_OF_GENERATIONS, Generation.I486.value):
-            raise source.error(
-                ("machine", name),
-                f"[machine.{name}]: only machines before the 486 have a table of their own; "
-                f"{name} runs the scenario as it stands, and [expect-on] has what else to expect there",
-            )
-    source.only(("machine",), ("on", *(one.value for one in OlderMachine)))
-    return ("machine", "on")
-
-
-def _names(source: Source, key: Key, known: Sequence[str]) -> list[str]:
-    """A name or a list of names; none without the key."""
-    value: Any = source.data
-    for part in key:
-        if part not in value:
-            return []
-        value = value[part]
-    names = value if isinstance(value, list) else [value]
-    for one in names:
-        if one not in known:
-            raise source.error(key, f"{key[0]} must be out of {', '.join(known)}, not {one!r}")
-    if not names or len(set(names)) != len(names):
-        raise source.error(key, f"{key[0]} must name at least one, and none twice")
-    return names
-
-
 def older_parameters(source: Source, machines: Sequence[OlderMachine]) -> dict[str, Any]:
-    """Those of [parameters] that are of a machine before the 486."""
+    """Those of [parameters] that are of a machine before the 486.
+
+    Parameters
+    ----------
+    source : Source
+        The scenario's file.
+    machines : sequence of OlderMachine
+        Those that it names; all have to have these parameters.
+
+    Raises
+    ------
+    SourceError
+        For one that a machine does not have, or any if no machine is named.
+    """
     given = source.get(("parameters",), dict, {})
     values = {name: value for name, value in given.items() if name in OLDER_PARAMETERS}
     for name in values:
@@ -140,7 +97,23 @@ def parse_setups(
     vector_of: Callable[[Source, Key, str], int],
     expectations_of: Callable[[Source, Key, Cast], tuple[Expectation, ...]],
 ) -> dict[OlderMachine, OlderSetup]:
-    """The tables [machine.X]; the three functions are how a scenario reads these."""
+    """The tables [machine.X]; the three functions are how a scenario reads these.
+
+    Parameters
+    ----------
+    source : Source
+        The scenario's file.
+    program : Program
+        The scenario's own.
+    steps_of, vector_of, expectations_of : callable
+        Each takes the source and a key, and besides the labels so far, the vector as it is written, or the
+        steps that an expectation can speak of.
+
+    Raises
+    ------
+    SourceError
+        For what is none of these, and for a jump that leads nowhere on the machine.
+    """
     tables = source.data.get("machine")
     setups: dict[OlderMachine, OlderSetup] = {}
     for name in tables if isinstance(tables, dict) else ():
@@ -198,7 +171,20 @@ def _check_setup_jumps(
 
 
 def parameters_on(scenario: "Scenario", machine: OlderMachine) -> OlderParameters:
-    """What the machine is."""
+    """What the machine is.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its table for the machine comes before its common parameters.
+    machine : OlderMachine
+        Any; common parameters are for machines that the scenario names.
+
+    Raises
+    ------
+    ParameterError
+        If the machine does not have one of them.
+    """
     own = scenario.setups[machine].parameters if machine in scenario.setups else {}
     shared = scenario.older_parameters if machine in scenario.machines else {}
     return OlderParameters(machine, **{**shared, **own})
@@ -206,6 +192,15 @@ def parameters_on(scenario: "Scenario", machine: OlderMachine) -> OlderParameter
 
 def with_parameters(scenario: "Scenario", machine: OlderMachine, values: Mapping[str, Any]) -> "Scenario":
     """The scenario with other parameters on a machine, over its own.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        It stays as it is.
+    machine : OlderMachine
+        The one that they are for.
+    values : mapping of str
+        By name, as of `OlderParameters`.
 
     Raises
     ------
@@ -251,6 +246,13 @@ def _with_bios(steps: Sequence[Step], own: Sequence[Step]) -> tuple[Step, ...]:
 def program_on(scenario: "Scenario", machine: OlderMachine) -> Program:
     """The program with the machine's own BIOS and handlers.
 
+    Parameters
+    ----------
+    scenario : Scenario
+        With one processor.
+    machine : OlderMachine
+        Any, named or not.
+
     Raises
     ------
     InputError
@@ -284,7 +286,19 @@ def program_on(scenario: "Scenario", machine: OlderMachine) -> Program:
 
 
 def check_pins(scenario: "Scenario", machine: OlderMachine, pins: Sequence[str], line: int = 0) -> None:
-    """Raises InputError for a pin that the machine does not have; `line` is where the scenario drives it."""
+    """Raises InputError for a pin that the machine does not have; `line` is where the scenario drives it.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        For its parameters there, and for the message.
+    machine : OlderMachine
+        The one that has to have them.
+    pins : sequence of str
+        As a scenario calls them: 'nmi', 'irq5', 'parity'.
+    line : int
+        0 for none.
+    """
     parameters = parameters_on(scenario, machine)
     foreign = next((pin for pin in pins if not _has_pin(pin, parameters)), None)
     if foreign:
@@ -301,7 +315,20 @@ def _has_pin(pin: str, parameters: OlderParameters) -> bool:
 
 
 def expected_on(scenario: "Scenario", machine: OlderMachine) -> tuple[list[Expectation], list[Expectation]]:
-    """What can be judged on a machine, and what speaks of signals that it does not have."""
+    """What can be judged on a machine, and what speaks of signals that it does not have.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its expectations, or the machine's own, and those of [expect-on].
+    machine : OlderMachine
+        Any, named or not.
+
+    Returns
+    -------
+    tuple of two lists of Expectation
+        Each in the order of the file.
+    """
     known = {signal.name for signal in older_signals(parameters_on(scenario, machine))}
     setup = scenario.setups.get(machine, OlderSetup())
     judged: list[Expectation] = []
@@ -310,70 +337,3 @@ def expected_on(scenario: "Scenario", machine: OlderMachine) -> tuple[list[Expec
     for one in (*(setup.expectations or scenario.expectations), *own):
         (judged if one.signals <= known else passed_over).append(one)
     return judged, passed_over
-
-
-def check_machines(source: Source, scenario: "Scenario") -> None:
-    """Refuse what a machine that the scenario names does not have: steps, pins, signals."""
-    for generation in scenario.generations:
-        for expectation in scenario.expected_on(generation):
-            known = BY_NAME.keys() | (TWO_NAMES.keys() if scenario.second else set())
-            missing = sorted(expectation.signals - known)
-            if missing:
-                raise source.error(expectation.line, f"there is no {missing[0]} on {generation.value}")
-            if any(reads_bit_7(one.step, one.value) for one in (*expectation.needs, *expectation.bans)):
-                error = f"{expectation.text!r}: bit 7 of the control word reads as 0 on {generation.value}"
-                raise source.error(expectation.line, error)
-    if scenario.generations:
-        _check_later(source, scenario)
-    else:
-        _check_earlier(source, scenario)
-    for machine in dict.fromkeys((*scenario.machines, *scenario.setups, *scenario.by_machine)):
-        if isinstance(machine, OlderMachine):
-            _check_own(source, scenario, machine)
-    for machine in scenario.machines:
-        try:
-            program_on(scenario, machine)
-        except InputError as error:
-            text = str(error).removeprefix(f"{scenario.name}: ")
-            words = text.split(": ", maxsplit=1)
-            line = int(words[0].split()[1]) if words[0].startswith("line ") else ("machine",)
-            raise source.error(line, words[1] if isinstance(line, int) else text) from None
-        _, passed_over = expected_on(scenario, machine)
-        known = {signal.name for signal in older_signals(parameters_on(scenario, machine))}
-        for expectation in passed_over:
-            missing = sorted(expectation.signals - known)
-            if missing and not scenario.generations:
-                raise source.error(expectation.line, f"there is no {missing[0]} on {machine.value}")
-
-
-def _check_own(source: Source, scenario: "Scenario", machine: OlderMachine) -> None:
-    """What a scenario expects on one machine: of signals that it has, and nothing that is impossible."""
-    known = {signal.name for signal in older_signals(parameters_on(scenario, machine))}
-    setup = scenario.setups.get(machine, OlderSetup())
-    for one in (*setup.expectations, *scenario.by_machine.get(machine, ())):
-        if missing := sorted(one.signals - known):
-            raise source.error(one.line, f"there is no {missing[0]} on {machine.value}")
-    if clash := contradiction(expected_on(scenario, machine)[0]):
-        expectation, reason = clash
-        raise source.error(expectation.line, f"{expectation.text!r} is impossible: {reason}")
-
-
-def _check_earlier(source: Source, scenario: "Scenario") -> None:
-    """A parameter of the 486 and later, in a scenario for machines before it alone."""
-    for name, value in source.get(("parameters",), dict, {}).items():
-        for machine in scenario.machines if name not in OLDER_PARAMETERS else ():
-            # Where an error's IRQ is that of the machine, the parameter says nothing wrong.
-            if name != "fpu_irq" or value != parameters_on(scenario, machine).npx_irq:
-                error = f"{name} is a parameter of the 486 and later: there is none on {machine.value}"
-                raise source.error(("parameters", name), error)
-
-
-def _check_later(source: Source, scenario: "Scenario") -> None:
-    """What only a machine before the 486 has, in a scenario for later ones."""
-    name = scenario.generations[0].value
-    for event in scenario.pins:
-        if event.pin in XT_PINS:
-            raise source.error(("pins",), f"there is no pin {event.pin} on {name}")
-    for step in guest_steps(scenario.program):
-        if isinstance(step.action, Wait) and step.action.signal not in {**BY_NAME, **TWO_NAMES}:
-            raise source.error(step.line, f"{step.text!r}: there is no {step.action.signal} on {name}")

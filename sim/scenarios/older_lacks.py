@@ -13,7 +13,15 @@ from .jumps import guest_steps
 
 
 def lacking(program: Program, parameters: OlderParameters) -> tuple[Step | None, str] | None:
-    """The first step (None for a whole block) that the machine cannot do, and why; None if it can do all."""
+    """The first step (None for a whole block) that the machine cannot do, and why; None if it can do all.
+
+    Parameters
+    ----------
+    program : Program
+        With the machine's own BIOS and handlers.
+    parameters : OlderParameters
+        Of the machine.
+    """
     name = parameters.machine.value
     for what, there in (
         ("a hypervisor needs SVM", program.hypervisor),

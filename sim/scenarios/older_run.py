@@ -22,6 +22,15 @@ def run_on_older(scenario: Scenario, machine: OlderMachine, on: str | OlderRunne
 
     What it expects of signals that the machine does not have is passed over, and says so.
 
+    Parameters
+    ----------
+    scenario : Scenario
+        With one processor.
+    machine : OlderMachine
+        Any, named by the scenario or not.
+    on : str or OlderRunner
+        'hdl', 'model', 'lockstep', or a machine at its state at power-up.
+
     Raises
     ------
     InputError
@@ -46,7 +55,17 @@ def run_on_older(scenario: Scenario, machine: OlderMachine, on: str | OlderRunne
 
 
 class OlderDriver(Driver):
-    """A CPU with its program on an older machine."""
+    """A CPU with its program on an older machine.
+
+    Parameters
+    ----------
+    machine : OlderRunner
+        At its state at power-up.
+    program : Program
+        As `program_on` gives it.
+    pins : sequence of PinEvent
+        By cycle.
+    """
 
     cpu: OlderCpu
 

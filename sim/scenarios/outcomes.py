@@ -9,7 +9,17 @@ from ..support.errors import InputError
 
 
 def check_possible(step: Step, kind: str, value: int | None) -> None:
-    """Refuse what can never happen to a step. Raises ValueError, which says what can."""
+    """Refuse what can never happen to a step. Raises ValueError, which says what can.
+
+    Parameters
+    ----------
+    step : Step
+        Of the program or a handler.
+    kind : str
+        Of `CpuEvent`: 'executes', 'reads', '#MF'.
+    value : int or None
+        What is read, or the exit code; None where nothing is said of it.
+    """
     possible = _outcomes(step)
     if kind == "exits" and value in (VMEXIT_INTR, VMEXIT_NMI, VMEXIT_VINTR):
         return  # They come before any instruction.
@@ -36,7 +46,15 @@ def _stored(step: Step, value: int) -> None:
 
 
 def reads_bit_7(step: Step | None, value: int | None) -> bool:
-    """A control word with bit 7 set is to be read, which only an 8087 and an 80287 have."""
+    """A control word with bit 7 set is to be read, which only an 8087 and an 80287 have.
+
+    Parameters
+    ----------
+    step : Step or None
+        The one that reads; None if the expectation names none.
+    value : int or None
+        16 bits; None if the expectation names none.
+    """
     action = step.action if step else None
     reads = isinstance(action, X87Step) and action.operations[-1].code is Operation.FNSTCW
     return reads and bool((value or 0) & CONTROL_BIT_7)

@@ -32,6 +32,20 @@ class PinEvent:
 def parse_pins(source: Source, of: Key, known: Collection[str]) -> tuple[PinEvent, ...]:
     """The pin events of a scenario, or under `of` those of its second processor, which has the pins `known`.
 
+    Parameters
+    ----------
+    source : Source
+        The scenario's file.
+    of : Key
+        Empty, or where the table of the second processor is.
+    known : collection of str
+        Names of pins.
+
+    Returns
+    -------
+    tuple of PinEvent
+        By cycle.
+
     Raises
     ------
     SourceError

@@ -59,7 +59,20 @@ def has_second(source: Source) -> bool:
 
 
 def check_processors(source: Source, scenario: "Scenario") -> None:
-    """Refuse what there is not for two, or not without a second one."""
+    """Refuse what there is not for two, or not without a second one.
+
+    Parameters
+    ----------
+    source : Source
+        The scenario's file, for messages.
+    scenario : Scenario
+        As it was parsed, with one processor or two.
+
+    Raises
+    ------
+    SourceError
+        With the line of the first such step, or the table.
+    """
     second = scenario.second
     older = [one.value for one in dict.fromkeys((*scenario.machines, *scenario.setups))]
     if second and older:

@@ -65,7 +65,17 @@ def timeline(run: ScenarioRun) -> list[TimelineRow]:
 
 
 def render(run: ScenarioRun, shown: Sequence[Shown], canvas: Canvas) -> RenderableType:
-    """Picture, timeline, verdicts and the reason why it is stuck, for a rich console."""
+    """Picture, timeline, verdicts and the reason why it is stuck, for a rich console.
+
+    Parameters
+    ----------
+    run : ScenarioRun
+        On any machine.
+    shown : sequence of Shown
+        The signals of the picture, from top to bottom.
+    canvas : Canvas
+        How wide, and with which characters.
+    """
     picture = draw(run.trace, shown, 0, len(run.trace.clock_edges()), canvas)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("cycle", justify="right")

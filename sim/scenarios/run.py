@@ -96,6 +96,15 @@ def _judged(
 class Driver:
     """A CPU with its program on a machine, and pins that change at given cycles.
 
+    Parameters
+    ----------
+    machine : Machine
+        At its state at power-up.
+    program : Program
+        What the CPU runs.
+    pins : sequence of PinEvent
+        By cycle.
+
     Attributes
     ----------
     cpu, recorder: what runs and what has been recorded.

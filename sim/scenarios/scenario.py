@@ -57,17 +57,10 @@ from .cast import Cast
 from .expectations import Expectation, contradiction, parse_expectation
 from .hypervisor import parse_hypervisor
 from .jumps import check_jumps, every_step
+from .machine_checks import check_machines
+from .machine_names import MACHINE_NAMES, machine_named, machines_of
 from .monitor import parse_monitor
-from .older import (
-    MACHINE_NAMES,
-    OLDER_PARAMETERS,
-    OlderSetup,
-    check_machines,
-    machine_named,
-    machines_of,
-    older_parameters,
-    parse_setups,
-)
+from .older import OLDER_PARAMETERS, OlderSetup, older_parameters, parse_setups
 from .pins import PINS, PinEvent, parse_pins
 from .processors import B, check_processors, has_second
 from .topics import TOPICS
@@ -186,7 +179,13 @@ def load_scenario(name: str) -> Scenario:
 
 
 def parse_scenario(source: Source, name: str) -> Scenario:
-    """A scenario from a parsed file."""
+    """A scenario from a parsed file. Raises SourceError.
+
+    Parameters
+    ----------
+    source: the file.
+    name: what messages call the scenario; its title, where it has none.
+    """
     source.only((), _KEYS)
     refuse_control_characters(source)
     if "program" not in source.data:

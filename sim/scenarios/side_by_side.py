@@ -11,7 +11,8 @@ from ..waveform.signals import Signal
 from ..waveform.trace import Trace
 from ..waveform.two_signals import two_processor_pins
 from ..waveform.wave import of_values
-from .older import AT486, MACHINE_NAMES, machine_named, with_parameters
+from .machine_names import AT486, MACHINE_NAMES, machine_named
+from .older import with_parameters
 from .older_run import run_on_older
 from .report import recorded_signals
 from .run import ScenarioRun, run_scenario
@@ -49,7 +50,17 @@ def run_on_machine(
 def run_on_all(
     scenario: Scenario, on: str, values: Mapping[str, Any] = NO_VALUES
 ) -> tuple[list[ScenarioRun], dict[str, str]]:
-    """A scenario on every machine; the second part says by name why it cannot run on one."""
+    """A scenario on every machine; the second part says by name why it cannot run on one.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        It may name machines; it runs on the others, too.
+    on : str
+        'hdl', 'model' or 'lockstep'.
+    values : mapping of str
+        As of `run_on_machine`.
+    """
     runs, refused = [], {}
     for name in MACHINE_NAMES:
         try:

@@ -19,6 +19,15 @@ from .scenario import PINS, PinEvent, Scenario, SecondProcessor
 class TwoProcessorDriver:
     """A scenario with two processors on a machine.
 
+    Parameters
+    ----------
+    machine : TwoProcessorRunner
+        At its state at power-up.
+    scenario : Scenario
+        Its program and pins are processor a's and the PC's.
+    second : SecondProcessor
+        Processor b: program, pins, and whether it is connected.
+
     Attributes
     ----------
     recorder: what has been recorded.

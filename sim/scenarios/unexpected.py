@@ -9,7 +9,20 @@ FAULTS = ("#MF", "#NM", "#UD", "#GP")
 
 
 def unexpected(expectations: Iterable[Expectation], events: Sequence[CpuEvent]) -> list[Verdict]:
-    """What goes wrong and no sentence speaks of: a fault, an interrupt without a handler, a hang."""
+    """What goes wrong and no sentence speaks of: a fault, an interrupt without a handler, a hang.
+
+    Parameters
+    ----------
+    expectations : iterable of Expectation
+        Those that are judged; what one of them needs is expected.
+    events : sequence of CpuEvent
+        Of the run, in order.
+
+    Returns
+    -------
+    list of Verdict
+        None of them holds.
+    """
     named = {
         (occurrence.processor, *occurrence.same_event[1:4])
         for one in expectations
