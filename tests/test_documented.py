@@ -14,6 +14,7 @@ DESCRIBED = (
     "sim/cpu",
     "sim/fuzz",
     "sim/hardware",
+    "sim/kvm",
     "sim/lanes",
     "sim/machines",
     "sim/netlist",

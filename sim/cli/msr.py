@@ -11,8 +11,8 @@ from ...model.hypervisors import HYPERVISORS
 from ..kvm import differential
 from ..kvm import run as msr_run
 from ..kvm import script as msr_script
-from ..kvm.device import host
 from ..kvm.histogram import SENTENCES, classify, read_histogram
+from ..kvm.kernel import host
 from ..kvm.messages import explain_log, explain_message
 from ..kvm.run import KERNEL, NOT_STATED, compare_backends, model_of, run_on_kernel, run_script
 from ..kvm.trace import trace_ways

@@ -14,12 +14,11 @@ import signal
 import struct
 import threading
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 from ...model.kvm.cpuid import FEATURES, Guest
 from ...model.kvm.vm import AccessResult, ExitReason, FilterRange, GuestAccess, KvmError, MsrExit
 from ..support.errors import ToolError
+from .kernel import host
 
 CREATE_VM, GET_MSR_INDEX_LIST, CHECK_EXTENSION = 0xAE01, 0xC004AE02, 0xAE03
 GET_VCPU_MMAP_SIZE, GET_SUPPORTED_CPUID, GET_MSR_FEATURE_INDEX_LIST = 0xAE04, 0xC008AE05, 0xC004AE0A
@@ -35,36 +34,6 @@ WRMSR_AT, RDMSR_AT, FAULT_AT, STACK = 0x1000, 0x1100, 0x2000, 0x7000
 PORT_DONE, PORT_FAULT = 0xE9, 0xEA
 SECONDS = 5
 """How long a guest may take for one instruction."""
-
-
-class Host(NamedTuple):
-    """The kernel whose /dev/kvm it is."""
-
-    release: str
-    module: str
-    """The vendor's module: kvm_amd, kvm_intel or another one's name; "kvm" if it cannot be told."""
-
-    @property
-    def backend(self) -> str | None:
-        """ "svm" or "vmx"; None for another module, which has rules of its own."""
-        return {"kvm_amd": "svm", "kvm_intel": "vmx"}.get(self.module)
-
-    def __str__(self) -> str:
-        return f"Linux {self.release}, {self.module}"
-
-
-def host(modules: Path = Path("/sys/module")) -> Host:
-    """What runs here."""
-    names = sorted(entry.name for entry in modules.glob("kvm_*") if entry.is_dir())
-    return Host(os.uname().release, names[0] if names else "kvm")
-
-
-def module_parameter(name: str, modules: Path = Path("/sys/module")) -> bool | None:
-    """A parameter of the module kvm as it is set, or None if it cannot be read."""
-    try:
-        return (modules / "kvm/parameters" / name).read_text().strip() in ("Y", "1")
-    except OSError:
-        return None
 
 
 class KernelVm:
@@ -118,6 +87,7 @@ class KernelVm:
         self.close()
 
     def kvm_vm_ioctl_create_vcpu(self) -> "KernelVcpu":
+        """KVM_CREATE_VCPU: the next one, numbered from 0. Raises OSError."""
         vcpu = KernelVcpu(self, fcntl.ioctl(self._fd, CREATE_VCPU, len(self.vcpus)), len(self.vcpus))
         self.vcpus.append(vcpu)
         return vcpu
@@ -130,7 +100,15 @@ class KernelVm:
         fcntl.ioctl(self._fd, ENABLE_CAP, bytearray(struct.pack("<IIQ88x", CAP_USER_SPACE_MSR, 0, reasons)))
 
     def set_msr_filter(self, flags: int, ranges: Sequence[FilterRange]) -> None:
-        """KVM_X86_SET_MSR_FILTER. Raises KvmError, and ToolError where the kernel lacks it."""
+        """KVM_X86_SET_MSR_FILTER. Raises KvmError, and ToolError where the kernel lacks it.
+
+        Parameters
+        ----------
+        flags : int
+            0, or 1 to deny what no range speaks of.
+        ranges : sequence of FilterRange
+            16 at most; those of a call before are gone.
+        """
         self._needs(CAP_MSR_FILTER, "MSR filters (Linux 5.10 and later)")
         packed = bytearray(struct.pack("<I4x", flags))
         buffers = []
@@ -189,7 +167,17 @@ class KernelVm:
 
 
 class KernelVcpu:
-    """A vCPU of the kernel's; `KernelVm.kvm_vm_ioctl_create_vcpu` makes it. Its calls are those of `Vcpu`."""
+    """A vCPU of the kernel's; `KernelVm.kvm_vm_ioctl_create_vcpu` makes it. Its calls are those of `Vcpu`.
+
+    Parameters
+    ----------
+    vm : KernelVm
+        Its virtual machine.
+    fd : int
+        What KVM_CREATE_VCPU gave.
+    number : int
+        From 0 on: its local APIC's ID.
+    """
 
     def __init__(self, vm: KernelVm, fd: int, number: int) -> None:
         self.vm = vm
@@ -205,13 +193,16 @@ class KernelVcpu:
 
     @property
     def advertised(self) -> frozenset[int]:
+        """What KVM_GET_MSR_INDEX_LIST gives."""
         return self.vm.advertised
 
     @property
     def features(self) -> frozenset[int]:
+        """What KVM_GET_MSR_FEATURE_INDEX_LIST gives."""
         return self.vm.features
 
     def close(self) -> None:
+        """Let go of the vCPU; `KernelVm.close` does it for all."""
         self._run.close()
         os.close(self._fd)
 
@@ -241,7 +232,15 @@ class KernelVcpu:
         return next(iter(self.get_msrs([index])), None)
 
     def guest_wrmsr(self, index: int, data: int) -> GuestAccess:
-        """The guest executes WRMSR in real mode. Raises RuntimeError as the model does, and ToolError."""
+        """The guest executes WRMSR in real mode. Raises RuntimeError as the model does, and ToolError.
+
+        Parameters
+        ----------
+        index : int
+            The MSR's number, 32 bits.
+        data : int
+            64 bits.
+        """
         self._start(WRMSR_AT, index, data)
         return self._go()
 
@@ -251,7 +250,15 @@ class KernelVcpu:
         return self._go()
 
     def complete(self, error: bool, data: int = 0) -> GuestAccess:
-        """User space answers the exit and runs the vCPU again."""
+        """User space answers the exit and runs the vCPU again.
+
+        Parameters
+        ----------
+        error : bool
+            The guest gets #GP(0).
+        data : int
+            What a read gives, 64 bits.
+        """
         if self.pending is None:
             raise RuntimeError("no access waits for user space")
         pending, self.pending = self.pending, None

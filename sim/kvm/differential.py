@@ -21,7 +21,8 @@ from ..support.errors import InputError
 from ..support.files import replacing
 from ..support.toml_source import Source
 from . import script as msr_script
-from .device import Host, KernelVm, host
+from .device import KernelVm
+from .kernel import Host, host
 from .run import AnyVcpu, AnyVm, model_of, run_on_kernel, run_script
 
 COMMON = (
@@ -214,7 +215,15 @@ def recording_json(recording: Recording) -> str:
 
 
 def write_recording(recording: Recording, path: Path) -> None:
-    """Keep a recording; compressed if the name ends in .gz. Raises OSError."""
+    """Keep a recording; compressed if the name ends in .gz. Raises OSError.
+
+    Parameters
+    ----------
+    recording : Recording
+        What a kernel answered.
+    path : Path
+        Of the file, which is replaced as a whole or not at all.
+    """
     text = recording_json(recording)
     if path.suffix != ".gz":
         with replacing(path) as file:

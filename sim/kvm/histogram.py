@@ -97,6 +97,13 @@ def way_of(chain: Chain) -> str:
 def read_histogram(name: str, text: str) -> list[StackCount]:
     """Stacks and counts from bpftrace (`@[kstack] = count()`), perf script, bcc's stackcount, folded stacks.
 
+    Parameters
+    ----------
+    name : str
+        Of the file, for messages.
+    text : str
+        Its contents.
+
     Raises
     ------
     InputError

@@ -17,7 +17,8 @@ from ...model.registers import ParameterError
 from ...model.svm import SMM_CTL, HardwareRegisters
 from ..simulation import Simulation
 from ..support.errors import ToolError
-from .device import Host, KernelVcpu, KernelVm, host, module_parameter
+from .device import KernelVcpu, KernelVm
+from .kernel import Host, host, module_parameter
 from .script import REASONS, Access, Script
 
 WRITE_ONLY = "write-only"
@@ -43,6 +44,18 @@ class Done(NamedTuple):
 def run_script(script: Script, backend: str) -> tuple[list[Done], Vm]:
     """Run a script on "svm", "vmx" or "common", KVM's bookkeeping, or on "hardware", a real part's MSR bus.
 
+    Parameters
+    ----------
+    script : Script
+        The accesses, and the options of the kernel and its guest.
+    backend : str
+        As above.
+
+    Returns
+    -------
+    tuple of list of Done, and Vm
+        What came of each access, in order, and the machine after the last one.
+
     Raises
     ------
     SourceError
@@ -57,6 +70,13 @@ def run_on_kernel(script: Script, device: str = "/dev/kvm") -> tuple[list[Done],
     """Run a script on the user's own kernel; raises as `run_script`, and ToolError where that cannot be.
 
     The machine that comes back is closed; it says which kernel it was and what KVM offers a guest there.
+
+    Parameters
+    ----------
+    script : Script
+        The accesses, and the guest; its `ignore_msrs` has to be the kernel's.
+    device : str
+        The device file.
     """
     wanted, there = script.options.ignore_msrs, module_parameter("ignore_msrs")
     if there is not None and there != wanted:
@@ -92,6 +112,18 @@ def run_hypervisor(script: Script, hypervisor: OtherHypervisor) -> list[Done]:
     """What another hypervisor does with a guest's accesses, as far as its source states it.
 
     User space's accesses, filters and exits are KVM's affair and not stated for it.
+
+    Parameters
+    ----------
+    script : Script
+        The accesses.
+    hypervisor : OtherHypervisor
+        One of HYPERVISORS.
+
+    Returns
+    -------
+    list of Done
+        One for each access; its result is NOT_STATED where the source says nothing.
     """
     vcpus = [HypervisorRegisters(hypervisor) for _ in range(script.vcpus)]
     return [_stated(vcpus, access) for access in script.accesses]
@@ -121,6 +153,15 @@ def model_of(script: Script, there: Host, features: frozenset[str]) -> tuple[str
     """The backend and the script with which the model answers for a kernel and what it offers a guest.
 
     A kernel newer than the model knows is taken for the newest that it knows.
+
+    Parameters
+    ----------
+    script : Script
+        As it is for the kernel.
+    there : Host
+        The kernel; a script's own version counts where its release is none.
+    features : frozenset of str
+        Names of `cpuid.FEATURES` that KVM offers a guest there.
     """
     try:
         kernel = kernel_version(there.release)
@@ -132,7 +173,15 @@ def model_of(script: Script, there: Host, features: frozenset[str]) -> tuple[str
 
 
 def histogram(vm: Vm, full: bool = False) -> list[tuple[Chain, int]]:
-    """How often `set_msr` was reached by each chain, innermost first; the rarest chain first."""
+    """How often `set_msr` was reached by each chain, innermost first; the rarest chain first.
+
+    Parameters
+    ----------
+    vm : Vm
+        After a run.
+    full : bool
+        With the functions that the compiler inlines; by default as a tracer sees the stack.
+    """
     counts: Counter[Chain] = Counter()
     for chain, count in vm.chains.items():
         counts[chain if full else chains.shown(chain)] += count

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..support.errors import ToolError
-from .device import host
 from .histogram import StackCount, Way, classify, read_histogram
+from .kernel import host
 
 TRACEFS = Path("/sys/kernel/tracing")
 SEES_ALL = "sees every way"

@@ -9,7 +9,8 @@ from irq13.model.kvm.cpuid import Guest
 from irq13.model.kvm.vm import AccessResult, GuestAccess
 from irq13.sim.cli.main import main
 from irq13.sim.kvm import differential
-from irq13.sim.kvm.device import KernelVm, host, module_parameter
+from irq13.sim.kvm.device import KernelVm
+from irq13.sim.kvm.kernel import host, module_parameter
 from irq13.sim.kvm.run import model_of, run_on_kernel
 from irq13.sim.kvm.script import load_script, parse_script
 from irq13.sim.support.errors import ToolError

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 from irq13.sim.kvm import trace
-from irq13.sim.kvm.device import Host, KernelVm
+from irq13.sim.kvm.device import KernelVm
+from irq13.sim.kvm.kernel import Host
 from irq13.sim.support.errors import ToolError
 
 STACK = """Attaching 2 probes...
