@@ -27,7 +27,6 @@ from ..cpu.steps import Step
 from ..support.errors import InputError
 from ..support.toml_source import Key, Source
 from ..waveform.older_signals import older_signals
-from ..waveform.signals import BY_NAME
 from .cast import Cast
 from .expectations import Expectation
 from .jumps import check_jumps
@@ -154,6 +153,8 @@ def _check_setup_jumps(
     handlers = {**program.handlers, **handlers}
     blocks = (program.main, program.after_reset, *handlers.values())
     lines = [step.line for block in blocks for step in block if isinstance(step.action, Bios)]
+    if bios and not lines:
+        raise source.error(("machine", machine.value, "bios"), "the program has no step bios to replace")
     jump = next((step for step in bios if isinstance(step.action, Jump | Loop)), None)
     if jump and len(lines) > 1:
         error = f"{jump.text!r}: bios stands in lines {lines[0]} and {lines[1]}, and a label of it twice"
@@ -220,7 +221,7 @@ def with_parameters(scenario: "Scenario", machine: OlderMachine, values: Mapping
 def on_pc98_486(scenario: "Scenario") -> "Scenario":
     """The scenario on a PC-98 with a 486, whose chipset has FERR# and IGNNE#: `wiring = "PC98"`.
 
-    The BIOS, handlers and expectations are those of [machine.PC98], as far as a 486 has the signals.
+    The BIOS, handlers and expectations are those of [machine.PC98].
     """
     setup = scenario.setups.get(OlderMachine.PC98, OlderSetup())
     program = scenario.program
@@ -232,9 +233,7 @@ def on_pc98_486(scenario: "Scenario") -> "Scenario":
         machines=(),
         parameters=replace(scenario.parameters, wiring=Wiring.PC98),
         program=program._replace(handlers={**program.handlers, **setup.handlers}),
-        expectations=tuple(
-            one for one in setup.expectations or scenario.expectations if one.signals <= BY_NAME.keys()
-        ),
+        expectations=setup.expectations or scenario.expectations,
     )
 
 

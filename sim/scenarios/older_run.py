@@ -10,9 +10,8 @@ from ..cpu.program import Program
 from ..machines.older import OlderRunner, older_machine_for
 from ..waveform.older_signals import older_signals
 from ..waveform.recorder import OlderRecorder, SignalRecorder
-from .expectations import Verdict
 from .older import XT_PINS, expected_on, parameters_on, program_on
-from .run import Driver, ScenarioRun
+from .run import Driver, ScenarioRun, not_judged
 from .scenario import Scenario
 from .unexpected import unexpected
 
@@ -47,10 +46,7 @@ def run_on_older(scenario: Scenario, machine: OlderMachine, on: str | OlderRunne
     verdicts = [expectation.verdict(trace, events) for expectation in judged]
     verdicts += unexpected(judged, events)
     known = {signal.name for signal in older_signals(driver.machine.parameters)}
-    for one in passed_over:
-        missing = ", ".join(sorted(one.signals - known))
-        found = f"not judged: there is no {missing} on {machine.value}"
-        verdicts.append(Verdict(one.line, one.text, True, found))
+    verdicts += not_judged(passed_over, known, machine.value)
     return ScenarioRun(scenario, machine, trace, events, verdicts, diagnosis)
 
 

@@ -1,11 +1,11 @@
 """A scenario on a machine: drive, record, judge."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any, NamedTuple
 
 from ...model.older import OlderMachine
 from ...model.pc import PcInputs, PcOutputs
-from ...model.registers import Generation, Parameters
+from ...model.registers import Generation, Parameters, Wiring
 from ..cpu.cpu import Cpu
 from ..cpu.diagnosis import Diagnosis, diagnose, endless
 from ..cpu.events import CpuEvent
@@ -13,8 +13,9 @@ from ..cpu.program import Program
 from ..cpu.state import PINS as CPU_PINS
 from ..machines.machine import Machine, machine_for
 from ..waveform.recorder import Recorder, SignalRecorder
+from ..waveform.signals import BY_NAME
 from ..waveform.trace import Trace
-from .expectations import Verdict
+from .expectations import Expectation, Verdict
 from .scenario import PINS, PinEvent, Scenario, SecondProcessor
 from .unexpected import unexpected
 
@@ -87,10 +88,36 @@ def _judged(
     events: list[CpuEvent],
     diagnosis: Diagnosis | None,
 ) -> ScenarioRun:
-    expected = scenario.expected_on(generation)
+    expected, passed_over = scenario.expected_on(generation), []
+    if scenario.parameters.wiring is Wiring.PC98:
+        # What [machine.PC98] expects may be of signals that only older processors have.
+        passed_over = [one for one in expected if not one.signals <= BY_NAME.keys()]
+        expected = [one for one in expected if one.signals <= BY_NAME.keys()]
     verdicts = [expectation.verdict(trace, events) for expectation in expected]
     verdicts += unexpected(expected, events)
+    verdicts += not_judged(passed_over, BY_NAME.keys(), f"a PC-98 with an {generation.value}")
     return ScenarioRun(scenario, generation, trace, events, verdicts, diagnosis)
+
+
+def not_judged(expectations: Sequence[Expectation], known: Set[str], machine: str) -> list[Verdict]:
+    """A verdict for each expectation of signals that a machine lacks: it holds, and says which.
+
+    Parameters
+    ----------
+    known
+        Names of the signals that the machine has.
+    machine
+        What the machine is called in the verdict.
+    """
+    return [
+        Verdict(
+            one.line,
+            one.text,
+            True,
+            f"not judged: there is no {', '.join(sorted(one.signals - known))} on {machine}",
+        )
+        for one in expectations
+    ]
 
 
 class Driver:

@@ -346,6 +346,11 @@ def test_a_pc98_with_a_486_resets_by_f0h_and_speaks_of_its_own_ports():
         parsed("nop", head, "pins = '''\nirq5 high at 3\nirq7 high at 3\n'''")
     default = on_pc98_486(load_scenario("dos-divide-by-zero"))
     assert run_on_machine(default, Generation.I486, "model").passed
+    tail = "[machine.PC98]\nexpect = '''\nirq13 rises once\nerror rises once\n'''"
+    found = run_on_machine(on_pc98_486(parsed(ERROR, "", tail)), Generation.I486, "model").verdicts
+    assert [one.found for one in found if "not judged" in one.found] == [
+        "not judged: there is no error on a PC-98 with an I486"
+    ]
 
 
 def test_other_parameters_over_a_scenarios_own():
@@ -362,6 +367,8 @@ def test_other_parameters_over_a_scenarios_own():
 def test_the_bios_of_a_machine_jumps_within_the_whole_program():
     """Not to where nothing is, not to a handler that the machine has replaced, not into one of two copies."""
     parsed("bios\nlast: nop", "", "[machine.AT286]\nbios = 'jmp last'")
+    with pytest.raises(SourceError, match=r"a\.toml:6: the program has no step bios to replace"):
+        parsed("nop", "", "[machine.AT286]\nbios = 'nop'")
     with pytest.raises(SourceError, match=r"a\.toml:8: no label 'gone' to go to on AT286"):
         parsed("bios", "", "[machine.AT286]\nbios = '''\n\njmp gone\n'''")
     with pytest.raises(SourceError, match=r"a\.toml:3: no label 'h' to go to on AT286"):

@@ -335,7 +335,7 @@ SECOND = "[processor.b]\nprogram = 'b1: nop'\n"
             "x.toml:6: a second processor is supported with the wiring",
         ),
         (f"machine = 'AT286'\n{SECOND}", "a second processor is supported from the 486 on, not on AT286"),
-        (f"{SECOND}[machine.XT8087]\nbios = 'nop'", "is supported from the 486 on, not on XT8087"),
+        (f"{SECOND}[machine.XT8087]\nparameters = {{}}", "is supported from the 486 on, not on XT8087"),
     ],
 )
 def test_mistakes(text, message):
