@@ -46,8 +46,10 @@ DEFECTS: dict[str, list[tuple[str, str, str]]] = {
     "ferr-under-ne": [
         ("irq13.c", "    if (s->generation != IRQ13_AMD64 || !(s->cr0 & IRQ13_NE)) return 1;\n", "    if (s) return 1;\n"),
     ],
-    "enable-bit-does-not-resample": [
-        ("irq13.c", "    s->enabled = on != 0;\n", "    s->enabled = on != 0;\n    s->seen = s->enabled && s->ferr_asserted;\n"),
+    "8259A-keeps-edges": [
+        ("small_pc.c", "    if (!level) p->edge &= (u8)~bit;\n", ""),
+        ("small_pc.c", "if ((p->edge & p->line & ~p->imr) >> level & 1) return level;", "if ((p->edge & ~p->imr) >> level & 1) return level;"),
+        ("small_pc.c", "p->isr : p->edge & p->line;", "p->isr : p->edge;"),
     ],
     "f0-asserts-ignne-without-error": [
         ("irq13.c", "    s->ff2 = s->ferr_asserted && s->enabled;", "    s->ff2 = s->enabled;"),

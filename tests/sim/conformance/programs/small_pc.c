@@ -6,7 +6,8 @@
  * GENERATION is 0, 1 or 2 (I486, P6, AMD64); LATENCY is the number of instructions that IRQ 13 takes to the 8259A.
  * KIND has a letter for each thing that PCs have otherwise. Without any a reset is a RESET, and the BIOS jumps to the
  * address at 467h if it is asked to. i: it is an INIT; b: the BIOS boots from the disk; f: it executes FNINIT; 8: by
- * port 64h alone; m: memory is lost; n: there is no reset; 1: port F1h is F0h once more.
+ * port 64h alone; m: memory is lost; n: there is no reset; 1: port F1h is F0h once more; e: setting the
+ * enable bit with FERR# low requests nothing.
  * COM1 goes to standard output. Status 0 when it is powered off, 5 with a reset still asked for in the RTC's
  * memory, 3 if that never happens, 4 for what it lacks. */
 #include <math.h>
@@ -192,6 +193,7 @@ static void out_port(u16 port, u32 value, int size) {
     }
     if (port >= 0xCFC && port <= 0xCFF && (config_address & 0xFFFFFF00u) == 0x80000800u) {
         memcpy(bridge + (config_address & 0xFC) + (port & 3), &value, (size_t)size);
+        if (has('e')) x87.seen = x87.ferr_asserted;
         irq13_enable(&x87, bridge[0x4E] >> 5 & 1);
     }
 }
