@@ -22,6 +22,10 @@ signal.signal(signal.SIGPIPE, _before)
 # As in an activated virtual environment: makefiles of Verilator and cocotb want a program called python.
 os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
+# Behind & or nohup SIGINT is ignored, by what a test starts too, and some tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # Machines are noisy: how long an example takes says nothing.
 settings.register_profile("irq13", deadline=None)
 settings.load_profile("irq13")
