@@ -95,7 +95,7 @@ def _judged(
         expected = [one for one in expected if one.signals <= BY_NAME.keys()]
     verdicts = [expectation.verdict(trace, events) for expectation in expected]
     verdicts += unexpected(expected, events)
-    verdicts += not_judged(passed_over, BY_NAME.keys(), f"a PC-98 with an {generation.value}")
+    verdicts += not_judged(passed_over, BY_NAME.keys(), "a PC-98 with a 486")
     return ScenarioRun(scenario, generation, trace, events, verdicts, diagnosis)
 
 

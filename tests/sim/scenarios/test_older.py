@@ -349,7 +349,7 @@ def test_a_pc98_with_a_486_resets_by_f0h_and_speaks_of_its_own_ports():
     tail = "[machine.PC98]\nexpect = '''\nirq13 rises once\nerror rises once\n'''"
     found = run_on_machine(on_pc98_486(parsed(ERROR, "", tail)), Generation.I486, "model").verdicts
     assert [one.found for one in found if "not judged" in one.found] == [
-        "not judged: there is no error on a PC-98 with an I486"
+        "not judged: there is no error on a PC-98 with a 486"
     ]
 
 
