@@ -97,9 +97,17 @@ def split(packed: int, widths: Mapping[str, int]) -> dict[str, int]:
     return levels
 
 
-def values_of(inputs: PcInputs) -> dict[str, int]:
-    """The level of each input."""
-    return {name: int(_GET[name](inputs)) & ((1 << width) - 1) for name, width in INPUTS.items()}
+def values_of(inputs: PcInputs, widths: Mapping[str, int] = INPUTS) -> dict[str, int]:
+    """The level of each input.
+
+    Parameters
+    ----------
+    inputs : PcInputs
+        Of one cycle.
+    widths : mapping of str to int
+        In bits, of the inputs that are wanted: all, or some of them.
+    """
+    return {name: int(_GET[name](inputs)) & ((1 << width) - 1) for name, width in widths.items()}
 
 
 def pack(inputs: PcInputs) -> int:

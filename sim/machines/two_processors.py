@@ -8,47 +8,35 @@ from collections.abc import Callable, Mapping
 from ... import hdl
 from ...hdl.two_processors import TWO_PROCESSOR_SIGNATURE
 from ...hdl.two_processors import TwoProcessorPc as TwoProcessorDesign
-from ...model.msr import MsrRequest, MsrResponse
+from ...model.msr import MsrResponse
 from ...model.pc import PcInputs
 from ...model.processor import ProcessorOutputs
-from ...model.registers import VMEXIT_FERR_FREEZE, Cr0, ExceptionFlag, Hwcr, Operation, Parameters
+from ...model.registers import VMEXIT_FERR_FREEZE, ExceptionFlag, Hwcr, Parameters
 from ...model.reporting import Decision
 from ...model.two_processors import TwoProcessorInputs, TwoProcessorOutputs, TwoProcessorPc
-from ...model.x87 import OperationRequest
 from ..support.errors import Divergence, InputError
 from . import ports
 from .simulated import OutputsCompared, SideBySide, SimulatedDesign
 
-_NO_OPERATION = OperationRequest(Operation.ARITHMETIC, control=0)
-_NO_MSR = MsrRequest(0)
-_GET: dict[str, Callable[[TwoProcessorInputs], int]] = {
-    **{f"b_cr0_{str(bit.name).lower()}": lambda i, bit=bit: bit in i.b_cr0 for bit in Cr0},
-    "b_op_valid": lambda i: i.b_operation is not None,
-    "b_op_code": lambda i: (i.b_operation or _NO_OPERATION).code,
-    "b_op_family": lambda i: (i.b_operation or _NO_OPERATION).family,
-    "b_op_raises": lambda i: (i.b_operation or _NO_OPERATION).raises,
-    "b_op_control": lambda i: (i.b_operation or _NO_OPERATION).control,
-    "b_op_status": lambda i: (i.b_operation or _NO_OPERATION).status,
-    "b_msr_request_valid": lambda i: i.b_msr is not None,
-    "b_msr_request_write": lambda i: (i.b_msr or _NO_MSR).write,
-    "b_msr_request_address": lambda i: (i.b_msr or _NO_MSR).address,
-    "b_msr_request_data": lambda i: (i.b_msr or _NO_MSR).data,
-    "b_msr_request_cpl": lambda i: (i.b_msr or _NO_MSR).cpl,
-    "b_msr_response_ready": lambda i: i.b_msr_response_ready,
-    "b_io": lambda i: i.b_io,
-}
 _PORTS = hdl.flat_ports(TWO_PROCESSOR_SIGNATURE.create())
 INPUTS = {port.name: len(port.signal) for port in _PORTS if port.is_input}
 OUTPUTS = {port.name: len(port.signal) for port in _PORTS if not port.is_input}
+_INPUTS_OF_B = {name: width for name, width in ports.INPUTS.items() if f"b_{name}" in INPUTS}
+"""What goes into processor b alone, by the names that processor a's have."""
 _PREFIX = "b_op_"
 _ANSWERS = {f"{_PREFIX}{one.name.lower()}": one for one in Decision if one is not Decision.IDLE}
 
 
 def pack_two(inputs: TwoProcessorInputs) -> int:
     """All inputs, in the order of the design's signature."""
-    levels = ports.values_of(inputs.pc)
-    own = {name: int(get(inputs)) & ((1 << INPUTS[name]) - 1) for name, get in _GET.items()}
-    return ports.join({**levels, **own}, INPUTS)
+    b = inputs.pc._replace(
+        cr0=inputs.b_cr0,
+        operation=inputs.b_operation,
+        msr=inputs.b_msr,
+        msr_response_ready=inputs.b_msr_response_ready,
+    )
+    own = {f"b_{name}": level for name, level in ports.values_of(b, _INPUTS_OF_B).items()}
+    return ports.join({**ports.values_of(inputs.pc), **own, "b_io": inputs.b_io}, INPUTS)
 
 
 def unpack_two(packed: int) -> TwoProcessorOutputs:
