@@ -223,7 +223,7 @@ def read_vectors(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             document = json.loads(gzip.decompress(path.read_bytes()))
             kind = document["format"], document["version"]
             family, cases = document["family"], list(document["cases"])
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError, zlib.error) as error:
             raise InputError(f"{path}: not a file of test vectors ({error})") from None
         if kind != ("irq13-vectors", VERSION):
             raise InputError(

@@ -4,7 +4,7 @@ from ...hdl.bus import REGISTERS, PortAccess
 
 _WORDS = ("wishbone", "axilite")
 """Bridges to buses of words, where a port is a word of its own."""
-_BRIDGES = ("isa", *_WORDS)
+BRIDGES = ("isa", *_WORDS)
 
 
 def register_files(name: str, block: str) -> dict[str, str]:
@@ -16,7 +16,7 @@ def register_files(name: str, block: str) -> dict[str, str]:
         Of module and files.
     block : str
     """
-    if block not in _BRIDGES:
+    if block not in BRIDGES:
         return {}
     step = 4 if block in _WORDS else 1
     return {f"{name}.h": c_header(name, step), f"{name}.md": markdown_table(step)}

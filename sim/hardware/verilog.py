@@ -16,7 +16,7 @@ from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 
 from ... import hdl
 from ...hdl.bus import AxiLiteBridge, IsaBridge, WishboneBridge
-from ...model.registers import Family, Operation, Parameters
+from ...model.registers import Family, Operation, Parameters, Wiring
 from ..netlist.flat import Flat
 from ..support.errors import InputError
 from ..support.files import replacing
@@ -25,7 +25,7 @@ from ..tools.yosys import run_yosys
 from .fusesoc import cocotb_test, core_file
 from .languages import systemverilog, verilog_template, vhdl_package, vhdl_template
 from .parameters import BLOCK_NAMES, suffix_of
-from .register_map import register_files
+from .register_map import BRIDGES, register_files
 
 _MAKERS: Mapping[str, Any] = {
     "pc": lambda parameters: hdl.Pc(parameters),
@@ -82,7 +82,7 @@ def export(block: str, parameters: Parameters, language: str = "verilog") -> Exp
     Raises
     ------
     InputError
-        For a block or a language that does not exist.
+        For a block or a language that does not exist, and for a bridge in a PC-98.
     ToolError
         If Yosys fails.
     """
@@ -90,6 +90,10 @@ def export(block: str, parameters: Parameters, language: str = "verilog") -> Exp
         raise InputError(f"no block {block!r}: expected one of {', '.join(BLOCKS)}")
     if language not in LANGUAGES:
         raise InputError(f"no language {language!r}: expected one of {', '.join(LANGUAGES)}")
+    if block in BRIDGES and parameters.wiring is not Wiring.AT:
+        raise InputError(
+            f"{block} has the registers of a PC/AT: expected wiring=AT, not {parameters.wiring.value}"
+        )
     name = f"irq13_{block}_{suffix_of(parameters)}"
     flat = Flat(BLOCKS[block](parameters))
     header = header_comment(name, flat, parameters, contract_text())

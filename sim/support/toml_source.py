@@ -52,6 +52,11 @@ class Source:
             raise SourceError(f"{name}:{line}: not TOML: {reason}") from None
         except RecursionError:
             raise SourceError(f"{name}:1: not TOML that can be read: nested too deep") from None
+        except ValueError:
+            # Of what is TOML, Python refuses an integer of thousands of digits alone.
+            raise SourceError(
+                f"{name}:1: not TOML that can be read: a number of thousands of digits"
+            ) from None
         self._lines = _locate(text)
 
     @classmethod

@@ -361,5 +361,7 @@ def test_it_says_the_same_where_there_are_no_docstrings(tmp_path):
 
 
 def test_a_block_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="isa has the registers of a PC/AT: expected wiring=AT, not PC98"):
+        export("isa", Parameters(Generation.I486, wiring="PC98"))
     with pytest.raises(ValueError, match="no block 'cpu': expected one of pc, processor"):
         export("cpu", Parameters())
